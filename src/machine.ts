@@ -1,0 +1,110 @@
+/**
+ * The shapes every protocol machine speaks. A machine is a plain-object state and one function
+ * `step(state, input): Output[]`. It owns no socket, timer, clock or random source: time and
+ * random bytes arrive in the input, wishes leave as outputs. drive.ts is the only caller in
+ * production; tests call it with logical time.
+ */
+import type { PathKey } from './path.ts';
+import type { Seconds, Stamp, Tick } from './units.ts';
+
+/** An IP literal (IPv4 dotted, or IPv6 as `canonicalIp` prints it) and a UDP port. */
+export interface Address {
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** One received datagram. `bytes` is only valid during the step. */
+export interface Datagram {
+  readonly bytes: Uint8Array;
+  /** The local address it arrived at (the bound socket's). */
+  readonly local: Address;
+  readonly remote: Address;
+  /** Local clock at receipt. */
+  readonly receivedAtNs: Stamp;
+}
+
+export type Input =
+  | { readonly type: 'datagram'; readonly datagram: Datagram; readonly nowNs: Tick }
+  /** A transmit output left the host at `sentAtNs`. */
+  | {
+      readonly type: 'sent';
+      readonly context: number;
+      readonly sentAtNs: Stamp;
+      readonly nowNs: Tick;
+    }
+  /** A transmit output could not be sent (`code` as the host names it, e.g. ENETUNREACH). */
+  | {
+      readonly type: 'unsent';
+      readonly context: number;
+      readonly code: string;
+      readonly nowNs: Tick;
+    }
+  /** The timer asked for has come. `random` is fresh; a machine uses it once, front to back. */
+  | { readonly type: 'timeout'; readonly nowNs: Tick; readonly random: Uint8Array }
+  /** The local clock was stepped by `byS` (new − old); stamps before and after do not compare. */
+  | { readonly type: 'clock-step'; readonly byS: Seconds; readonly nowNs: Tick };
+
+/** Bytes of randomness that come with every timeout. */
+export const RANDOM_BYTES = 64;
+
+/**
+ * One valid exchange of one path, ready for the core. NTP: the two remote stamps stay in wire
+ * form inside `packet` (48 bytes), the two local ones are what the host read.
+ */
+export interface ExchangeOutput {
+  readonly type: 'exchange';
+  readonly path: PathKey;
+  readonly packet: Uint8Array;
+  readonly localSendNs: Stamp;
+  readonly localReceiveNs: Stamp;
+}
+
+export type Output =
+  | {
+      readonly type: 'transmit';
+      readonly bytes: Uint8Array;
+      readonly from: Address;
+      readonly to: Address;
+      /** If given, a `sent` or `unsent` input with this number follows. */
+      readonly context?: number;
+      /** Called with the clock reading taken right before the send, to write it into the bytes. */
+      readonly seal?: (bytes: Uint8Array, sentAtNs: Stamp) => void;
+    }
+  /** Wake me (type `timeout`) at this time; replaces the timer asked for before. */
+  | { readonly type: 'timer'; readonly atNs: Tick }
+  | ExchangeOutput
+  | PathEvent
+  | { readonly type: 'drop'; readonly reason: DropReason; readonly from: Address };
+
+/** Something happened to a path that a human may want to know. */
+export interface PathEvent {
+  readonly type: 'path';
+  readonly path: PathKey;
+  readonly event: 'reachable' | 'unreachable' | 'rate' | 'stopped' | 'unsent' | 'added' | 'removed';
+  /** One sentence, no trailing full stop. */
+  readonly reason: string;
+}
+
+/** Why a stranger's datagram was not used. Closed list; counted by name. */
+export type DropReason =
+  | 'short' // fewer than 48 bytes
+  | 'malformed' // extension fields or MAC that do not parse
+  | 'version' // version not 3 or 4 (client: not the one asked)
+  | 'mode' // not a mode this side takes
+  | 'unknown-path' // no such {remote, local} pair
+  | 'unknown-port' // right address, wrong source port
+  | 'duplicate' // same receive and transmit stamps as the last one
+  | 'origin' // origin is not the outstanding cookie
+  | 'zero-timestamp' // origin, receive or transmit is zero
+  | 'unsynchronized' // LI 3, stratum 0 (no kiss code) or stratum > 15
+  | 'root-distance' // root delay/2 + root dispersion >= 16 s
+  | 'hold' // remote says it held the packet longer than the exchange took, or too long
+  | 'loop' // the server follows us
+  | 'kiss' // a kiss-o'-death, acted upon or ignored
+  | 'stopped' // the path was told DENY or RSTR and no longer listens
+  | 'rate-limited' // server: client over its rate, no answer
+  | 'denied' // server: access list
+  | 'server-full'; // server: table full
+
+/** The one shape of a machine's mutator. */
+export type Step<State> = (state: State, input: Input) => Output[];

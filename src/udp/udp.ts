@@ -1,0 +1,68 @@
+/**
+ * What a host gives: a clock, a timer and UDP sockets bound to one local address each. Three plain
+ * adapters (node.ts, deno.ts, bun.ts) implement it; a Linux adapter with kernel timestamps will
+ * (same interface, other `stampKind`). No protocol word belongs in this folder.
+ */
+import type { Address, Datagram } from '../machine.ts';
+import type { Seconds, Stamp, Tick } from '../units.ts';
+
+export interface Clock {
+  /** Unix second that stamps count from; integer, fixed for the life of the host. */
+  readonly epochS: number;
+  /** Reads the local clock. */
+  now(): Stamp;
+  /** Reads monotonic time. */
+  tick(): Tick;
+  /**
+   * Compares the clock with the system's and re-anchors if it was stepped (> 1.5 ms apart).
+   * Call it about once a second. Returns the step (new − old), 0 if none.
+   */
+  check(): Seconds;
+}
+
+/** Who took a datagram's stamp: this process in user space, or the kernel. */
+export type StampKind = 'user' | 'kernel';
+
+export interface Handlers {
+  /** The datagram's bytes are only valid during the call. */
+  onDatagram(datagram: Datagram): void;
+  /** Asynchronous socket trouble (ICMP errors, send failures): never fatal. */
+  onError(code: string): void;
+}
+
+export interface Udp {
+  /** The bound address, with the real port. */
+  readonly local: Address;
+  readonly stampKind: StampKind;
+  /**
+   * Sends one datagram. `seal`, if given, may write the stamp into the bytes; the stamp is read
+   * right before the system call. The bytes must not be touched by the caller afterwards.
+   * @returns the stamp, or the error code as text if the datagram was refused at once
+   */
+  send(
+    bytes: Uint8Array,
+    to: Address,
+    seal?: (bytes: Uint8Array, at: Stamp) => void,
+  ): Stamp | string;
+  /** Closes the socket; resolved when the port is free again. */
+  close(): Promise<void>;
+}
+
+export interface Host {
+  /** Shown to people: `node:dgram`, `Deno.listenDatagram`, `Bun.udpSocket`. */
+  readonly name: string;
+  readonly clock: Clock;
+  /**
+   * Binds one local address (port 0: any free port). Reads the clock first thing on receipt.
+   * Rejects with HostError: address, port and the system's reason in one sentence.
+   */
+  openUdp(local: Address, handlers: Handlers): Promise<Udp>;
+  /** Calls back once after `delayMs` (>= 0); returns what cancels it. Keeps the process alive. */
+  setTimer(callback: () => void, delayMs: number): () => void;
+  /** Fills a new array with `length` cryptographically random bytes. */
+  randomBytes(length: number): Uint8Array;
+  /** Addresses of a name, canonical, in the resolver's order; an IP literal resolves to itself. */
+  resolve(name: string): Promise<string[]>;
+  /** All addresses of this machine's interfaces, canonical (for the loop test). */
+  localAddresses(): string[];
+}

@@ -1,0 +1,82 @@
+/**
+ * Test runner: bundles every test/**\/*.test.ts once with esbuild and runs the same output in the
+ * runtimes asked for. `node test/run.mjs [--runtime node|deno|bun|all] [part-of-a-file-name …]`
+ * A file that registers no test fails (uvu alone would pass it silently); see exec.ts.
+ * Files under test/interop run in Node only, and last: they need root and stock peers.
+ */
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
+import { build } from 'esbuild';
+
+const RUNTIMES = ['node', 'deno', 'bun'];
+const args = process.argv.slice(2);
+const at = args.indexOf('--runtime');
+const asked = at < 0 ? 'all' : args.splice(at, 2)[1];
+if (asked !== 'all' && !RUNTIMES.includes(asked)) {
+  console.error(`--runtime expected one of ${RUNTIMES.join(', ')}, all; got "${asked}"`);
+  process.exit(2);
+}
+const runtimes = asked === 'all' ? RUNTIMES : [asked];
+
+const files = readdirSync('test', { recursive: true })
+  .map((file) => join('test', String(file)))
+  .filter((file) => file.endsWith('.test.ts'))
+  .filter((file) => args.length === 0 || args.some((part) => file.includes(part)))
+  .sort();
+if (files.length === 0) {
+  console.error(`no test file matches ${args.join(' ')}`);
+  process.exit(1);
+}
+
+const outdir = join('build', 'test', String(process.pid));
+mkdirSync(outdir, { recursive: true });
+writeFileSync(join(outdir, 'package.json'), '{"type":"module"}');
+await build({
+  entryPoints: ['test/exec.ts', ...files],
+  outdir,
+  outbase: 'test',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  target: 'es2022',
+  platform: 'neutral',
+  mainFields: ['module', 'main'],
+  packages: 'external',
+  loader: { '.wasm': 'binary' },
+  outExtension: { '.js': '.mjs' },
+  logLevel: 'warning',
+});
+const built = files.map((file) => relative('test', file).replace(/\.ts$/, '.mjs'));
+const isInterop = (file) => file.startsWith('interop');
+const isNodeOnly = (file) => isInterop(file) || basename(file).includes('.node.');
+
+const COMMANDS = {
+  node: ['node', '--enable-source-maps'],
+  deno: ['npx', 'deno', 'run', '-A', '--quiet', '--unstable-net'],
+  bun: ['npx', 'bun', '--no-install'],
+};
+
+function run(runtime, list) {
+  if (list.length === 0) return Promise.resolve(0);
+  const [command, ...rest] = COMMANDS[runtime];
+  console.log(`\n== ${runtime}: ${list.length} test files`);
+  return new Promise((resolve) => {
+    const child = spawn(command, [...rest, join(outdir, 'exec.mjs'), ...list], {
+      stdio: 'inherit',
+    });
+    child.on('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+let failed = 0;
+for (const runtime of runtimes) {
+  const list = built.filter(
+    (file) => !isInterop(file) && (runtime === 'node' || !isNodeOnly(file)),
+  );
+  failed += (await run(runtime, list)) === 0 ? 0 : 1;
+}
+if (runtimes.includes('node')) failed += (await run('node', built.filter(isInterop))) === 0 ? 0 : 1;
+rmSync(outdir, { recursive: true, force: true });
+console.log(failed === 0 ? '\nall runs passed' : `\n${failed} run(s) failed`);
+process.exit(failed === 0 ? 0 : 1);
