@@ -1,0 +1,143 @@
+/**
+ * One interface for all combiners: reset, open, close, restart, update. The exchange is judged and
+ * folded into the path statistics here; the chosen combiner then turns it into the clock.
+ */
+import { baseClock, based, baseS, clearClock, moveClock, sinceNow } from './clock';
+import { clearDiversity, updateAverage, updateBest } from './diversity';
+import { measure, wholeOffset } from './exchange';
+import { clearKalman, openKalman, restartKalman, updateKalman } from './kalman';
+import {
+  CLOCK,
+  CLOCK_REFUSED,
+  CLOCK_TAKEN,
+  ERROR_COMBINER,
+  ERROR_FULL,
+  ERROR_KIND,
+  ERROR_PATH,
+  KIND_NTP,
+  RECORD_KIND,
+  RECORD_LOCAL_RECEIVE,
+  RECORD_LOCAL_SEND,
+  RECORD_PATH,
+  STATUS_DUPLICATE,
+  STATUS_LATE,
+  STATUS_USED,
+} from './memory';
+import {
+  claimPath,
+  clearPaths,
+  isOpen,
+  isRepeat,
+  refuseExchange,
+  releasePath,
+  restartPaths,
+  takeExchange,
+} from './path';
+import { clearRfc5905, clearStages, updateRfc5905 } from './rfc5905';
+
+export const KALMAN_COMBINER: i32 = 0;
+export const RFC5905_COMBINER: i32 = 1;
+export const AVERAGE_COMBINER: i32 = 2;
+export const WEIGHTED_COMBINER: i32 = 3;
+export const BEST_COMBINER: i32 = 4;
+export const COMBINERS: i32 = 5;
+
+/** An exchange that ended this long before the newest one is no use any more, s. */
+const LATE_S: f64 = 64.0;
+/** So many late ones in a row mean that the local clock went back. */
+const LATE_RUN: i32 = 8;
+
+let combiner: i32 = KALMAN_COMBINER;
+let lateRun: i32 = 0;
+
+/** Forgets everything and chooses the combiner. */
+export function reset(id: i32): i32 {
+  if (u32(id) >= u32(COMBINERS)) return ERROR_COMBINER;
+  combiner = id;
+  lateRun = 0;
+  clearClock();
+  clearPaths();
+  clearRfc5905();
+  clearDiversity();
+  clearKalman();
+  return STATUS_USED;
+}
+
+/** Opens a path; returns its index or ERROR_FULL. */
+export function openPath(): i32 {
+  const i = claimPath();
+  if (i < 0) return ERROR_FULL;
+  clearStages(i);
+  openKalman(i);
+  return i;
+}
+
+/** Closes a path; its index may be given out again. */
+export function closePath(i: i32): i32 {
+  if (!isOpen(i)) return ERROR_PATH;
+  releasePath(i);
+  openKalman(i);
+  return STATUS_USED;
+}
+
+/** Takes one record; returns STATUS_* or ERROR_*. What is refused changes counters only. */
+export function take(record: usize): i32 {
+  const i = load<i32>(record, RECORD_PATH);
+  if (!isOpen(i)) return ERROR_PATH;
+  if (load<u32>(record, RECORD_KIND) > KIND_NTP) return ERROR_KIND;
+  const localSend = load<i64>(record, RECORD_LOCAL_SEND);
+  const localReceive = load<i64>(record, RECORD_LOCAL_RECEIVE);
+  if (isRepeat(i, localSend, localReceive)) return refuse(i, STATUS_DUPLICATE);
+  const verdict = measure(record, baseS);
+  if (verdict != STATUS_USED) return refuse(i, verdict);
+
+  let dtS: f64 = 0;
+  if (!based) {
+    rebase(record, localReceive);
+  } else {
+    dtS = sinceNow(localReceive);
+    if (dtS < -LATE_S) {
+      if (++lateRun < LATE_RUN) return refuse(i, STATUS_LATE);
+      restartPaths();
+      restartKalman();
+      rebase(record, localReceive);
+      dtS = 0;
+    }
+  }
+  lateRun = 0;
+  const lateS = dtS < 0.0 ? -dtS : 0.0;
+  if (dtS > 0.0) moveClock(localReceive);
+  else dtS = 0;
+  takeExchange(i, localSend);
+  store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_TAKEN) + 1.0, CLOCK_TAKEN);
+  return update(i, dtS, lateS, f64(localReceive - localSend) / 1.0e9);
+}
+
+function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
+  switch (combiner) {
+    case RFC5905_COMBINER:
+      return updateRfc5905(i, dtS, roundTripS);
+    case AVERAGE_COMBINER:
+      updateAverage(i, dtS, false);
+      return STATUS_USED;
+    case WEIGHTED_COMBINER:
+      updateAverage(i, dtS, true);
+      return STATUS_USED;
+    case BEST_COMBINER:
+      return updateBest(i, dtS);
+    default:
+      return updateKalman(i, dtS, lateS);
+  }
+}
+
+/** Chooses a new base from this record and measures it again relative to that. */
+function rebase(record: usize, localReceive: i64): void {
+  baseClock(wholeOffset(record), localReceive);
+  measure(record, baseS);
+}
+
+function refuse(i: i32, status: i32): i32 {
+  refuseExchange(i);
+  store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_REFUSED) + 1.0, CLOCK_REFUSED);
+  return status;
+}

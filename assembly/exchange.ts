@@ -1,0 +1,104 @@
+/**
+ * Exchange arithmetic: four timestamps → both one-way spans, offset and delay. Differences are taken
+ * in integers, less the clock's whole-second base; only then they become f64 seconds.
+ * Sign: offset = remote − local. Forward is remote→local, reverse is local→remote.
+ * Source: RFC 5905 §8, RFC 8039 §4.1.
+ */
+import {
+  KIND_NTP,
+  PACKET,
+  RECORD_KIND,
+  RECORD_LOCAL_RECEIVE,
+  RECORD_LOCAL_SEND,
+  RECORD_PATH,
+  RECORD_REMOTE_RECEIVE,
+  RECORD_REMOTE_SEND,
+  STATUS_HOLD,
+  STATUS_ORDER,
+  STATUS_USED,
+} from './memory';
+import { ntpFromUnix, ntpSpan, saturatingAdd, saturatingSpan, UNITS_PER_S } from './ntptime';
+
+const NS_PER_S: i64 = 1000000000;
+/** A remote clock may run this much faster than ours while it holds the packet, s/s. */
+const HOLD_RATE: f64 = 5.0e-4;
+/** Slack for coarse clocks when a delay comes out below zero, s. */
+const HOLD_SLACK_S: f64 = 20.0e-6;
+
+/** Local→remote span less base: offset + reverse one-way delay, s. */
+export let reverseS: f64 = 0;
+/** Remote→local span plus base: forward one-way delay − offset, s. */
+export let forwardS: f64 = 0;
+/** remote − local, relative to the base, s. */
+export let offsetS: f64 = 0;
+/** Round trip less the remote hold, >= 0, s. */
+export let delayS: f64 = 0;
+/** Local receive, Unix ns. */
+export let atNs: i64 = 0;
+
+/**
+ * Reads one record and leaves its measurement in the globals above.
+ * @param record address of a record of a known kind
+ * @param baseS whole seconds taken off the offset
+ * @returns STATUS_USED, STATUS_ORDER or STATUS_HOLD (then the globals mean nothing)
+ */
+export function measure(record: usize, baseS: i64): i32 {
+  const localSend = load<i64>(record, RECORD_LOCAL_SEND);
+  const localReceive = load<i64>(record, RECORD_LOCAL_RECEIVE);
+  let holdS: f64;
+  if (localReceive < localSend) return STATUS_ORDER;
+  if (load<u32>(record, RECORD_KIND) == KIND_NTP) {
+    const remoteReceive = load<u64>(record, RECORD_REMOTE_RECEIVE);
+    const remoteSend = load<u64>(record, RECORD_REMOTE_SEND);
+    const base32 = baseS << 32; // wraps like the stamps do
+    const hold = ntpSpan(remoteReceive, remoteSend);
+    if (hold < 0) return STATUS_ORDER;
+    holdS = f64(hold) / UNITS_PER_S;
+    reverseS = f64(ntpSpan(ntpFromUnix(localSend), remoteReceive) - base32) / UNITS_PER_S;
+    forwardS = f64(ntpSpan(remoteSend, ntpFromUnix(localReceive)) + base32) / UNITS_PER_S;
+  } else {
+    const remoteReceive = load<i64>(record, RECORD_REMOTE_RECEIVE);
+    const remoteSend = load<i64>(record, RECORD_REMOTE_SEND);
+    const baseNs = baseS * NS_PER_S;
+    if (remoteSend < remoteReceive) return STATUS_ORDER;
+    holdS = f64(saturatingSpan(remoteReceive, remoteSend)) / 1.0e9;
+    const reverse = saturatingSpan(localSend, remoteReceive);
+    const forward = saturatingSpan(remoteSend, localReceive);
+    reverseS = f64(saturatingAdd(reverse, -baseNs)) / 1.0e9;
+    forwardS = f64(saturatingAdd(forward, baseNs)) / 1.0e9;
+  }
+  delayS = reverseS + forwardS;
+  offsetS = (reverseS - forwardS) * 0.5;
+  atNs = localReceive;
+  if (delayS < 0.0) {
+    if (delayS < -(HOLD_SLACK_S + holdS * HOLD_RATE)) return STATUS_HOLD;
+    delayS = 0.0;
+  }
+  return STATUS_USED;
+}
+
+/** Offset of a record in whole seconds, to choose the base with; any kind. */
+export function wholeOffset(record: usize): i64 {
+  const localSend = load<i64>(record, RECORD_LOCAL_SEND);
+  if (load<u32>(record, RECORD_KIND) == KIND_NTP) {
+    const span = ntpSpan(ntpFromUnix(localSend), load<u64>(record, RECORD_REMOTE_RECEIVE));
+    return (span + 0x80000000) >> 32;
+  }
+  const span = saturatingSpan(localSend, load<i64>(record, RECORD_REMOTE_RECEIVE));
+  return span / NS_PER_S;
+}
+
+/** Builds a KIND_NTP record from the reply in PACKET and the two local stamps (Unix ns). */
+export function recordFromPacket(
+  record: usize,
+  path: u32,
+  localSend: i64,
+  localReceive: i64,
+): void {
+  store<u32>(record, path, RECORD_PATH);
+  store<u32>(record, KIND_NTP, RECORD_KIND);
+  store<i64>(record, localSend, RECORD_LOCAL_SEND);
+  store<u64>(record, bswap<u64>(load<u64>(PACKET, 32)), RECORD_REMOTE_RECEIVE);
+  store<u64>(record, bswap<u64>(load<u64>(PACKET, 40)), RECORD_REMOTE_SEND);
+  store<i64>(record, localReceive, RECORD_LOCAL_RECEIVE);
+}

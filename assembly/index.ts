@@ -1,0 +1,118 @@
+/**
+ * The ABI: everything the outside may call or read. Numbers and bytes only; no imports.
+ * Addresses and slots are exported as globals by their names in memory.ts.
+ */
+import { extrapolate, nowNs } from './clock';
+import { take } from './combine';
+import { recordFromPacket } from './exchange';
+import {
+  CLOCK,
+  CLOCK_VALID,
+  ERROR_BATCH,
+  MAX_BATCH,
+  RECORD_BYTES,
+  RECORD_PATH,
+  RECORDS,
+  RESULT_BYTES,
+  RESULTS,
+} from './memory';
+import { writeResult } from './result';
+
+export {
+  abiVersion,
+  combinerCount,
+  combinerName,
+  isSimd,
+  maxBatch,
+  maxPaths,
+  stateName,
+  statusName,
+} from './about';
+export { closePath, openPath, reset } from './combine';
+export {
+  ABI_VERSION,
+  AT,
+  CLOCK,
+  MAP_END,
+  MAX_BATCH,
+  MAX_PATHS,
+  PACKET,
+  PATH_BYTES,
+  PATHS,
+  RECORD_BYTES,
+  RECORDS,
+  RESULT_BYTES,
+  RESULTS,
+} from './memory';
+export {
+  nsFromSpan,
+  ntpFromUnix,
+  ntpSpan,
+  secondsFromShort,
+  secondsFromSpan,
+  shortFromSeconds,
+  unixFromNtp,
+} from './ntptime';
+export {
+  addIntervals,
+  intervalFromNs,
+  nsFromInterval,
+  nsFromPtp,
+  ptpIsTime,
+  ptpSpan,
+  secondsFromInterval,
+  taiFromUnix,
+  unixFromTai,
+} from './ptptime';
+
+/**
+ * One NTP exchange: the server's reply lies in PACKET, the local stamps are `epochS` Unix seconds
+ * plus ns (f64, exact below 2^53). Leaves the record in slot 0 of RECORDS and the result in RESULTS.
+ * @returns STATUS_* or ERROR_*
+ */
+export function ntpExchange(path: i32, epochS: f64, localSendNs: f64, localReceiveNs: f64): i32 {
+  const epoch = i64(epochS) * 1000000000;
+  recordFromPacket(RECORDS, path, epoch + i64(localSendNs), epoch + i64(localReceiveNs));
+  return ingest(1);
+}
+
+/**
+ * Takes the first `count` records of RECORDS in order and writes one result row for each.
+ * @returns the last record's status; ERROR_BATCH (nothing taken) if count is not 0..MAX_BATCH
+ */
+export function ingest(count: i32): i32 {
+  if (u32(count) > u32(MAX_BATCH)) return ERROR_BATCH;
+  let status = 0;
+  let record = RECORDS;
+  let result = RESULTS;
+  for (let k = 0; k < count; k++) {
+    status = take(record);
+    writeResult(result, load<i32>(record, RECORD_PATH), status);
+    record += RECORD_BYTES;
+    result += RESULT_BYTES;
+  }
+  return status;
+}
+
+/** As ingest, without result rows: for callers that only want the clock at the end. */
+export function absorb(count: i32): i32 {
+  if (u32(count) > u32(MAX_BATCH)) return ERROR_BATCH;
+  let status = 0;
+  let record = RECORDS;
+  for (let k = 0; k < count; k++) {
+    status = take(record);
+    record += RECORD_BYTES;
+  }
+  return status;
+}
+
+/**
+ * Carries offset, uncertainty and interval to `epochS` + `ns` on the local clock, into AT.
+ * @returns 1, or 0 while there is no clock
+ */
+export function clockAt(epochS: f64, ns: f64): i32 {
+  if (load<f64>(CLOCK, CLOCK_VALID) == 0.0) return 0;
+  const at = i64(epochS) * 1000000000 + i64(ns);
+  extrapolate(f64(at - nowNs) / 1.0e9);
+  return 1;
+}

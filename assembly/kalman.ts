@@ -1,0 +1,553 @@
+/**
+ * Joint multipath Kalman filter: one offset and one frequency for all paths, one asymmetry (bias)
+ * per path. State [θ, ω, b_1 … b_N], measurement of path i: y = θ + b_i + v. The bias prior
+ * (0 ± κ·delay/2) keeps θ observable and its variance honest; the noise of each measurement comes
+ * from how long the packet queued (delay excess over the path's floor).
+ *
+ * Three rules guard it: a gate with path-change recovery, a restart when all paths jump together,
+ * and a majority test that takes the symmetry assumption away from paths that disagree. Taking it
+ * away is exact: a measurement "b_i = 0" of negative information removes the prior from history.
+ */
+
+import { axisS, nowNs, publishClock } from './clock';
+import { delayS, offsetS } from './exchange';
+import {
+  K_AT,
+  K_BAD,
+  K_CHANGED,
+  K_DIVISOR,
+  K_EXCESS2,
+  K_FREE,
+  K_INFORMATION,
+  K_JUMP,
+  K_LATE_RESIDUAL2,
+  K_LATE2,
+  K_MEAN,
+  K_NOISE,
+  K_PRIOR,
+  K_PRODUCT,
+  K_R,
+  K_SLOPE,
+  K_TAKEN,
+  K_VOTE,
+  kalmanRow,
+} from './kalmanrow';
+import { assessMajority, centreS, cliqueScale, majority } from './majority';
+import {
+  BIAS,
+  COLUMN,
+  COLUMN_BYTES,
+  COVARIANCE,
+  CROSS_FREQUENCY,
+  CROSS_OFFSET,
+  KALMAN,
+  KALMAN_BYTES,
+  MAX_PATHS,
+  PATH_ASYMMETRY_S,
+  PATH_ASYMMETRY_SIGMA_S,
+  PATH_EXCESS_S,
+  PATH_FLOOR_S,
+  PATH_NOISE_S,
+  PATH_RESIDUAL_S,
+  PATH_TAKEN,
+  PATH_WEIGHT,
+  REASON_DISAGREES,
+  REASON_FEW,
+  REASON_JUMPED,
+  REASON_NO_MAJORITY,
+  REASON_NONE,
+  REASON_QUEUE,
+  STATE_CHANGED,
+  STATE_CONGESTED,
+  STATE_GOOD,
+  STATE_QUARANTINED,
+  STATE_WARMING,
+  STATUS_HELD,
+  STATUS_USED,
+} from './memory';
+import {
+  countGated,
+  isFresh,
+  isOpen,
+  markStale,
+  openPaths,
+  pathEnd,
+  resetFloor,
+  row,
+  setState,
+  WARM_EXCHANGES,
+} from './path';
+import { clearWander, learnWander, restartWander, wander } from './wander';
+
+/** Asymmetry prior: 1 sigma of b as a share of delay/2. */
+const KAPPA: f64 = 0.02;
+const LEAST_PRIOR_S: f64 = 1.0e-9;
+/** Random walk of the biases, s²/s. */
+const BIAS_WALK: f64 = 1.0e-18;
+const GATE: f64 = 12.0; // squared sigmas
+const GATE_RUN: f64 = 5.0;
+const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
+const START_NOISE: f64 = 0.002; // of delay, 1 sigma
+const START_DIVISOR: f64 = 12.0; // two exponential queues
+const LEAST_DIVISOR: f64 = 4.0;
+const MOST_DIVISOR: f64 = 60.0;
+const MEMORY: f64 = 256.0;
+const CHANGED_FOR: f64 = 32.0;
+/** A path whose noise is this many times the median's is called congested. */
+const CONGESTED_RATIO: f64 = 25.0;
+
+let theta: f64 = 0;
+let omega: f64 = 0;
+let p00: f64 = 0;
+let p01: f64 = 0;
+let p11: f64 = 0;
+let started: bool = false;
+let badRun: f64 = 0; // gated in a row over all paths
+let sinceAssessed: i32 = 0;
+let exchanges: i32 = 0;
+let bound: f64 = 0;
+let carrying: i32 = 0;
+let lastLearntS: f64 = 0;
+
+function covariance(i: i32, j: i32): usize {
+  return COVARIANCE + usize(i) * COLUMN_BYTES + (usize(j) << 3);
+}
+
+export function clearKalman(): void {
+  memory.fill(KALMAN, 0, COVARIANCE + COLUMN_BYTES * usize(MAX_PATHS) - KALMAN);
+  theta = 0;
+  omega = 0;
+  p00 = 0;
+  p01 = 0;
+  p11 = START_FREQUENCY_VARIANCE;
+  started = false;
+  badRun = 0;
+  sinceAssessed = 0;
+  exchanges = 0;
+  bound = 0;
+  carrying = 0;
+  lastLearntS = 0;
+  clearWander();
+}
+
+/** Path i is new: its bias is independent of everything. */
+export function openKalman(i: i32): void {
+  memory.fill(kalmanRow(i), 0, KALMAN_BYTES);
+  decouple(i);
+}
+
+/** The offset jumped (local clock stepped): θ starts again, frequency and biases stay. */
+export function restartKalman(): void {
+  started = false;
+  p01 = 0;
+  badRun = 0;
+  memory.fill(CROSS_OFFSET, 0, COLUMN_BYTES);
+  for (let i = 0; i < pathEnd; i++) {
+    store<f64>(kalmanRow(i), 0.0, K_BAD);
+    store<f64>(kalmanRow(i), 0.0, K_MEAN);
+    store<f64>(kalmanRow(i), 0.0, K_INFORMATION);
+  }
+  restartWander();
+}
+
+/** Forgets what b_i shares with the rest and sets its mean to zero. */
+function decouple(i: i32): void {
+  const c = usize(i) << 3;
+  store<f64>(BIAS + c, 0.0);
+  store<f64>(CROSS_OFFSET + c, 0.0);
+  store<f64>(CROSS_FREQUENCY + c, 0.0);
+  memory.fill(covariance(i, 0), 0, COLUMN_BYTES);
+  for (let j = 0; j < MAX_PATHS; j++) store<f64>(covariance(j, i), 0.0);
+}
+
+function priorOf(i: i32): f64 {
+  const half = load<f64>(row(i), PATH_FLOOR_S) * 0.5 * KAPPA * cliqueScale;
+  return half * half + LEAST_PRIOR_S * LEAST_PRIOR_S;
+}
+
+/** One measurement of path i, `dtS` after the last of any path, `lateS` older than the newest. */
+export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
+  const k = kalmanRow(i);
+  const c = usize(i) << 3;
+  predict(dtS);
+  exchanges++;
+  if (load<f64>(k, K_TAKEN) == 0.0) meetPath(i);
+  const nowS = axisS(nowNs);
+  walkBias(i, nowS);
+
+  const excess = delayS - load<f64>(row(i), PATH_FLOOR_S);
+  const variance = measurementVariance(i, excess);
+  const measured = offsetS + omega * lateS;
+  if (!started) begin(measured, variance + load<f64>(covariance(i, i)));
+  const plain = measured - theta - load<f64>(BIAS + c);
+  const residual = plain - load<f64>(k, K_SLOPE) * excess;
+  const known = p00 + 2.0 * load<f64>(CROSS_OFFSET + c) + load<f64>(covariance(i, i));
+  const total = known + variance;
+  store<f64>(row(i), sqrt<f64>(variance), PATH_NOISE_S);
+  store<f64>(row(i), residual, PATH_RESIDUAL_S);
+
+  let status = STATUS_USED;
+  if (residual * residual > GATE * total) {
+    status = gate(i, measured, residual);
+    learnNoise(i, excess, plain, residual, known, total);
+  } else {
+    badRun = 0;
+    store<f64>(k, 0.0, K_BAD);
+    correct(i, residual, total);
+    learnNoise(i, excess, plain, residual, known, total);
+    const deviation = offsetS - load<f64>(k, K_SLOPE) * excess + omega * lateS - theta;
+    rememberDeviation(k, deviation, variance);
+    const spread = variance + 1.0 / load<f64>(k, K_INFORMATION);
+    learnWander(max<f64>(nowS - lastLearntS, 0.0), theta + deviation - load<f64>(BIAS + c), spread);
+    lastLearntS = nowS;
+  }
+  assess(nowS);
+  describe(i);
+  publishClock(theta, omega, p00, p01, p11, wander, bound, carrying);
+  return status;
+}
+
+function predict(dtS: f64): void {
+  if (!started || dtS <= 0.0) return;
+  theta += omega * dtS;
+  p00 += dtS * (2.0 * p01 + dtS * p11) + (wander * dtS * dtS * dtS) / 3.0;
+  p01 += dtS * p11 + wander * dtS * dtS * 0.5;
+  p11 += wander * dtS;
+  for (let j: usize = 0; j < usize(pathEnd) << 3; j += 8) {
+    store<f64>(
+      CROSS_OFFSET + j,
+      load<f64>(CROSS_OFFSET + j) + dtS * load<f64>(CROSS_FREQUENCY + j),
+    );
+  }
+}
+
+function begin(measured: f64, variance: f64): void {
+  started = true;
+  theta = measured;
+  p00 = variance;
+  p01 = 0.0;
+}
+
+/** First measurement of a path: prior and starting noise. */
+function meetPath(i: i32): void {
+  const k = kalmanRow(i);
+  const prior = priorOf(i);
+  const start = START_NOISE * load<f64>(row(i), PATH_FLOOR_S);
+  store<f64>(k, prior, K_PRIOR);
+  store<f64>(covariance(i, i), prior);
+  store<f64>(k, start * start + LEAST_PRIOR_S * LEAST_PRIOR_S, K_NOISE);
+  store<f64>(k, START_DIVISOR, K_DIVISOR);
+  store<f64>(k, axisS(nowNs), K_AT);
+}
+
+function walkBias(i: i32, nowS: f64): void {
+  const k = kalmanRow(i);
+  const cell = covariance(i, i);
+  const gap = max<f64>(nowS - load<f64>(k, K_AT), 0.0);
+  store<f64>(cell, load<f64>(cell) + BIAS_WALK * gap);
+  store<f64>(k, nowS, K_AT);
+}
+
+/** Queueing is uniform over ±excess/2 given the excess; the floor itself is only known to ē/n. */
+function measurementVariance(i: i32, excess: f64): f64 {
+  const k = kalmanRow(i);
+  const mean = load<f64>(row(i), PATH_EXCESS_S);
+  const taken = load<f64>(k, K_TAKEN);
+  // a young path's floor may be far off: its one packet can have queued as long as it took
+  const doubt =
+    taken < 1.0 ? 0.25 * load<f64>(row(i), PATH_FLOOR_S) : mean / min<f64>(taken, 1024.0);
+  const wide = excess + doubt;
+  return load<f64>(k, K_NOISE) + (wide * wide) / load<f64>(k, K_DIVISOR);
+}
+
+/** Scalar update with H = [1, 0, …1_i…]; biases as a symmetric rank-1 step. */
+function correct(i: i32, residual: f64, total: f64): void {
+  const c = usize(i) << 3;
+  const c0 = p00 + load<f64>(CROSS_OFFSET + c);
+  const c1 = p01 + load<f64>(CROSS_FREQUENCY + c);
+  const line = covariance(i, 0);
+  const end = usize((pathEnd + 1) & ~1) << 3;
+  if (ASC_FEATURE_SIMD) {
+    for (let j: usize = 0; j < end; j += 16) {
+      v128.store(COLUMN + j, f64x2.add(v128.load(CROSS_OFFSET + j), v128.load(line + j)));
+    }
+  } else {
+    for (let j: usize = 0; j < end; j += 8) {
+      store<f64>(COLUMN + j, load<f64>(CROSS_OFFSET + j) + load<f64>(line + j));
+    }
+  }
+  rankOne(c0, c1, residual, 1.0 / total, end);
+}
+
+/**
+ * x += column·residual/total, P −= column·columnᵀ/total, where the column of the biases lies in
+ * COLUMN and c0, c1 are the entries of θ and ω. `inverse` = 1/total may be negative (a prior
+ * taken away).
+ */
+function rankOne(c0: f64, c1: f64, residual: f64, inverse: f64, end: usize): void {
+  const g0 = c0 * inverse;
+  const g1 = c1 * inverse;
+  const step = residual * inverse;
+  theta += c0 * step;
+  omega += c1 * step;
+  p00 = max<f64>(p00 - g0 * c0, 1.0e-24);
+  p01 -= g0 * c1;
+  p11 = max<f64>(p11 - g1 * c1, 1.0e-30);
+  if (ASC_FEATURE_SIMD) {
+    const steps = f64x2.splat(step);
+    const g0s = f64x2.splat(g0);
+    const g1s = f64x2.splat(g1);
+    for (let j: usize = 0; j < end; j += 16) {
+      const column = v128.load(COLUMN + j);
+      v128.store(BIAS + j, f64x2.add(v128.load(BIAS + j), f64x2.mul(column, steps)));
+      v128.store(CROSS_OFFSET + j, f64x2.sub(v128.load(CROSS_OFFSET + j), f64x2.mul(column, g0s)));
+      v128.store(
+        CROSS_FREQUENCY + j,
+        f64x2.sub(v128.load(CROSS_FREQUENCY + j), f64x2.mul(column, g1s)),
+      );
+    }
+    for (let a: usize = 0; a < usize(pathEnd) << 3; a += 8) {
+      const gain = f64x2.splat(load<f64>(COLUMN + a) * inverse);
+      const line = COVARIANCE + (a >> 3) * COLUMN_BYTES;
+      for (let j: usize = 0; j < end; j += 16) {
+        v128.store(
+          line + j,
+          f64x2.sub(v128.load(line + j), f64x2.mul(v128.load(COLUMN + j), gain)),
+        );
+      }
+    }
+  } else {
+    for (let j: usize = 0; j < end; j += 8) {
+      const column = load<f64>(COLUMN + j);
+      store<f64>(BIAS + j, load<f64>(BIAS + j) + column * step);
+      store<f64>(CROSS_OFFSET + j, load<f64>(CROSS_OFFSET + j) - column * g0);
+      store<f64>(CROSS_FREQUENCY + j, load<f64>(CROSS_FREQUENCY + j) - column * g1);
+    }
+    for (let a: usize = 0; a < usize(pathEnd) << 3; a += 8) {
+      const gain = load<f64>(COLUMN + a) * inverse;
+      const line = COVARIANCE + (a >> 3) * COLUMN_BYTES;
+      for (let j: usize = 0; j < end; j += 8) {
+        store<f64>(line + j, load<f64>(line + j) - load<f64>(COLUMN + j) * gain);
+      }
+    }
+  }
+  for (let a = 0; a < pathEnd; a++) {
+    const cell = covariance(a, a);
+    if (load<f64>(cell) < 1.0e-24) store<f64>(cell, 1.0e-24);
+  }
+}
+
+/**
+ * Replaces the bias prior N(0, old) of path i by N(0, wanted), as if it had been so from the
+ * start: one measurement b_i = 0 with information 1/wanted − 1/old, which may be negative.
+ */
+function swapPrior(i: i32, wanted: f64): void {
+  const k = kalmanRow(i);
+  const old = load<f64>(k, K_PRIOR);
+  if (abs<f64>(wanted - old) <= 0.05 * old) return;
+  const information = 1.0 / wanted - 1.0 / old;
+  const c = usize(i) << 3;
+  const own = load<f64>(covariance(i, i));
+  const total = own + 1.0 / information;
+  // taking a prior away must leave the state observable: total stays clear of zero below it
+  if (information < 0.0 && !(total < -1.0e-3 * old)) return;
+  const end = usize((pathEnd + 1) & ~1) << 3;
+  memory.copy(COLUMN, covariance(i, 0), end);
+  rankOne(
+    load<f64>(CROSS_OFFSET + c),
+    load<f64>(CROSS_FREQUENCY + c),
+    -load<f64>(BIAS + c),
+    1.0 / total,
+    end,
+  );
+  store<f64>(k, wanted, K_PRIOR);
+}
+
+/** A measurement far from the prediction: hold it, or believe that the path or the clock moved. */
+function gate(i: i32, measured: f64, residual: f64): i32 {
+  const k = kalmanRow(i);
+  const bad = load<f64>(k, K_BAD) + 1.0;
+  store<f64>(k, bad, K_BAD);
+  badRun += 1.0;
+  countGated(i);
+  const fresh = freshPaths();
+  if (badRun >= max<f64>(GATE_RUN, 2.0 * f64(fresh)) && (fresh > 1 || isClockStep(i, residual))) {
+    // nobody fits any more: it is the local clock that moved
+    const offset = measured - load<f64>(BIAS + (usize(i) << 3));
+    restartKalman();
+    begin(offset, 4.0 * residual * residual);
+  } else if (bad >= GATE_RUN && (fresh > 1 || !isClockStep(i, residual))) {
+    changePath(i, residual);
+  }
+  return STATUS_HELD;
+}
+
+/** With one path only: an offset jump that the delay does not explain is the clock's. */
+function isClockStep(i: i32, residual: f64): bool {
+  const longer = abs<f64>(delayS - load<f64>(row(i), PATH_FLOOR_S));
+  return longer < abs<f64>(residual);
+}
+
+/** The route of path i changed: its bias and floor start again, the clock stays. */
+function changePath(i: i32, residual: f64): void {
+  const k = kalmanRow(i);
+  decouple(i);
+  resetFloor(i);
+  const prior = priorOf(i) + 4.0 * residual * residual;
+  store<f64>(covariance(i, i), prior);
+  store<f64>(k, prior, K_PRIOR);
+  store<f64>(k, 0.0, K_BAD);
+  store<f64>(k, 0.0, K_MEAN);
+  store<f64>(k, 0.0, K_INFORMATION);
+  store<f64>(k, 0.0, K_TAKEN);
+  store<f64>(k, 0.0, K_FREE);
+  store<f64>(k, CHANGED_FOR, K_CHANGED);
+  store<f64>(k, residual, K_JUMP);
+  const start = START_NOISE * load<f64>(row(i), PATH_FLOOR_S);
+  store<f64>(k, start * start + LEAST_PRIOR_S * LEAST_PRIOR_S, K_NOISE);
+  store<f64>(k, 1.0, K_TAKEN);
+}
+
+/** Noise at zero excess, the divisor of excess², and the pull of one-sided queueing. */
+function learnNoise(i: i32, excess: f64, plain: f64, residual: f64, known: f64, total: f64): void {
+  const k = kalmanRow(i);
+  const taken = load<f64>(k, K_TAKEN) + 1.0;
+  store<f64>(k, taken, K_TAKEN);
+  const share = 1.0 / min<f64>(taken + 4.0, MEMORY);
+  const clipped = min<f64>(residual * residual, 2.0 * GATE * total);
+  const random = clipped - known;
+  const mean = load<f64>(row(i), PATH_EXCESS_S);
+  const divisor = load<f64>(k, K_DIVISOR);
+  const noise = load<f64>(k, K_NOISE);
+  const doubt = mean / min<f64>(taken, 1024.0);
+  const queue = ((excess + doubt) * (excess + doubt)) / divisor;
+  if (excess <= mean) {
+    const least = LEAST_PRIOR_S * LEAST_PRIOR_S * 1.0e-2 + 1.0e-4 * mean * mean;
+    store<f64>(k, max<f64>(noise + (random - queue - noise) * share, least), K_NOISE);
+  } else {
+    const late2 = ewma(k, K_LATE2, excess * excess, share);
+    const wide2 = ewma(k, K_LATE_RESIDUAL2, max<f64>(random - noise, 0.0), share);
+    if (taken > 32.0) {
+      const fitted = late2 / max<f64>(wide2, late2 / MOST_DIVISOR);
+      store<f64>(k, max<f64>(fitted, LEAST_DIVISOR), K_DIVISOR);
+    }
+  }
+  const squares = ewma(k, K_EXCESS2, excess * excess, share);
+  const clip = 4.0 * sqrt<f64>(total);
+  const pull = max<f64>(min<f64>(plain, clip), -clip) * excess;
+  const product = ewma(k, K_PRODUCT, pull, share);
+  if (taken > 16.0 && squares > 0.0) {
+    // shrunk towards zero: a slope is believed as far as its residuals carry it
+    const certain = min<f64>(taken, MEMORY);
+    const slope = (product / squares) * (certain / (certain + 64.0));
+    store<f64>(k, max<f64>(min<f64>(slope, 0.5), -0.5), K_SLOPE);
+  }
+  ewma(k, K_R, load<f64>(k, K_NOISE) + queue, share);
+}
+
+function ewma(k: usize, slot: usize, value: f64, share: f64): f64 {
+  const old = load<f64>(k + slot);
+  const next = old + (value - old) * share;
+  store<f64>(k + slot, next);
+  return next;
+}
+
+/** Where path i sees the clock relative to θ: what the majority test compares. */
+function rememberDeviation(k: usize, deviation: f64, variance: f64): void {
+  const kept = load<f64>(k, K_INFORMATION) * (1.0 - 1.0 / 128.0);
+  const information = kept + 1.0 / variance;
+  const mean = load<f64>(k, K_MEAN);
+  store<f64>(k, mean + (deviation - mean) / variance / information, K_MEAN);
+  store<f64>(k, information, K_INFORMATION);
+}
+
+function freshPaths(): i32 {
+  const nowS = axisS(nowNs);
+  let fresh = 0;
+  for (let j = 0; j < pathEnd; j++) if (isFresh(j, nowS)) fresh++;
+  return fresh;
+}
+
+/** Now and then, over all paths: stale ones, the majority, weights and the asymmetry bound. */
+function assess(nowS: f64): void {
+  sinceAssessed++;
+  if (exchanges > 64 && sinceAssessed < max<i32>(8, openPaths)) return;
+  sinceAssessed = 0;
+  markStale(nowS);
+  if (assessMajority(nowS)) {
+    for (let j = 0; j < pathEnd; j++) if (isFresh(j, nowS)) applyVote(j);
+  }
+  weigh(nowS);
+}
+
+function applyVote(i: i32): void {
+  const k = kalmanRow(i);
+  const vote = load<f64>(k, K_VOTE);
+  const free = load<f64>(k, K_FREE) != 0.0;
+  if (vote <= -2.0) {
+    const away = load<f64>(k, K_MEAN) - centreS;
+    const half = load<f64>(row(i), PATH_FLOOR_S) * 0.5;
+    if (!free) swapPrior(i, half * half + 4.0 * away * away);
+    store<f64>(k, 1.0, K_FREE);
+  } else if (!free || vote >= 4.0) {
+    swapPrior(i, priorOf(i));
+    store<f64>(k, 0.0, K_FREE);
+  }
+}
+
+/** Shares in the combination: what each path's prior and noise let it say about θ. */
+function weigh(nowS: f64): void {
+  let sum: f64 = 0;
+  for (let j = 0; j < pathEnd; j++) {
+    if (!isFresh(j, nowS)) continue;
+    const w = information(j);
+    store<f64>(row(j), w, PATH_WEIGHT);
+    sum += w;
+  }
+  if (sum <= 0.0) return;
+  bound = 0;
+  carrying = 0;
+  for (let j = 0; j < pathEnd; j++) {
+    if (!isFresh(j, nowS)) continue;
+    const p = row(j);
+    const share = load<f64>(p, PATH_WEIGHT) / sum;
+    store<f64>(p, share, PATH_WEIGHT);
+    bound += share * load<f64>(p, PATH_FLOOR_S) * 0.5;
+    if (load<f64>(kalmanRow(j), K_FREE) == 0.0) carrying++;
+    store<f64>(p, -load<f64>(BIAS + (usize(j) << 3)), PATH_ASYMMETRY_S);
+    store<f64>(p, sqrt<f64>(load<f64>(covariance(j, j))), PATH_ASYMMETRY_SIGMA_S);
+  }
+}
+
+function information(i: i32): f64 {
+  const k = kalmanRow(i);
+  const taken = max<f64>(min<f64>(load<f64>(k, K_TAKEN), MEMORY), 1.0);
+  return 1.0 / (load<f64>(k, K_PRIOR) + load<f64>(k, K_R) / taken + 1.0e-24);
+}
+
+function describe(i: i32): void {
+  const k = kalmanRow(i);
+  const p = row(i);
+  const changed = load<f64>(k, K_CHANGED);
+  if (changed > 0.0) store<f64>(k, changed - 1.0, K_CHANGED);
+  if (load<f64>(p, PATH_TAKEN) < WARM_EXCHANGES) setState(i, STATE_WARMING, REASON_FEW, 0.0);
+  else if (load<f64>(k, K_FREE) != 0.0)
+    setState(i, STATE_QUARANTINED, REASON_DISAGREES, load<f64>(k, K_MEAN) - centreS);
+  else if (changed > 0.0) setState(i, STATE_CHANGED, REASON_JUMPED, load<f64>(k, K_JUMP));
+  else if (isCongested(i)) setState(i, STATE_CONGESTED, REASON_QUEUE, load<f64>(p, PATH_EXCESS_S));
+  else if (!majority) setState(i, STATE_GOOD, REASON_NO_MAJORITY, 0.0);
+  else setState(i, STATE_GOOD, REASON_NONE, 0.0);
+}
+
+/** Much noisier than the best other path. */
+function isCongested(i: i32): bool {
+  const own = load<f64>(kalmanRow(i), K_R);
+  let quieter = 0;
+  let others = 0;
+  for (let j = 0; j < pathEnd; j++) {
+    if (j == i || !isOpen(j)) continue;
+    others++;
+    if (load<f64>(kalmanRow(j), K_R) * CONGESTED_RATIO < own) quieter++;
+  }
+  return others > 0 && 2 * quieter >= others;
+}

@@ -1,0 +1,192 @@
+/**
+ * The memory map: the one page an embedder needs beside README "ABI". Everything lies at fixed
+ * addresses in a memory that never grows (initial = maximum), so views never detach. Page 0 belongs
+ * to the compiler (static data); the map starts at 64 KiB. All values little-endian.
+ *
+ * Units: times i64 ns since the Unix epoch, NTP stamps u64 in 2^-32 s, results f64 in seconds.
+ */
+
+/** Raised whenever an address, a slot, a unit, an export or a code changes its meaning. */
+export const ABI_VERSION: i32 = 1;
+
+/** How many paths one clock can have; the build constant behind ERROR_FULL. */
+export const MAX_PATHS: i32 = 64;
+/** Records one batch call takes. */
+export const MAX_BATCH: i32 = 2048;
+
+const BASE: usize = 65536;
+
+/** One NTP packet, 48 bytes in wire form; written by the host, read by ntpExchange. */
+export const PACKET: usize = BASE;
+const PACKET_BYTES: usize = 64;
+
+/** The combined clock: f64 slots, see CLOCK_*; written by the core after each exchange. */
+export const CLOCK: usize = PACKET + PACKET_BYTES;
+const CLOCK_BYTES: usize = 16 * 8;
+
+/** The clock carried to the time asked of clockAt: f64 slots, see AT_*. */
+export const AT: usize = CLOCK + CLOCK_BYTES;
+const AT_BYTES: usize = 4 * 8;
+
+/** Per-path reports, PATH_BYTES apart: f64 slots, see PATH_*. */
+export const PATHS: usize = AT + AT_BYTES;
+export const PATH_BYTES: usize = 32 * 8;
+
+/** Batch input: RECORD_BYTES apart, see RECORD_*. ntpExchange leaves its record in slot 0. */
+export const RECORDS: usize = PATHS + PATH_BYTES * usize(MAX_PATHS);
+export const RECORD_BYTES: usize = 40;
+
+/** Batch output, one RESULT_BYTES row per record: f64 slots, see RESULT_*. */
+export const RESULTS: usize = RECORDS + RECORD_BYTES * usize(MAX_BATCH);
+export const RESULT_BYTES: usize = 10 * 8;
+
+// --- private state of the core, no address promised -------------------------------------------
+
+/** Per-path statistics that no report shows (path.ts): f64 slots. */
+export const STATS: usize = RESULTS + RESULT_BYTES * usize(MAX_BATCH);
+export const STATS_BYTES: usize = 16 * 8;
+
+/** RFC 5905 clock filter: 8 stages of {offset, delay, dispersion, at} per path. */
+export const STAGES: usize = STATS + STATS_BYTES * usize(MAX_PATHS);
+export const STAGE_BYTES: usize = 32;
+export const STAGE_COUNT: i32 = 8;
+
+/** Scratch columns for sorting and sweeping, 4 f64 columns of 4 × MAX_PATHS. */
+export const SCRATCH: usize = STAGES + STAGE_BYTES * usize(STAGE_COUNT) * usize(MAX_PATHS);
+export const SCRATCH_COLUMN: usize = 4 * 8 * usize(MAX_PATHS);
+
+/** Joint Kalman filter, per-path scalars (kalman.ts): f64 slots. */
+export const KALMAN: usize = SCRATCH + 4 * SCRATCH_COLUMN;
+export const KALMAN_BYTES: usize = 20 * 8;
+
+/** Columns over paths, COLUMN_BYTES each: bias, covariance with offset, with frequency, one gain. */
+export const COLUMN_BYTES: usize = 8 * usize((MAX_PATHS + 1) & ~1);
+export const BIAS: usize = KALMAN + KALMAN_BYTES * usize(MAX_PATHS);
+export const CROSS_OFFSET: usize = BIAS + COLUMN_BYTES;
+export const CROSS_FREQUENCY: usize = CROSS_OFFSET + COLUMN_BYTES;
+export const COLUMN: usize = CROSS_FREQUENCY + COLUMN_BYTES;
+
+/** Bias covariance block, row major, COLUMN_BYTES a row. */
+export const COVARIANCE: usize = COLUMN + COLUMN_BYTES;
+
+/** Candidate wanders (wander.ts): 8 columns of 8 f64. */
+export const WANDER: usize = COVARIANCE + COLUMN_BYTES * usize(MAX_PATHS);
+
+/** First byte past the map; must stay below the fixed memory size (a test looks). */
+export const MAP_END: usize = WANDER + 8 * 8 * 8;
+
+// --- slots, in bytes from the start of a row ---------------------------------------------------
+
+/** 1 once there is a combined clock, else 0 (then the other slots mean nothing). */
+export const CLOCK_VALID: usize = 0;
+/** Whole seconds of the offset: offset = base + rest. Keeps ns when clocks differ by decades. */
+export const CLOCK_BASE_S: usize = 8;
+export const CLOCK_REST_S: usize = 16;
+/** Remote rate / local rate − 1, s/s. */
+export const CLOCK_FREQUENCY: usize = 24;
+/** 1 sigma of the offset, s. */
+export const CLOCK_UNCERTAINTY_S: usize = 32;
+/** 1 sigma of the frequency, s/s. */
+export const CLOCK_FREQUENCY_UNCERTAINTY: usize = 40;
+/** Safe interval of the offset, relative to CLOCK_BASE_S, s. */
+export const CLOCK_EARLIEST_S: usize = 48;
+export const CLOCK_LATEST_S: usize = 56;
+/** Paths that carried weight in the last update. */
+export const CLOCK_PATHS: usize = 64;
+/** Local times the core saw stepping (restarts of the offset). */
+export const CLOCK_STEPS: usize = 72;
+/** Share of the bound that is asymmetry, s. */
+export const CLOCK_ASYMMETRY_BOUND_S: usize = 80;
+/** Exchanges taken and refused so far. */
+export const CLOCK_TAKEN: usize = 88;
+export const CLOCK_REFUSED: usize = 96;
+/** Random-walk coefficient of the frequency in use, s²/s³. */
+export const CLOCK_WANDER: usize = 104;
+
+export const AT_REST_S: usize = 0; // offset − base
+export const AT_UNCERTAINTY_S: usize = 8;
+export const AT_EARLIEST_S: usize = 16; // relative to base
+export const AT_LATEST_S: usize = 24;
+
+export const PATH_OPEN: usize = 0; // 1 or 0
+export const PATH_STATE: usize = 8; // STATE_*
+export const PATH_REASON: usize = 16; // REASON_*
+export const PATH_REASON_S: usize = 24; // the figure in the reason's sentence, s
+export const PATH_TAKEN: usize = 32; // exchanges taken
+export const PATH_REFUSED: usize = 40; // exchanges refused
+export const PATH_OFFSET_S: usize = 48; // last raw offset, relative to CLOCK_BASE_S
+export const PATH_DELAY_S: usize = 56; // last delay
+export const PATH_FLOOR_S: usize = 64; // least delay in memory
+export const PATH_EXCESS_S: usize = 72; // mean of delay − floor
+export const PATH_JITTER_S: usize = 80; // RMS of successive offset differences / √2
+export const PATH_ASYMMETRY_S: usize = 88; // (forward − reverse)/2 as the combiner sees it
+export const PATH_ASYMMETRY_SIGMA_S: usize = 96;
+export const PATH_WEIGHT: usize = 104; // share in the combination, [0, 1]
+export const PATH_NOISE_S: usize = 112; // 1 sigma given to the last measurement
+export const PATH_RESIDUAL_S: usize = 120; // last measurement − prediction
+export const PATH_AT_S: usize = 128; // local receive of the last one, s since the first exchange
+export const PATH_INTERVAL_S: usize = 136; // mean spacing of exchanges
+export const PATH_GATED: usize = 144; // measurements the combiner set aside
+export const PATH_REVERSE_S: usize = 152; // last local→remote span, relative to base
+export const PATH_FORWARD_S: usize = 160; // last remote→local span, relative to base
+
+export const RECORD_PATH: usize = 0; // u32
+export const RECORD_KIND: usize = 4; // u32, KIND_*
+export const RECORD_LOCAL_SEND: usize = 8; // i64 Unix ns
+export const RECORD_REMOTE_RECEIVE: usize = 16; // KIND_NTP: u64 2^-32 s · KIND_UNIX: i64 Unix ns
+export const RECORD_REMOTE_SEND: usize = 24; // as remote receive
+export const RECORD_LOCAL_RECEIVE: usize = 32; // i64 Unix ns
+
+export const KIND_UNIX: u32 = 0;
+export const KIND_NTP: u32 = 1;
+
+export const RESULT_STATUS: usize = 0; // STATUS_* or ERROR_*
+export const RESULT_VALID: usize = 8;
+export const RESULT_OFFSET_S: usize = 16; // base + rest in one f64
+export const RESULT_UNCERTAINTY_S: usize = 24;
+export const RESULT_EARLIEST_S: usize = 32;
+export const RESULT_LATEST_S: usize = 40;
+export const RESULT_FREQUENCY: usize = 48;
+export const RESULT_PATH_STATE: usize = 56;
+export const RESULT_PATH_REASON: usize = 64;
+export const RESULT_PATH_OFFSET_S: usize = 72; // the raw offset of this exchange, base included
+
+// --- codes -------------------------------------------------------------------------------------
+
+export const STATUS_USED: i32 = 0;
+/** Counted in the path's statistics, but the combiner gave it no weight. */
+export const STATUS_HELD: i32 = 1;
+/** Same four stamps as the path's last exchange. */
+export const STATUS_DUPLICATE: i32 = 2;
+/** Received before sent, on either side. */
+export const STATUS_ORDER: i32 = 3;
+/** The remote side held the packet longer than the whole exchange took. */
+export const STATUS_HOLD: i32 = 4;
+/** Older than LATE_S before the newest exchange. */
+export const STATUS_LATE: i32 = 5;
+
+export const ERROR_PATH: i32 = -1; // path index not open
+export const ERROR_KIND: i32 = -2; // record kind unknown
+export const ERROR_BATCH: i32 = -3; // batch longer than MAX_BATCH
+export const ERROR_FULL: i32 = -4; // all MAX_PATHS paths are open
+export const ERROR_COMBINER: i32 = -5; // no such combiner
+
+export const STATE_CLOSED: i32 = 0;
+export const STATE_WARMING: i32 = 1;
+export const STATE_GOOD: i32 = 2;
+export const STATE_CONGESTED: i32 = 3;
+export const STATE_QUARANTINED: i32 = 4;
+export const STATE_CHANGED: i32 = 5;
+export const STATE_STALE: i32 = 6;
+export const STATE_STANDBY: i32 = 7;
+
+export const REASON_NONE: i32 = 0;
+export const REASON_FEW: i32 = 1; // too few exchanges yet
+export const REASON_QUEUE: i32 = 2; // delay stays above its floor by REASON_S
+export const REASON_DISAGREES: i32 = 3; // offset is REASON_S away from the majority
+export const REASON_JUMPED: i32 = 4; // offset jumped by REASON_S, others did not
+export const REASON_SILENT: i32 = 5; // no exchange for REASON_S
+export const REASON_FALSETICKER: i32 = 6; // interval misses the intersection (RFC 5905 §11.2.1)
+export const REASON_OUTLYING: i32 = 7; // pruned by the cluster algorithm (RFC 5905 §11.2.2)
+export const REASON_NOT_BEST: i32 = 8; // another path is better
+export const REASON_NO_MAJORITY: i32 = 9; // paths disagree and none has a majority

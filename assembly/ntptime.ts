@@ -1,0 +1,73 @@
+/**
+ * NTP time: 64-bit timestamps in 2^-32 s since the era's start, 16.16 short format.
+ * Timestamps wrap (an era is 2^32 s), spans are i64 in 2^-32 s and are right for |span| < 2^31 s.
+ * Source: RFC 5905 §6.
+ */
+
+export const UNITS_PER_S: f64 = 4294967296.0; // 2^32
+/** Seconds from 1900-01-01 (NTP era 0) to 1970-01-01. */
+export const UNIX_TO_NTP_S: i64 = 2208988800;
+const NS_PER_S: i64 = 1000000000;
+
+/** Unix ns → NTP timestamp of the era it falls in, rounded to the nearest 2^-32 s (ties up). */
+export function ntpFromUnix(ns: i64): u64 {
+  let second = ns / NS_PER_S;
+  let rest = ns % NS_PER_S; // (-1e9, 1e9)
+  if (rest < 0) {
+    rest += NS_PER_S;
+    second--;
+  }
+  const fraction = ((u64(rest) << 32) + 500000000) / 1000000000; // [0, 2^32], carries into seconds
+  return (u64(second + UNIX_TO_NTP_S) << 32) + fraction;
+}
+
+/** NTP timestamp → Unix ns nearest to `pivot` among all eras, rounded to the nearest ns. */
+export function unixFromNtp(stamp: u64, pivot: i64): i64 {
+  const span = ntpSpan(ntpFromUnix(pivot), stamp);
+  return saturatingAdd(pivot, nsFromSpan(span));
+}
+
+/** b − a in 2^-32 s, modulo 2^64: right for |b − a| < 2^31 s (RFC 5905 §6). */
+export function ntpSpan(a: u64, b: u64): i64 {
+  return i64(b - a);
+}
+
+/** Span in 2^-32 s → ns, rounded to nearest (ties away from zero). */
+export function nsFromSpan(span: i64): i64 {
+  const negative = span < 0;
+  const size = negative ? u64(0) - u64(span) : u64(span);
+  const seconds = size >> 32; // [0, 2^31]
+  const fraction = size & 0xffffffff;
+  const ns = i64(seconds * 1000000000 + ((fraction * 1000000000 + 0x80000000) >> 32));
+  return negative ? -ns : ns;
+}
+
+/** Span in 2^-32 s → s. Exact for |span| < 2^21 s. */
+export function secondsFromSpan(span: i64): f64 {
+  return f64(span) / UNITS_PER_S;
+}
+
+/** NTP short format (u16.u16) → s, [0, 65536). */
+export function secondsFromShort(short: u32): f64 {
+  return f64(short) / 65536.0;
+}
+
+/** s → NTP short format, rounded to nearest, saturating at both ends; NaN gives the maximum. */
+export function shortFromSeconds(s: f64): u32 {
+  if (!(s < 65535.99999)) return 0xffffffff;
+  return s <= 0.0 ? 0 : u32(floor<f64>(s * 65536.0 + 0.5));
+}
+
+/** a + b, clamped to the i64 range: spans saturate, they never wrap. */
+export function saturatingAdd(a: i64, b: i64): i64 {
+  const sum = a + b;
+  if (((a ^ sum) & (b ^ sum)) < 0) return a < 0 ? i64.MIN_VALUE : i64.MAX_VALUE;
+  return sum;
+}
+
+/** b − a, clamped to the i64 range. */
+export function saturatingSpan(a: i64, b: i64): i64 {
+  const span = b - a;
+  if (((b ^ a) & (b ^ span)) < 0) return b < 0 ? i64.MIN_VALUE : i64.MAX_VALUE;
+  return span;
+}

@@ -1,0 +1,267 @@
+/**
+ * Per-path statistics every combiner reads: last measurement, delay floor, excess, jitter, spacing.
+ * The floor is the least delay of the last 1536…2048 exchanges (four blocks of 512): long, so that
+ * a slow ramp by an attacker cannot drag it along, and bounded, so that a longer route is believed
+ * in the end.
+ */
+import { axisS } from './clock';
+import { atNs, delayS, forwardS, offsetS, reverseS } from './exchange';
+import {
+  MAX_PATHS,
+  PATH_ASYMMETRY_S,
+  PATH_ASYMMETRY_SIGMA_S,
+  PATH_AT_S,
+  PATH_BYTES,
+  PATH_DELAY_S,
+  PATH_EXCESS_S,
+  PATH_FLOOR_S,
+  PATH_FORWARD_S,
+  PATH_GATED,
+  PATH_INTERVAL_S,
+  PATH_JITTER_S,
+  PATH_NOISE_S,
+  PATH_OFFSET_S,
+  PATH_OPEN,
+  PATH_REASON,
+  PATH_REASON_S,
+  PATH_REFUSED,
+  PATH_RESIDUAL_S,
+  PATH_REVERSE_S,
+  PATH_STATE,
+  PATH_TAKEN,
+  PATH_WEIGHT,
+  PATHS,
+  REASON_FEW,
+  REASON_SILENT,
+  STATE_CLOSED,
+  STATE_STALE,
+  STATE_WARMING,
+  STATS,
+  STATS_BYTES,
+} from './memory';
+
+const BLOCK_EXCHANGES: f64 = 512.0;
+const BLOCKS: i32 = 4;
+/** Averages open as plain means and close to this memory, exchanges. */
+const MEMORY: f64 = 64.0;
+
+const STAT_BLOCKS: usize = 0; // 4 block minima
+const STAT_IN_BLOCK: usize = 32; // exchanges in the current block
+const STAT_BLOCK: usize = 40; // index of the current block
+const STAT_VARIANCE: usize = 48; // mean squared successive difference / 2
+const STAT_SEND: usize = 56; // i64 localSend of the last exchange
+const STAT_RECEIVE: usize = 64; // i64 localReceive of the last exchange
+const STAT_SINCE: usize = 72; // exchanges since the floor was reset
+
+/** An exchange is fresh while younger than this many mean spacings. */
+const FRESH_INTERVALS: f64 = 4.5;
+/** Paths that have measured less are warming. */
+export const WARM_EXCHANGES: f64 = 4.0;
+
+export let openPaths: i32 = 0;
+/** One past the highest open index; loops run to here. */
+export let pathEnd: i32 = 0;
+
+/** Address of a path's report row. */
+export function row(i: i32): usize {
+  return PATHS + usize(i) * PATH_BYTES;
+}
+
+function stat(i: i32): usize {
+  return STATS + usize(i) * STATS_BYTES;
+}
+
+export function isOpen(i: i32): bool {
+  return u32(i) < u32(MAX_PATHS) && load<f64>(row(i), PATH_OPEN) != 0.0;
+}
+
+/** Takes the lowest free index, or −1 if all are taken. */
+export function claimPath(): i32 {
+  for (let i = 0; i < MAX_PATHS; i++) {
+    const p = row(i);
+    if (load<f64>(p, PATH_OPEN) != 0.0) continue;
+    memory.fill(p, 0, PATH_BYTES);
+    memory.fill(stat(i), 0, STATS_BYTES);
+    store<f64>(p, 1.0, PATH_OPEN);
+    setState(i, STATE_WARMING, REASON_FEW, 0.0);
+    openPaths++;
+    if (i >= pathEnd) pathEnd = i + 1;
+    return i;
+  }
+  return -1;
+}
+
+export function releasePath(i: i32): void {
+  const p = row(i);
+  store<f64>(p, 0.0, PATH_OPEN);
+  store<f64>(p, 0.0, PATH_WEIGHT);
+  setState(i, STATE_CLOSED, 0, 0.0);
+  openPaths--;
+  while (pathEnd > 0 && !isOpen(pathEnd - 1)) pathEnd--;
+}
+
+/** Closes every path. */
+export function clearPaths(): void {
+  memory.fill(PATHS, 0, PATH_BYTES * usize(MAX_PATHS));
+  memory.fill(STATS, 0, STATS_BYTES * usize(MAX_PATHS));
+  openPaths = 0;
+  pathEnd = 0;
+}
+
+export function setState(i: i32, state: i32, reason: i32, figureS: f64): void {
+  const p = row(i);
+  store<f64>(p, f64(state), PATH_STATE);
+  store<f64>(p, f64(reason), PATH_REASON);
+  store<f64>(p, figureS, PATH_REASON_S);
+}
+
+export function stateOf(i: i32): i32 {
+  return i32(load<f64>(row(i), PATH_STATE));
+}
+
+/** True if the stamps are those of the path's last exchange. */
+export function isRepeat(i: i32, localSend: i64, localReceive: i64): bool {
+  const s = stat(i);
+  return (
+    load<f64>(row(i), PATH_TAKEN) != 0.0 &&
+    load<i64>(s, STAT_SEND) == localSend &&
+    load<i64>(s, STAT_RECEIVE) == localReceive
+  );
+}
+
+/** Folds the measurement in exchange.ts into the statistics of path i. */
+export function takeExchange(i: i32, localSend: i64): void {
+  const p = row(i);
+  const s = stat(i);
+  const taken = load<f64>(p, PATH_TAKEN);
+  const at = axisS(atNs);
+  const share = 1.0 / min<f64>(taken + 1.0, MEMORY);
+  if (taken > 0.0) {
+    const gap = max<f64>(at - load<f64>(p, PATH_AT_S), 0.0);
+    const interval = load<f64>(p, PATH_INTERVAL_S);
+    // a long silence is not the new rhythm at once
+    const counted = taken > 1.0 ? min<f64>(gap, 8.0 * interval + 1.0e-3) : gap;
+    const spacing = 1.0 / min<f64>(taken, 16.0);
+    store<f64>(p, interval + (counted - interval) * spacing, PATH_INTERVAL_S);
+    const step = offsetS - load<f64>(p, PATH_OFFSET_S);
+    const half = load<f64>(s, STAT_VARIANCE);
+    const fold = 1.0 / min<f64>(taken, MEMORY);
+    const folded = half + (step * step * 0.5 - half) * fold;
+    store<f64>(s, folded, STAT_VARIANCE);
+    store<f64>(p, sqrt<f64>(folded), PATH_JITTER_S);
+  }
+  lowerFloor(i);
+  const excess = delayS - load<f64>(p, PATH_FLOOR_S);
+  const mean = load<f64>(p, PATH_EXCESS_S);
+  store<f64>(p, mean + (excess - mean) * share, PATH_EXCESS_S);
+  store<f64>(p, taken + 1.0, PATH_TAKEN);
+  store<f64>(p, offsetS, PATH_OFFSET_S);
+  store<f64>(p, delayS, PATH_DELAY_S);
+  store<f64>(p, reverseS, PATH_REVERSE_S);
+  store<f64>(p, forwardS, PATH_FORWARD_S);
+  store<f64>(p, at, PATH_AT_S);
+  store<i64>(s, localSend, STAT_SEND);
+  store<i64>(s, atNs, STAT_RECEIVE);
+}
+
+/** Counts an exchange that was not taken. */
+export function refuseExchange(i: i32): void {
+  const p = row(i);
+  store<f64>(p, load<f64>(p, PATH_REFUSED) + 1.0, PATH_REFUSED);
+}
+
+/** Counts a measurement the combiner set aside. */
+export function countGated(i: i32): void {
+  const p = row(i);
+  store<f64>(p, load<f64>(p, PATH_GATED) + 1.0, PATH_GATED);
+}
+
+function lowerFloor(i: i32): void {
+  const s = stat(i);
+  const since = load<f64>(s, STAT_SINCE);
+  if (since == 0.0) {
+    for (let k = 0; k < BLOCKS; k++) store<f64>(s + (usize(k) << 3), delayS, STAT_BLOCKS);
+    store<f64>(s, 0.0, STAT_IN_BLOCK);
+    store<f64>(s, 0.0, STAT_BLOCK);
+  }
+  store<f64>(s, since + 1.0, STAT_SINCE);
+  let block = i32(load<f64>(s, STAT_BLOCK));
+  let inBlock = load<f64>(s, STAT_IN_BLOCK);
+  if (inBlock >= BLOCK_EXCHANGES) {
+    block = (block + 1) % BLOCKS;
+    inBlock = 0.0;
+    store<f64>(s, f64(block), STAT_BLOCK);
+    store<f64>(s + (usize(block) << 3), delayS, STAT_BLOCKS);
+  }
+  store<f64>(s, inBlock + 1.0, STAT_IN_BLOCK);
+  const cell = s + (usize(block) << 3);
+  if (delayS < load<f64>(cell, STAT_BLOCKS)) store<f64>(cell, delayS, STAT_BLOCKS);
+  let floorS = load<f64>(s, STAT_BLOCKS);
+  // after a reset all blocks hold that first delay until their turn comes
+  const filled = min<f64>(since / BLOCK_EXCHANGES, f64(BLOCKS - 1));
+  if (since < BLOCK_EXCHANGES * f64(BLOCKS)) {
+    for (let k = 1; f64(k) <= filled; k++) {
+      floorS = min<f64>(floorS, load<f64>(s + (usize(k) << 3), STAT_BLOCKS));
+    }
+  } else {
+    for (let k = 1; k < BLOCKS; k++) {
+      floorS = min<f64>(floorS, load<f64>(s + (usize(k) << 3), STAT_BLOCKS));
+    }
+  }
+  store<f64>(row(i), floorS, PATH_FLOOR_S);
+}
+
+/** The route changed: the floor and the excess start again with the last delay. */
+export function resetFloor(i: i32): void {
+  const p = row(i);
+  store<f64>(stat(i), 0.0, STAT_SINCE);
+  store<f64>(p, 0.0, PATH_EXCESS_S);
+  lowerFloor(i);
+}
+
+/** The local clock was stepped: offsets of before mean nothing, delays still do. */
+export function restartPaths(): void {
+  for (let i = 0; i < pathEnd; i++) {
+    if (!isOpen(i)) continue;
+    const p = row(i);
+    store<f64>(p, 0.0, PATH_OFFSET_S);
+    store<f64>(p, 0.0, PATH_TAKEN);
+    store<f64>(p, 0.0, PATH_JITTER_S);
+    store<f64>(p, 0.0, PATH_ASYMMETRY_S);
+    store<f64>(p, 0.0, PATH_ASYMMETRY_SIGMA_S);
+    store<f64>(p, 0.0, PATH_NOISE_S);
+    store<f64>(p, 0.0, PATH_RESIDUAL_S);
+    store<f64>(p, 0.0, PATH_WEIGHT);
+    store<f64>(stat(i), 0.0, STAT_VARIANCE);
+    setState(i, STATE_WARMING, REASON_FEW, 0.0);
+  }
+}
+
+/** Age of a path's last exchange at axis time `nowS`, s. */
+export function ageS(i: i32, nowS: f64): f64 {
+  return nowS - load<f64>(row(i), PATH_AT_S);
+}
+
+/** True if the path has measured and its last exchange is not overdue. */
+export function isFresh(i: i32, nowS: f64): bool {
+  const p = row(i);
+  if (load<f64>(p, PATH_OPEN) == 0.0 || load<f64>(p, PATH_TAKEN) == 0.0) return false;
+  return nowS - load<f64>(p, PATH_AT_S) <= staleAfterS(i);
+}
+
+/** How long a path may be silent before it is stale, s. */
+export function staleAfterS(i: i32): f64 {
+  const p = row(i);
+  const interval = load<f64>(p, PATH_INTERVAL_S);
+  // one exchange tells nothing about the rhythm yet
+  return load<f64>(p, PATH_TAKEN) < 2.0 ? 1.0e9 : FRESH_INTERVALS * interval + 1.0e-3;
+}
+
+/** Marks paths that went silent; the combiner takes their weight away. */
+export function markStale(nowS: f64): void {
+  for (let i = 0; i < pathEnd; i++) {
+    if (!isOpen(i) || load<f64>(row(i), PATH_TAKEN) == 0.0 || isFresh(i, nowS)) continue;
+    setState(i, STATE_STALE, REASON_SILENT, ageS(i, nowS));
+    store<f64>(row(i), 0.0, PATH_WEIGHT);
+  }
+}

@@ -1,0 +1,382 @@
+/**
+ * The core in a typed coat: instantiates core.wasm, checks its ABI, and turns slots into records.
+ * No host is needed: this module runs in Node, Deno, Bun, browsers and edge workers.
+ * The memory map behind it is assembly/memory.ts.
+ */
+import { coreBytes } from './corebytes.ts';
+import { ConfigError, CoreError } from './errors.ts';
+
+export { explainPath } from './explain.ts';
+export { ConfigError, CoreError };
+
+/** The ABI this wrapper was written for. */
+export const ABI_VERSION = 1;
+
+/** Combiners by name, in the order of their numbers in the core. */
+export const COMBINERS = ['kalman', 'rfc5905', 'average', 'weighted', 'best'] as const;
+export type CombinerName = (typeof COMBINERS)[number];
+
+/** Path states by name, in the order of their numbers in the core. */
+export const PATH_STATES = [
+  'closed',
+  'warming',
+  'good',
+  'congested',
+  'quarantined',
+  'changed',
+  'stale',
+  'standby',
+] as const;
+export type PathState = (typeof PATH_STATES)[number];
+
+/** What the core did with an exchange, in the order of its numbers. */
+export const STATUSES = ['used', 'held', 'duplicate', 'order', 'hold', 'late'] as const;
+export type Status = (typeof STATUSES)[number];
+
+/** Statuses that changed nothing but counters. */
+export const isRefused = (status: Status): boolean => status !== 'used' && status !== 'held';
+
+/** The clock that all paths combine to. offset = remote − local: seconds to add to local time. */
+export interface CombinedClock {
+  /** Best offset, s. Loses digits when the clocks are decades apart; base + rest does not. */
+  readonly offsetS: number;
+  /** Whole seconds of the offset … */
+  readonly baseS: number;
+  /** … and the rest, s. */
+  readonly restS: number;
+  /** Remote rate / local rate − 1, s/s. */
+  readonly frequency: number;
+  /** 1 sigma of the offset, s. */
+  readonly uncertaintyS: number;
+  /** 1 sigma of the frequency, s/s. */
+  readonly frequencyUncertainty: number;
+  /** Safe interval of the offset, s: 4 sigma plus the asymmetry bound on both sides. */
+  readonly earliestS: number;
+  readonly latestS: number;
+  /** The part of the interval that asymmetric routes could hide, s. */
+  readonly asymmetryBoundS: number;
+  /** Paths that carried weight. */
+  readonly paths: number;
+  readonly taken: number;
+  readonly refused: number;
+  /** Times the offset started again because the local clock was stepped. */
+  readonly steps: number;
+  /** Random-walk coefficient of the frequency in use, s²/s³; 0 where a combiner has none. */
+  readonly wander: number;
+}
+
+/** The clock carried to some moment. */
+export interface ClockAt {
+  readonly offsetS: number;
+  readonly baseS: number;
+  readonly restS: number;
+  readonly uncertaintyS: number;
+  readonly earliestS: number;
+  readonly latestS: number;
+}
+
+/** What the core knows of one path. */
+export interface PathReport {
+  readonly state: PathState;
+  /** Number of the reason; see {@link explainPath} for the sentence. */
+  readonly reason: number;
+  readonly reasonS: number;
+  readonly taken: number;
+  readonly refused: number;
+  /** Last raw offset, s. */
+  readonly offsetS: number;
+  /** Last delay, s. */
+  readonly delayS: number;
+  /** Least delay in memory, s. */
+  readonly floorS: number;
+  /** Mean of delay − floor, s. */
+  readonly excessS: number;
+  readonly jitterS: number;
+  /** (forward − reverse one-way delay)/2 as estimated, s, and its 1 sigma. */
+  readonly asymmetryS: number;
+  readonly asymmetrySigmaS: number;
+  /** Share in the combination, 0..1. */
+  readonly weight: number;
+  /** 1 sigma given to the last measurement, s. */
+  readonly noiseS: number;
+  /** Last measurement − prediction, s. */
+  readonly residualS: number;
+  /** Mean spacing of exchanges, s. */
+  readonly intervalS: number;
+  /** Measurements the combiner set aside. */
+  readonly gated: number;
+}
+
+/** One row of results of a batch; `valid` false means there is no clock yet. */
+export interface BatchResult {
+  readonly status: Status;
+  readonly valid: boolean;
+  readonly offsetS: number;
+  readonly uncertaintyS: number;
+  readonly earliestS: number;
+  readonly latestS: number;
+  readonly frequency: number;
+  readonly pathState: PathState;
+  readonly pathOffsetS: number;
+}
+
+export interface Core {
+  readonly combiner: CombinerName;
+  readonly maxPaths: number;
+  /** Most records one {@link ingest} takes. */
+  readonly maxBatch: number;
+  /** Forgets everything, paths too; may choose another combiner. */
+  reset(combiner?: CombinerName): void;
+  /**
+   * Opens a path and returns its index, 0..maxPaths − 1.
+   * @throws CoreError if all are open
+   */
+  openPath(): number;
+  /** Closes a path; its index may be given out again. */
+  closePath(path: number): void;
+  /**
+   * One NTP exchange: the server's reply (>= 48 bytes) and what the local clock showed at send and
+   * receipt, ns since `epochS` (Unix s).
+   */
+  ntpExchange(
+    path: number,
+    packet: Uint8Array,
+    epochS: number,
+    localSendNs: number,
+    localReceiveNs: number,
+  ): Status;
+  /** The 40-byte record of the last {@link ntpExchange}, copied. */
+  lastRecord(): Uint8Array;
+  /** Batch input, `recordBytes` apart, layout RECORD_* in assembly/memory.ts. */
+  readonly records: DataView;
+  readonly recordBytes: number;
+  /** Batch output, f64 rows of `resultSlots`, layout RESULT_* in assembly/memory.ts. */
+  readonly results: Float64Array;
+  readonly resultSlots: number;
+  /** Takes the first `count` records and writes a result row for each. */
+  ingest(count: number): void;
+  /** As ingest, without result rows. */
+  absorb(count: number): void;
+  /** Row `index` of the last ingest as a record. */
+  result(index: number): BatchResult;
+  /** The combined clock as of the newest exchange, null while there is none. */
+  clock(): CombinedClock | null;
+  /** The combined clock carried to a local time, null while there is none. */
+  clockAt(epochS: number, ns: number): ClockAt | null;
+  path(path: number): PathReport;
+  /** The instance's raw exports, for embedders. */
+  readonly exports: CoreExports;
+}
+
+interface Global {
+  readonly value: number;
+}
+
+/** The raw exports a wrapper needs; all of them are listed in assembly/index.ts. */
+export interface CoreExports {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  readonly ABI_VERSION: Global;
+  readonly MAX_PATHS: Global;
+  readonly MAX_BATCH: Global;
+  readonly PACKET: Global;
+  readonly CLOCK: Global;
+  readonly AT: Global;
+  readonly PATHS: Global;
+  readonly PATH_BYTES: Global;
+  readonly RECORDS: Global;
+  readonly RECORD_BYTES: Global;
+  readonly RESULTS: Global;
+  readonly RESULT_BYTES: Global;
+  reset(combiner: number): number;
+  openPath(): number;
+  closePath(path: number): number;
+  ntpExchange(path: number, epochS: number, localSendNs: number, localReceiveNs: number): number;
+  ingest(count: number): number;
+  absorb(count: number): number;
+  clockAt(epochS: number, ns: number): number;
+}
+
+/** The members of WebAssembly used here; declared by hand so that no host types are needed. */
+interface Wasm {
+  readonly Module: new (bytes: Uint8Array | ArrayBuffer) => object;
+  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
+}
+
+const PACKET_BYTES = 48;
+
+export interface CoreOptions {
+  /** Default `kalman`. */
+  readonly combiner?: CombinerName;
+  /** A compiled WebAssembly.Module or its bytes, for hosts that forbid compiling (edge workers). */
+  readonly module?: object | Uint8Array | ArrayBuffer;
+}
+
+let compiled: object | undefined;
+
+/**
+ * Makes a core of its own: fixed memory of 2 MiB, no sharing with other cores.
+ * @throws ConfigError for an unknown combiner, CoreError if the module's ABI is another
+ */
+export function createCore(options: CoreOptions = {}): Core {
+  let combiner = options.combiner ?? 'kalman';
+  const wasm = (globalThis as unknown as { WebAssembly: Wasm }).WebAssembly;
+  const raw = new wasm.Instance(moduleOf(wasm, options.module), {}).exports as CoreExports;
+  if (raw.ABI_VERSION?.value !== ABI_VERSION) {
+    throw new CoreError(`core ABI expected ${ABI_VERSION}, got ${raw.ABI_VERSION?.value}`);
+  }
+  const buffer = raw.memory.buffer;
+  const packet = new Uint8Array(buffer, raw.PACKET.value, PACKET_BYTES);
+  const clockSlots = new Float64Array(buffer, raw.CLOCK.value, 16);
+  const atSlots = new Float64Array(buffer, raw.AT.value, 4);
+  const maxPaths = raw.MAX_PATHS.value;
+  const maxBatch = raw.MAX_BATCH.value;
+  const pathSlots = raw.PATH_BYTES.value / 8;
+  const paths = new Float64Array(buffer, raw.PATHS.value, pathSlots * maxPaths);
+  const recordBytes = raw.RECORD_BYTES.value;
+  const records = new DataView(buffer, raw.RECORDS.value, recordBytes * maxBatch);
+  const resultSlots = raw.RESULT_BYTES.value / 8;
+  const results = new Float64Array(buffer, raw.RESULTS.value, resultSlots * maxBatch);
+
+  function checkPath(path: number): void {
+    if (!(Number.isInteger(path) && path >= 0 && path < maxPaths)) {
+      throw new ConfigError('path', `an open path index, 0..${maxPaths - 1}`, path);
+    }
+  }
+
+  function status(code: number, path: number): Status {
+    const name = STATUSES[code];
+    if (name !== undefined) return name;
+    throw new CoreError(`core refused path ${path}: it is not open (code ${code})`);
+  }
+
+  function batch(count: number): void {
+    if (!(Number.isInteger(count) && count >= 0 && count <= maxBatch)) {
+      throw new ConfigError('count', `0..${maxBatch} records`, count);
+    }
+  }
+
+  const core: Core = {
+    get combiner() {
+      return combiner;
+    },
+    maxPaths,
+    maxBatch,
+    records,
+    recordBytes,
+    results,
+    resultSlots,
+    exports: raw,
+    reset(name = combiner) {
+      const id = COMBINERS.indexOf(name);
+      if (id < 0) throw new ConfigError('combiner', `one of ${COMBINERS.join(', ')}`, name);
+      combiner = name;
+      raw.reset(id);
+    },
+    openPath() {
+      const index = raw.openPath();
+      if (index < 0) {
+        throw new CoreError(`all ${maxPaths} paths of this core are open; close one first`);
+      }
+      return index;
+    },
+    closePath(path) {
+      checkPath(path);
+      raw.closePath(path);
+    },
+    ntpExchange(path, bytes, epochS, localSendNs, localReceiveNs) {
+      checkPath(path);
+      packet.set(bytes.length === PACKET_BYTES ? bytes : bytes.subarray(0, PACKET_BYTES));
+      return status(raw.ntpExchange(path, epochS, localSendNs, localReceiveNs), path);
+    },
+    lastRecord: () => new Uint8Array(buffer, raw.RECORDS.value, recordBytes).slice(),
+    ingest(count) {
+      batch(count);
+      raw.ingest(count);
+    },
+    absorb(count) {
+      batch(count);
+      raw.absorb(count);
+    },
+    result(index) {
+      const at = index * resultSlots;
+      const f = (slot: number) => results[at + slot] ?? 0;
+      return {
+        status: status(f(0), index),
+        valid: f(1) !== 0,
+        offsetS: f(2),
+        uncertaintyS: f(3),
+        earliestS: f(4),
+        latestS: f(5),
+        frequency: f(6),
+        pathState: PATH_STATES[f(7)] ?? 'closed',
+        pathOffsetS: f(9),
+      };
+    },
+    clock() {
+      const f = (slot: number) => clockSlots[slot] ?? 0;
+      if (f(0) === 0) return null;
+      return {
+        offsetS: f(1) + f(2),
+        baseS: f(1),
+        restS: f(2),
+        frequency: f(3),
+        uncertaintyS: f(4),
+        frequencyUncertainty: f(5),
+        earliestS: f(1) + f(6),
+        latestS: f(1) + f(7),
+        paths: f(8),
+        steps: f(9),
+        asymmetryBoundS: f(10),
+        taken: f(11),
+        refused: f(12),
+        wander: f(13),
+      };
+    },
+    clockAt(epochS, ns) {
+      if (raw.clockAt(epochS, ns) === 0) return null;
+      const base = clockSlots[1] ?? 0;
+      const rest = atSlots[0] ?? 0;
+      return {
+        offsetS: base + rest,
+        baseS: base,
+        restS: rest,
+        uncertaintyS: atSlots[1] ?? 0,
+        earliestS: base + (atSlots[2] ?? 0),
+        latestS: base + (atSlots[3] ?? 0),
+      };
+    },
+    path(path) {
+      checkPath(path);
+      const at = path * pathSlots;
+      const f = (slot: number) => paths[at + slot] ?? 0;
+      return {
+        state: PATH_STATES[f(1)] ?? 'closed',
+        reason: f(2),
+        reasonS: f(3),
+        taken: f(4),
+        refused: f(5),
+        offsetS: (clockSlots[1] ?? 0) + f(6),
+        delayS: f(7),
+        floorS: f(8),
+        excessS: f(9),
+        jitterS: f(10),
+        asymmetryS: f(11),
+        asymmetrySigmaS: f(12),
+        weight: f(13),
+        noiseS: f(14),
+        residualS: f(15),
+        intervalS: f(17),
+        gated: f(18),
+      };
+    },
+  };
+  core.reset(combiner);
+  return core;
+}
+
+function moduleOf(wasm: Wasm, given: CoreOptions['module']): object {
+  if (given instanceof Uint8Array || given instanceof ArrayBuffer) return new wasm.Module(given);
+  if (given !== undefined) return given;
+  compiled ??= new wasm.Module(coreBytes);
+  return compiled;
+}
