@@ -1,0 +1,119 @@
+/** The receiving half of the client. RFC 5905 §8, §9.2; kisses §7.4. */
+import type { Datagram, DropReason, Output } from '../machine.ts';
+import { pathKey } from '../path.ts';
+import type { Tick } from '../units.ts';
+import type { Association } from './association.ts';
+import { HEADER_BYTES, type Header, readHeader } from './packet.ts';
+import { kissCode } from './refid.ts';
+import { recover, slowDown, spread } from './schedule.ts';
+import { arm, type NtpClient } from './state.ts';
+import { judge } from './verdict.ts';
+
+/** Finds the path by the addresses alone, judges the packet and uses, obeys or drops it. */
+export function receive(client: NtpClient, datagram: Datagram, nowNs: Tick): Output[] {
+  const at = client.index[pathKey(datagram.remote.ip, datagram.local.ip)];
+  const path = at === undefined ? undefined : client.paths[at];
+  if (path === undefined) {
+    client.strays.received++;
+    client.strays.drops['unknown-path']++;
+    return [{ type: 'drop', reason: 'unknown-path', from: datagram.remote }];
+  }
+  path.tally.received++;
+  if (datagram.remote.port !== path.remote.port) return drop(path, 'unknown-port', datagram);
+  if (path.stopped !== null) return drop(path, 'stopped', datagram);
+  const header = readHeader(datagram.bytes);
+  if (typeof header === 'string') return drop(path, header, datagram);
+  const verdict = judge(path, header, datagram.receivedAtNs, client.ownRefids);
+  if (verdict === 'valid') return accept(client, path, header, datagram, nowNs);
+  if (verdict === 'rate') return obeyRate(client, path, header, datagram, nowNs);
+  if (verdict === 'stop') return obeyStop(client, path, header, datagram, nowNs);
+  return drop(path, verdict, datagram);
+}
+
+function drop(path: Association, reason: DropReason, datagram: Datagram): Output[] {
+  path.tally.drops[reason]++;
+  return [{ type: 'drop', reason, from: datagram.remote }];
+}
+
+function accept(
+  client: NtpClient,
+  path: Association,
+  header: Header,
+  datagram: Datagram,
+  nowNs: Tick,
+): Output[] {
+  const localSendNs = path.request?.sentAtNs;
+  if (localSendNs == null) return drop(path, 'origin', datagram); // judge() has seen to it
+  const packet = new Uint8Array(HEADER_BYTES); // not slice(): a Buffer's would share its memory
+  packet.set(datagram.bytes.subarray(0, HEADER_BYTES));
+  path.request = null; // a replay meets no cookie
+  path.lastReceive = header.receive;
+  path.lastTransmit = header.transmit;
+  path.server = {
+    leap: header.leap,
+    stratum: header.stratum,
+    precisionLog2S: header.precisionLog2S,
+    rootDelayS: header.rootDelayS,
+    rootDispersionS: header.rootDispersionS,
+    refid: header.refid,
+  };
+  path.reach |= 1;
+  path.unanswered = 0;
+  path.lastValidNs = nowNs;
+  path.tally.valid++;
+  const outputs: Output[] = [];
+  if (path.contact !== 'reachable') {
+    const reason = path.contact === 'new' ? 'first answer' : 'answers again';
+    path.contact = 'reachable';
+    outputs.push({ type: 'path', path: path.key, event: 'reachable', reason });
+  }
+  const localReceiveNs = datagram.receivedAtNs;
+  outputs.push({ type: 'exchange', path: path.key, packet, localSendNs, localReceiveNs });
+  if (path.backoff === 0) return outputs;
+  recover(client, path, nowNs);
+  return arm(client, outputs, false);
+}
+
+function obeyRate(
+  client: NtpClient,
+  path: Association,
+  header: Header,
+  datagram: Datagram,
+  nowNs: Tick,
+): Output[] {
+  const before = path.pollLog2S;
+  path.request = null; // one kiss, one step
+  slowDown(client, path, nowNs, header.pollLog2S);
+  const reason = `server sent RATE: poll exponent ${before} to ${path.pollLog2S}`;
+  const outputs = drop(path, 'kiss', datagram);
+  outputs.push({ type: 'path', path: path.key, event: 'rate', reason });
+  return arm(client, outputs, false);
+}
+
+/** DENY and RSTR speak for the server's address: no other local address may go on asking. */
+function obeyStop(
+  client: NtpClient,
+  path: Association,
+  header: Header,
+  datagram: Datagram,
+  nowNs: Tick,
+): Output[] {
+  const code = kissCode(header.refid) === 'RSTR' ? 'RSTR' : 'DENY';
+  const outputs = drop(path, 'kiss', datagram);
+  client.deniedIps[path.remote.ip] = code;
+  for (const other of client.paths) {
+    if (other.remote.ip !== path.remote.ip || other.stopped !== null) continue;
+    other.stopped = code;
+    other.request = null;
+    outputs.push(stoppedEvent(other));
+  }
+  spread(client, nowNs);
+  return arm(client, outputs, false);
+}
+
+export const stoppedEvent = (path: Association): Output => ({
+  type: 'path',
+  path: path.key,
+  event: 'stopped',
+  reason: `server sent ${path.stopped}`,
+});
