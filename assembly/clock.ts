@@ -53,13 +53,18 @@ export function clearClock(): void {
 
 /** Chooses the whole-second base and the start of the time axis. */
 export function baseClock(wholeS: i64, atNs: i64): void {
-  if (based) store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_STEPS) + 1.0, CLOCK_STEPS);
+  if (based) countStep();
   else startNs = atNs;
   based = true;
   baseS = wholeS;
   nowNs = atNs;
   store<f64>(CLOCK, f64(wholeS), CLOCK_BASE_S);
   store<f64>(CLOCK, 0.0, CLOCK_VALID);
+}
+
+/** Counts a restart of the offset. */
+export function countStep(): void {
+  store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_STEPS) + 1.0, CLOCK_STEPS);
 }
 
 /** Moves the time axis forward to `atNs`. */

@@ -9,7 +9,7 @@
  * away is exact: a measurement "b_i = 0" of negative information removes the prior from history.
  */
 
-import { axisS, nowNs, publishClock } from './clock';
+import { axisS, countStep, nowNs, publishClock } from './clock';
 import { delayS, offsetS } from './exchange';
 import {
   K_AT,
@@ -20,10 +20,12 @@ import {
   K_FREE,
   K_INFORMATION,
   K_JUMP,
-  K_LATE_RESIDUAL2,
   K_LATE2,
+  K_LATE_RESIDUAL2,
   K_MEAN,
+  K_MEAN_EXCESS,
   K_NOISE,
+  K_PLAIN,
   K_PRIOR,
   K_PRODUCT,
   K_R,
@@ -32,7 +34,16 @@ import {
   K_VOTE,
   kalmanRow,
 } from './kalmanrow';
-import { assessMajority, centreS, cliqueScale, majority } from './majority';
+import {
+  assessMajority,
+  centreS,
+  cliqueHigh,
+  cliqueLow,
+  cliqueScale,
+  majority,
+  memberHalfS,
+  voters,
+} from './majority';
 import {
   BIAS,
   COLUMN,
@@ -92,7 +103,13 @@ const START_DIVISOR: f64 = 12.0; // two exponential queues
 const LEAST_DIVISOR: f64 = 4.0;
 const MOST_DIVISOR: f64 = 60.0;
 const MEMORY: f64 = 256.0;
+/** The least of n round trips lies about this share of the mean excess over √n above the floor. */
+const FLOOR_DOUBT: f64 = 0.7;
+/** Share of a delay that may be queueing for all one knows at the first packet. */
+const YOUNG_DOUBT: f64 = 0.25;
 const CHANGED_FOR: f64 = 32.0;
+/** Until each path has measured this often, a majority may still move θ as a whole. */
+const YOUNG: i32 = 32;
 /** A path whose noise is this many times the median's is called congested. */
 const CONGESTED_RATIO: f64 = 25.0;
 
@@ -178,22 +195,30 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
   const excess = delayS - load<f64>(row(i), PATH_FLOOR_S);
   const variance = measurementVariance(i, excess);
   const measured = offsetS + omega * lateS;
-  if (!started) begin(measured, variance + load<f64>(covariance(i, i)));
+  if (!started) begin(measured - load<f64>(BIAS + c), variance + load<f64>(covariance(i, i)));
   const plain = measured - theta - load<f64>(BIAS + c);
   const residual = plain - load<f64>(k, K_SLOPE) * excess;
-  const known = p00 + 2.0 * load<f64>(CROSS_OFFSET + c) + load<f64>(covariance(i, i));
+  const shared = p00 + 2.0 * load<f64>(CROSS_OFFSET + c) + load<f64>(covariance(i, i));
+  const known = max<f64>(shared, 0.0);
   const total = known + variance;
   store<f64>(row(i), sqrt<f64>(variance), PATH_NOISE_S);
   store<f64>(row(i), residual, PATH_RESIDUAL_S);
 
   let status = STATUS_USED;
   if (residual * residual > GATE * total) {
-    status = gate(i, measured, residual);
+    if (load<f64>(k, K_TAKEN) < WARM_EXCHANGES) {
+      // too early to say who is wrong: it only votes
+      status = STATUS_HELD;
+      countGated(i);
+      rememberDeviation(k, measured - theta, variance);
+    } else {
+      status = gate(i, measured, residual);
+    }
     learnNoise(i, excess, plain, residual, known, total);
   } else {
     badRun = 0;
     store<f64>(k, 0.0, K_BAD);
-    correct(i, residual, total);
+    correct(i, residual, variance, total);
     learnNoise(i, excess, plain, residual, known, total);
     const deviation = offsetS - load<f64>(k, K_SLOPE) * excess + omega * lateS - theta;
     rememberDeviation(k, deviation, variance);
@@ -248,21 +273,35 @@ function walkBias(i: i32, nowS: f64): void {
   store<f64>(k, nowS, K_AT);
 }
 
-/** Queueing is uniform over ±excess/2 given the excess; the floor itself is only known to ē/n. */
+/**
+ * How far the path's least delay may lie above its floor, s. A young path's mean excess may be
+ * small by luck, so part of the delay itself counts at first.
+ */
+function floorDoubt(i: i32, taken: f64, mean: f64): f64 {
+  const n = taken + 1.0;
+  const unknown = (YOUNG_DOUBT * load<f64>(row(i), PATH_FLOOR_S)) / (n * sqrt<f64>(n));
+  return (FLOOR_DOUBT * mean) / sqrt<f64>(min<f64>(n, 1024.0)) + unknown;
+}
+
+/** Queueing is uniform over ±excess/2 given the excess; the floor itself is only known so well. */
 function measurementVariance(i: i32, excess: f64): f64 {
   const k = kalmanRow(i);
   const mean = load<f64>(row(i), PATH_EXCESS_S);
-  const taken = load<f64>(k, K_TAKEN);
-  // a young path's floor may be far off: its one packet can have queued as long as it took
-  const doubt =
-    taken < 1.0 ? 0.25 * load<f64>(row(i), PATH_FLOOR_S) : mean / min<f64>(taken, 1024.0);
+  const doubt = floorDoubt(i, load<f64>(k, K_TAKEN), mean);
   const wide = excess + doubt;
   return load<f64>(k, K_NOISE) + (wide * wide) / load<f64>(k, K_DIVISOR);
 }
 
-/** Scalar update with H = [1, 0, …1_i…]; biases as a symmetric rank-1 step. */
-function correct(i: i32, residual: f64, total: f64): void {
+/**
+ * Scalar update with H = [1, 0, …1_i…]; biases as a symmetric rank-1 step. The block of θ and b_i,
+ * where the subtraction cancels after a long gap or a big jump, is written in a form that cannot.
+ */
+function correct(i: i32, residual: f64, variance: f64, total: f64): void {
   const c = usize(i) << 3;
+  const x = load<f64>(CROSS_OFFSET + c);
+  const own = load<f64>(covariance(i, i));
+  const area = max<f64>(p00 * own - x * x, 0.0);
+  const offsetVariance = (p00 * variance + area) / total;
   const c0 = p00 + load<f64>(CROSS_OFFSET + c);
   const c1 = p01 + load<f64>(CROSS_FREQUENCY + c);
   const line = covariance(i, 0);
@@ -277,6 +316,9 @@ function correct(i: i32, residual: f64, total: f64): void {
     }
   }
   rankOne(c0, c1, residual, 1.0 / total, end);
+  p00 = max<f64>(offsetVariance, 1.0e-24);
+  store<f64>(CROSS_OFFSET + c, (x * variance - area) / total);
+  store<f64>(covariance(i, i), max<f64>((own * variance + area) / total, 1.0e-24));
 }
 
 /**
@@ -341,17 +383,18 @@ function rankOne(c0: f64, c1: f64, residual: f64, inverse: f64, end: usize): voi
  * Replaces the bias prior N(0, old) of path i by N(0, wanted), as if it had been so from the
  * start: one measurement b_i = 0 with information 1/wanted − 1/old, which may be negative.
  */
-function swapPrior(i: i32, wanted: f64): void {
+function swapPrior(i: i32, wanted: f64): bool {
   const k = kalmanRow(i);
   const old = load<f64>(k, K_PRIOR);
-  if (abs<f64>(wanted - old) <= 0.05 * old) return;
+  if (abs<f64>(wanted - old) <= 0.05 * old) return true;
   const information = 1.0 / wanted - 1.0 / old;
   const c = usize(i) << 3;
   const own = load<f64>(covariance(i, i));
   const total = own + 1.0 / information;
   // taking a prior away must leave the state observable: total stays clear of zero below it
-  if (information < 0.0 && !(total < -1.0e-3 * old)) return;
+  if (information < 0.0 && !(total < -1.0e-3 * old)) return false;
   const end = usize((pathEnd + 1) & ~1) << 3;
+  const before = theta;
   memory.copy(COLUMN, covariance(i, 0), end);
   rankOne(
     load<f64>(CROSS_OFFSET + c),
@@ -360,7 +403,13 @@ function swapPrior(i: i32, wanted: f64): void {
     1.0 / total,
     end,
   );
+  store<f64>(covariance(i, i), max<f64>(own / (own * information + 1.0), 1.0e-24));
+  for (let j = 0; j < pathEnd; j++) {
+    const mean = load<f64>(kalmanRow(j), K_MEAN);
+    store<f64>(kalmanRow(j), mean - (theta - before), K_MEAN); // of measurement − θ, and θ moved
+  }
   store<f64>(k, wanted, K_PRIOR);
+  return true;
 }
 
 /** A measurement far from the prediction: hold it, or believe that the path or the clock moved. */
@@ -374,6 +423,7 @@ function gate(i: i32, measured: f64, residual: f64): i32 {
   if (badRun >= max<f64>(GATE_RUN, 2.0 * f64(fresh)) && (fresh > 1 || isClockStep(i, residual))) {
     // nobody fits any more: it is the local clock that moved
     const offset = measured - load<f64>(BIAS + (usize(i) << 3));
+    countStep();
     restartKalman();
     begin(offset, 4.0 * residual * residual);
   } else if (bad >= GATE_RUN && (fresh > 1 || !isClockStep(i, residual))) {
@@ -388,7 +438,10 @@ function isClockStep(i: i32, residual: f64): bool {
   return longer < abs<f64>(residual);
 }
 
-/** The route of path i changed: its bias and floor start again, the clock stays. */
+/**
+ * The route of path i changed, or it lies: its bias and floor start again, the clock stays. It is
+ * not taken for symmetric again before the majority has agreed with it.
+ */
 function changePath(i: i32, residual: f64): void {
   const k = kalmanRow(i);
   decouple(i);
@@ -400,7 +453,8 @@ function changePath(i: i32, residual: f64): void {
   store<f64>(k, 0.0, K_MEAN);
   store<f64>(k, 0.0, K_INFORMATION);
   store<f64>(k, 0.0, K_TAKEN);
-  store<f64>(k, 0.0, K_FREE);
+  store<f64>(k, 0.0, K_VOTE);
+  store<f64>(k, 1.0, K_FREE);
   store<f64>(k, CHANGED_FOR, K_CHANGED);
   store<f64>(k, residual, K_JUMP);
   const start = START_NOISE * load<f64>(row(i), PATH_FLOOR_S);
@@ -419,7 +473,7 @@ function learnNoise(i: i32, excess: f64, plain: f64, residual: f64, known: f64, 
   const mean = load<f64>(row(i), PATH_EXCESS_S);
   const divisor = load<f64>(k, K_DIVISOR);
   const noise = load<f64>(k, K_NOISE);
-  const doubt = mean / min<f64>(taken, 1024.0);
+  const doubt = floorDoubt(i, taken, mean);
   const queue = ((excess + doubt) * (excess + doubt)) / divisor;
   if (excess <= mean) {
     const least = LEAST_PRIOR_S * LEAST_PRIOR_S * 1.0e-2 + 1.0e-4 * mean * mean;
@@ -432,17 +486,27 @@ function learnNoise(i: i32, excess: f64, plain: f64, residual: f64, known: f64, 
       store<f64>(k, max<f64>(fitted, LEAST_DIVISOR), K_DIVISOR);
     }
   }
-  const squares = ewma(k, K_EXCESS2, excess * excess, share);
-  const clip = 4.0 * sqrt<f64>(total);
-  const pull = max<f64>(min<f64>(plain, clip), -clip) * excess;
-  const product = ewma(k, K_PRODUCT, pull, share);
-  if (taken > 16.0 && squares > 0.0) {
-    // shrunk towards zero: a slope is believed as far as its residuals carry it
-    const certain = min<f64>(taken, MEMORY);
-    const slope = (product / squares) * (certain / (certain + 64.0));
-    store<f64>(k, max<f64>(min<f64>(slope, 0.5), -0.5), K_SLOPE);
-  }
+  learnSlope(k, excess, plain, taken, share, total);
   ewma(k, K_R, load<f64>(k, K_NOISE) + queue, share);
+}
+
+/**
+ * Regression of the residual on the excess, about their means: a common error of θ must not hide in
+ * the slopes. Under symmetric queues its standard error is 1/√n, so two of these are taken off.
+ */
+function learnSlope(k: usize, excess: f64, plain: f64, taken: f64, share: f64, total: f64): void {
+  const clip = 4.0 * sqrt<f64>(total);
+  const residual = max<f64>(min<f64>(plain, clip), -clip);
+  const squares = ewma(k, K_EXCESS2, excess * excess, share);
+  const product = ewma(k, K_PRODUCT, residual * excess, share);
+  const meanResidual = ewma(k, K_PLAIN, residual, share);
+  const meanExcess = ewma(k, K_MEAN_EXCESS, excess, share);
+  const spread = squares - meanExcess * meanExcess;
+  if (taken <= 16.0 || !(spread > 0.0)) return;
+  const raw = (product - meanResidual * meanExcess) / spread;
+  const doubt = 2.0 / sqrt<f64>(min<f64>(taken, MEMORY));
+  const size = min<f64>(max<f64>(abs<f64>(raw) - doubt, 0.0), 0.5);
+  store<f64>(k, raw < 0.0 ? -size : size, K_SLOPE);
 }
 
 function ewma(k: usize, slot: usize, value: f64, share: f64): f64 {
@@ -475,24 +539,61 @@ function assess(nowS: f64): void {
   sinceAssessed = 0;
   markStale(nowS);
   if (assessMajority(nowS)) {
-    for (let j = 0; j < pathEnd; j++) if (isFresh(j, nowS)) applyVote(j);
+    if (shouldReseat()) reseat(nowS);
+    // those to trust first: what they say keeps the state observable when others are let go
+    for (let j = 0; j < pathEnd; j++) if (isFresh(j, nowS)) trust(j);
+    for (let j = 0; j < pathEnd; j++) if (isFresh(j, nowS)) distrust(j);
   }
   weigh(nowS);
 }
 
-function applyVote(i: i32): void {
+/** True if a young filter stands where the majority does not: it began with a liar. */
+function shouldReseat(): bool {
+  if (exchanges > YOUNG * voters || voters < 3 || !majority) return false;
+  const slack = 4.0 * sqrt<f64>(p00) + memberHalfS;
+  return cliqueLow > slack || cliqueHigh < -slack;
+}
+
+/** Puts θ into the middle of the majority and lets every bias start again around it. */
+function reseat(nowS: f64): void {
+  theta += centreS;
+  p00 = memberHalfS * memberHalfS + LEAST_PRIOR_S * LEAST_PRIOR_S;
+  p01 = 0.0;
+  for (let j = 0; j < pathEnd; j++) {
+    if (!isOpen(j)) continue;
+    const k = kalmanRow(j);
+    decouple(j);
+    const prior = priorOf(j);
+    store<f64>(covariance(j, j), prior);
+    store<f64>(k, prior, K_PRIOR);
+    store<f64>(k, 0.0, K_FREE);
+    store<f64>(k, load<f64>(k, K_MEAN) - centreS, K_MEAN);
+    if (!isFresh(j, nowS) || load<f64>(k, K_VOTE) >= 0.0) continue;
+    const away = load<f64>(k, K_MEAN);
+    const delay = load<f64>(row(j), PATH_FLOOR_S) * 0.5;
+    const wide = delay * delay + 4.0 * away * away;
+    store<f64>(covariance(j, j), wide);
+    store<f64>(k, wide, K_PRIOR);
+    store<f64>(k, 1.0, K_FREE);
+  }
+  restartWander();
+}
+
+/** Path i agrees: it has (or gets back) the symmetry assumption. */
+function trust(i: i32): void {
   const k = kalmanRow(i);
   const vote = load<f64>(k, K_VOTE);
-  const free = load<f64>(k, K_FREE) != 0.0;
-  if (vote <= -2.0) {
-    const away = load<f64>(k, K_MEAN) - centreS;
-    const half = load<f64>(row(i), PATH_FLOOR_S) * 0.5;
-    if (!free) swapPrior(i, half * half + 4.0 * away * away);
-    store<f64>(k, 1.0, K_FREE);
-  } else if (!free || vote >= 4.0) {
-    swapPrior(i, priorOf(i));
-    store<f64>(k, 0.0, K_FREE);
-  }
+  if (vote <= -2.0 || (load<f64>(k, K_FREE) != 0.0 && vote < 4.0)) return;
+  if (swapPrior(i, priorOf(i))) store<f64>(k, 0.0, K_FREE);
+}
+
+/** Path i disagrees: the symmetry assumption is taken away from it. */
+function distrust(i: i32): void {
+  const k = kalmanRow(i);
+  if (load<f64>(k, K_VOTE) > -2.0 || load<f64>(k, K_FREE) != 0.0) return;
+  const away = load<f64>(k, K_MEAN) - centreS;
+  const half = load<f64>(row(i), PATH_FLOOR_S) * 0.5;
+  if (swapPrior(i, half * half + 4.0 * away * away)) store<f64>(k, 1.0, K_FREE);
 }
 
 /** Shares in the combination: what each path's prior and noise let it say about θ. */
@@ -531,9 +632,10 @@ function describe(i: i32): void {
   const changed = load<f64>(k, K_CHANGED);
   if (changed > 0.0) store<f64>(k, changed - 1.0, K_CHANGED);
   if (load<f64>(p, PATH_TAKEN) < WARM_EXCHANGES) setState(i, STATE_WARMING, REASON_FEW, 0.0);
-  else if (load<f64>(k, K_FREE) != 0.0)
+  else if (load<f64>(k, K_FREE) != 0.0 && load<f64>(k, K_VOTE) < 0.0)
     setState(i, STATE_QUARANTINED, REASON_DISAGREES, load<f64>(k, K_MEAN) - centreS);
-  else if (changed > 0.0) setState(i, STATE_CHANGED, REASON_JUMPED, load<f64>(k, K_JUMP));
+  else if (changed > 0.0 || load<f64>(k, K_FREE) != 0.0)
+    setState(i, STATE_CHANGED, REASON_JUMPED, load<f64>(k, K_JUMP));
   else if (isCongested(i)) setState(i, STATE_CONGESTED, REASON_QUEUE, load<f64>(p, PATH_EXCESS_S));
   else if (!majority) setState(i, STATE_GOOD, REASON_NO_MAJORITY, 0.0);
   else setState(i, STATE_GOOD, REASON_NONE, 0.0);

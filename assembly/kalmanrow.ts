@@ -19,6 +19,8 @@ export const K_CHANGED: usize = 112; // exchanges the state stays "changed"
 export const K_R: usize = 120; // mean variance given to measurements
 export const K_VOTE: usize = 128; // runs of agreeing (+) or disagreeing (−) assessments
 export const K_JUMP: usize = 136; // size of the last change, s
+export const K_PLAIN: usize = 144; // mean residual before the slope's correction, s
+export const K_MEAN_EXCESS: usize = 152; // mean excess that goes with it, s
 
 export function kalmanRow(i: i32): usize {
   return KALMAN + usize(i) * KALMAN_BYTES;

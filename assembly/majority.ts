@@ -25,12 +25,17 @@ export let cliqueScale: f64 = 1;
 /** False if even the widest intervals found no majority. */
 export let majority: bool = true;
 
-let cliqueLow: f64 = 0;
-let cliqueHigh: f64 = 0;
+/** The clique's interval relative to the joint estimate, s. */
+export let cliqueLow: f64 = 0;
+export let cliqueHigh: f64 = 0;
+/** Mean half width of the intervals of its members, s. */
+export let memberHalfS: f64 = 0;
+/** Paths that voted in the last assessment. */
+export let voters: i32 = 0;
 
 /** Casts each fresh path's vote (K_VOTE); false if too few paths have measured. */
 export function assessMajority(nowS: f64): bool {
-  const voters = countVoters(nowS);
+  voters = countVoters(nowS);
   if (voters < 2) {
     majority = true;
     cliqueScale = 1.0;
@@ -46,15 +51,18 @@ export function assessMajority(nowS: f64): bool {
   cliqueScale = min<f64>(scale, MOST_SCALE);
   if (!majority) return true;
   centreS = (cliqueLow + cliqueHigh) * 0.5;
+  memberHalfS = 0.0;
   for (let i = 0; i < pathEnd; i++) {
     if (!votes(i, nowS)) continue;
     const k = kalmanRow(i);
     const c = usize(i) << 3;
     const inside = load<f64>(LOW + c) <= cliqueHigh && load<f64>(HIGH + c) >= cliqueLow;
     const vote = load<f64>(k, K_VOTE);
+    if (inside) memberHalfS += (load<f64>(HIGH + c) - load<f64>(LOW + c)) * 0.5;
     if (inside) store<f64>(k, min<f64>(max<f64>(vote, 0.0) + 1.0, 8.0), K_VOTE);
     else store<f64>(k, max<f64>(min<f64>(vote, 0.0) - 1.0, -8.0), K_VOTE);
   }
+  memberHalfS /= f64(agreeing);
   return true;
 }
 
@@ -67,9 +75,9 @@ function votes(i: i32, nowS: f64): bool {
 }
 
 function countVoters(nowS: f64): i32 {
-  let voters = 0;
-  for (let i = 0; i < pathEnd; i++) if (votes(i, nowS)) voters++;
-  return voters;
+  let count = 0;
+  for (let i = 0; i < pathEnd; i++) if (votes(i, nowS)) count++;
+  return count;
 }
 
 /** Widest overlap at this scale; leaves it in cliqueLow..cliqueHigh and returns its count. */

@@ -69,11 +69,12 @@ export function learnWander(dtS: f64, z: f64, r: f64): void {
     const innovation = z - x;
     const g0 = p00 * inverse;
     const g1 = p01 * inverse;
+    const left = r * inverse; // 1 − g0 without its cancellation after a long gap
     store<f64>(X + k, x + g0 * innovation);
     store<f64>(Y + k, y + g1 * innovation);
-    store<f64>(P00 + k, p00 - g0 * p00);
-    store<f64>(P01 + k, p01 - g0 * p01);
-    store<f64>(P11 + k, p11 + q * dtS - g1 * p01);
+    store<f64>(P00 + k, p00 * left);
+    store<f64>(P01 + k, p01 * left);
+    store<f64>(P11 + k, max<f64>(p11 + q * dtS - g1 * p01, 1.0e-30));
     if (k == 0) reference = inverse;
     store<f64>(SCALE + k, load<f64>(SCALE + k) * (s * reference));
     store<f64>(

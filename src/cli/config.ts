@@ -1,0 +1,186 @@
+/** The daemon's configuration file: TOML, kebab-case, every unknown key an error. */
+import { parse, TomlError } from 'smol-toml';
+import type { ClientOptions } from '../client.ts';
+import { COMBINERS } from '../core.ts';
+import { ConfigError } from '../errors.ts';
+import { formatTarget, NTP_PORT, parseTarget } from '../target.ts';
+import { nearest } from './args.ts';
+
+export interface RunConfig {
+  readonly client: Omit<ClientOptions, 'host' | 'signal' | 'events'>;
+  /** Recording to append to while running. */
+  readonly record: string | undefined;
+  /** Seconds between status lines. */
+  readonly statusIntervalS: number;
+}
+
+type Table = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads a configuration text.
+ * @param file its name, for messages
+ * @throws ConfigError: key, what is allowed, what it got; syntax errors with line and column
+ */
+export function readConfig(text: string, file: string): RunConfig {
+  let root: Table;
+  try {
+    root = parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const reason = error.message.split('\n')[0]?.replace(/^Invalid TOML document: /, '');
+    throw new ConfigError(`${file}:${error.line}:${error.column}`, 'TOML', reason, {
+      cause: error,
+    });
+  }
+  const at = (path: string) => `${file}: ${path}`;
+  knownKeys(at(''), root, ['source', 'combiner', 'poll', 'output', 'observability']);
+  const sources = tables(root.source, at('source'));
+  if (sources.length === 0) throw new ConfigError(at('source'), 'at least one [[source]]', 'none');
+  const servers: string[] = [];
+  const pairs: { server: string; local: string }[] = [];
+  for (const [index, source] of sources.entries()) {
+    readSource(source, at(`source.${index}`), servers, pairs);
+  }
+  if (servers.length > 0 && pairs.length > 0) {
+    for (const server of servers) {
+      throw new ConfigError(
+        at('source'),
+        'local-addresses or [[source.path]] for every source once one has them',
+        server,
+      );
+    }
+  }
+  const combiner = table(root.combiner, at('combiner'));
+  knownKeys(at('combiner'), combiner, ['kind']);
+  const kind = word(combiner.kind, at('combiner.kind'), COMBINERS, 'kalman');
+  const poll = table(root.poll, at('poll'));
+  knownKeys(at('poll'), poll, ['min', 'max', 'budget', 'iburst']);
+  const minPollLog2S = integer(poll.min, at('poll.min'), -4, 17, 6);
+  const output = table(root.output, at('output'));
+  knownKeys(at('output'), output, ['record']);
+  const observability = table(root.observability, at('observability'));
+  knownKeys(at('observability'), observability, ['status-interval']);
+  return {
+    client: {
+      servers,
+      ...(pairs.length > 0 ? { pairs } : {}),
+      combiner: kind,
+      minPollLog2S,
+      maxPollLog2S: integer(poll.max, at('poll.max'), minPollLog2S, 17, Math.max(10, minPollLog2S)),
+      budget: word(poll.budget, at('poll.budget'), ['shared', 'per-path'] as const, 'shared'),
+      iburst: integer(poll.iburst, at('poll.iburst'), 0, 8, 4),
+    },
+    record: optionalText(output.record, at('output.record')),
+    statusIntervalS: integer(
+      observability['status-interval'],
+      at('observability.status-interval'),
+      1,
+      86400,
+      1,
+    ),
+  };
+}
+
+function readSource(
+  source: Table,
+  at: string,
+  servers: string[],
+  pairs: { server: string; local: string }[],
+): void {
+  knownKeys(at, source, ['mode', 'address', 'addresses', 'port', 'local-addresses', 'path']);
+  word(source.mode, `${at}.mode`, ['mpntp'] as const, 'mpntp');
+  const port = integer(source.port, `${at}.port`, 1, 65535, NTP_PORT);
+  const target = (text: string, field: string) => {
+    const { name, port: own } = parseTarget(field, text, port);
+    return formatTarget(name, own);
+  };
+  const one = optionalText(source.address, `${at}.address`);
+  const addresses = [
+    ...(one === undefined ? [] : [one]),
+    ...texts(source.addresses, `${at}.addresses`),
+  ].map((text) => target(text, `${at}.address`));
+  const paths = tables(source.path, `${at}.path`);
+  for (const [index, path] of paths.entries()) {
+    const field = `${at}.path.${index}`;
+    knownKeys(field, path, ['name', 'remote-address', 'local-address']);
+    optionalText(path.name, `${field}.name`);
+    const remote = optionalText(path['remote-address'], `${field}.remote-address`);
+    const local = optionalText(path['local-address'], `${field}.local-address`);
+    if (local === undefined) {
+      throw new ConfigError(`${field}.local-address`, 'a local IP address', 'nothing');
+    }
+    const remotes = remote === undefined ? addresses : [target(remote, `${field}.remote-address`)];
+    for (const server of remotes) pairs.push({ server, local });
+  }
+  if (addresses.length === 0 && pairs.length === 0) {
+    throw new ConfigError(`${at}.address`, 'a host name or IP address', 'nothing');
+  }
+  const locals = texts(source['local-addresses'], `${at}.local-addresses`);
+  if (locals.length > 0) {
+    for (const server of addresses) for (const local of locals) pairs.push({ server, local });
+  } else if (paths.length === 0) {
+    servers.push(...addresses);
+  }
+}
+
+function knownKeys(at: string, table: Table, known: readonly string[]): void {
+  for (const key of Object.keys(table)) {
+    if (known.includes(key)) continue;
+    const near = nearest(key, known);
+    const guess = near === null ? known.join(', ') : `"${near}" perhaps`;
+    throw new ConfigError(
+      at.endsWith(': ') ? `${at}${key}` : `${at}.${key}`,
+      `a known key (${guess})`,
+      key,
+    );
+  }
+}
+
+function table(value: unknown, at: string): Table {
+  if (value === undefined) return {};
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new ConfigError(at, 'a table', value);
+  }
+  return value as Table;
+}
+
+function tables(value: unknown, at: string): Table[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) throw new ConfigError(at, 'an array of tables ([[…]])', value);
+  return value.map((entry, index) => table(entry, `${at}.${index}`));
+}
+
+function optionalText(value: unknown, at: string): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string' || value === '') throw new ConfigError(at, 'a text', value);
+  return value;
+}
+
+function texts(value: unknown, at: string): string[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value) || !value.every((entry) => typeof entry === 'string')) {
+    throw new ConfigError(at, 'an array of texts', value);
+  }
+  return value;
+}
+
+function integer(
+  value: unknown,
+  at: string,
+  least: number,
+  most: number,
+  fallback: number,
+): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
+    throw new ConfigError(at, `an integer ${least}..${most}`, value);
+  }
+  return value;
+}
+
+function word<T extends string>(value: unknown, at: string, allowed: readonly T[], fallback: T): T {
+  if (value === undefined) return fallback;
+  const found = allowed.find((candidate) => candidate === value);
+  if (found === undefined) throw new ConfigError(at, `one of ${allowed.join(', ')}`, value);
+  return found;
+}

@@ -1,0 +1,202 @@
+/** `clockbraid run`: the client as a daemon. It observes and reports; it never steers a clock. */
+import { type Client, type ClientEvents, openClient } from '../client.ts';
+import type { CombinerName } from '../core.ts';
+import { formatSeconds } from '../format.ts';
+import type { PathKey } from '../path.ts';
+import type { ViewState } from '../status.ts';
+import { chooseHost } from '../udp/choose.ts';
+import type { Host } from '../udp/udp.ts';
+import { type Args, type Command, UsageError } from './args.ts';
+import { readConfig } from './config.ts';
+import { readText } from './files.ts';
+import { type Io, pause } from './io.ts';
+import { clockJson, pathJson, STATUS_VERSION, timeText } from './json.ts';
+import { createRecordingFile, type RecordingFile } from './recordfile.ts';
+import { clockLine, pathTable } from './table.ts';
+
+export const runCommand: Command = {
+  name: 'run',
+  summary: 'run the client from a configuration file; observe and report',
+  usage: '--config FILE [options]',
+  positionals: { least: 0, most: 0, name: '' },
+  options: {
+    config: { type: 'string', value: 'FILE', help: 'TOML configuration (required)' },
+    seconds: { type: 'string', value: 'N', help: 'stop after N seconds (default: on Ctrl-C)' },
+    record: { type: 'string', value: 'FILE', help: 'write a recording, to replay later' },
+    json: { type: 'boolean', help: 'one status line of JSON per status interval' },
+  },
+  details: `Example:
+
+  [[source]]
+  address = "ntp1.example.net"                  # or addresses = ["192.0.2.1", "192.0.2.2"]
+  local-addresses = ["198.51.100.7", "203.0.113.9"]   # each pair is a path
+
+  [[source]]
+  address = "192.0.2.50"
+  [[source.path]]                               # or pairs one by one
+  local-address = "198.51.100.7"
+
+  [combiner]
+  kind = "kalman"         # rfc5905, average, weighted, best
+
+  [poll]                  # log2 seconds
+  min = 6
+  max = 10
+  budget = "shared"       # "per-path": every path polls at the full rate
+  iburst = 4
+
+  [output]
+  record = "run.cbr"
+
+  [observability]
+  status-interval = 1     # seconds`,
+  run,
+};
+
+async function run(args: Args, io: Io): Promise<number> {
+  const file = args.text('config');
+  if (file === undefined) {
+    throw new UsageError('"clockbraid run" needs --config FILE; see "clockbraid run --help"');
+  }
+  const seconds = args.number('seconds', Number.POSITIVE_INFINITY, { least: 0.1, most: 1e9 });
+  const config = readConfig(await readText(file), file);
+  const host = chooseHost();
+  const recording = await openRecording(
+    args.text('record') ?? config.record,
+    host,
+    config.client.combiner ?? 'kalman',
+  );
+  const events = mergeEvents(logEvents(io, args.flag('json')), recording?.events);
+  const client = await openClient({ ...config.client, host, events, signal: io.signal });
+  try {
+    return await watchClient(client, io, {
+      seconds,
+      json: args.flag('json'),
+      everyS: config.statusIntervalS,
+    });
+  } finally {
+    await client.close();
+    await recording?.close();
+  }
+}
+
+function openRecording(
+  file: string | undefined,
+  host: Host,
+  combiner: CombinerName,
+): Promise<RecordingFile | null> {
+  return file === undefined ? Promise.resolve(null) : createRecordingFile(file, host, combiner);
+}
+
+export interface WatchOptions {
+  readonly seconds: number;
+  readonly json: boolean;
+  readonly everyS: number;
+}
+
+const TTY_FRAME_S = 0.5;
+
+/** Reports until the time is up or Ctrl-C: a live table, JSON lines, or log lines on change. */
+export async function watchClient(client: Client, io: Io, options: WatchOptions): Promise<number> {
+  const { json, seconds } = options;
+  const everyS = !json && io.isTty ? TTY_FRAME_S : options.everyS;
+  const { clock } = client.host;
+  const startNs = clock.tick();
+  const known = new Map<PathKey, ViewState>();
+  let drawn = 0;
+  for (let turn = 1; !io.signal.aborted; turn++) {
+    const passedS = (clock.tick() - startNs) / 1e9;
+    const dueS = Math.min(turn * everyS, seconds);
+    await pause(Math.max(0, (dueS - passedS) * 1000), io.signal);
+    if (json) await io.out(`${statusLine(client)}\n`);
+    else if (io.isTty) drawn = await draw(client, io, drawn);
+    else await logChanges(client, io, known);
+    if (dueS >= seconds) break;
+  }
+  const status = client.status();
+  if (!json && !io.isTty) {
+    await io.out(`${[...pathTable(status.paths, 200), clockLine(status.clock)].join('\n')}\n`);
+  }
+  return status.clock === null ? 1 : 0;
+}
+
+function statusLine(client: Client): string {
+  const { clock } = client.host;
+  const { clock: combined, paths, combiner, host } = client.status();
+  return JSON.stringify({
+    status: {
+      version: STATUS_VERSION,
+      at: timeText(clock.epochS, clock.now()),
+      combiner,
+      host,
+      combined: clockJson(combined),
+      paths: paths.map(pathJson),
+    },
+  });
+}
+
+async function draw(client: Client, io: Io, drawn: number): Promise<number> {
+  const { clock, paths, host, combiner } = client.status();
+  const lines = [
+    `clockbraid run  ${paths.length} paths on ${host}, combined by ${combiner}`,
+    '',
+    ...pathTable(paths, io.columns),
+    '',
+    clockLine(clock).slice(0, io.columns),
+  ];
+  await io.out(`${drawn > 0 ? `\x1b[${drawn}A\x1b[0J` : ''}${lines.join('\n')}\n`);
+  return lines.length;
+}
+
+async function logChanges(client: Client, io: Io, known: Map<PathKey, ViewState>): Promise<void> {
+  const { paths, clock } = client.status();
+  for (const { path, state, reason } of paths) {
+    if (known.get(path) === state) continue;
+    known.set(path, state);
+    const combined = clock === null ? '' : ` offset_s=${clock.offsetS}`;
+    await io.out(
+      `${logTime(client.host)} path=${path} state=${state} reason=${JSON.stringify(reason)}${combined}\n`,
+    );
+  }
+}
+
+const logTime = (host: Host): string => timeText(host.clock.epochS, host.clock.now());
+
+function logEvents(io: Io, json: boolean): ClientEvents {
+  if (json) return {};
+  return {
+    onClockStep: (byS) =>
+      io.err(`clockbraid: the local clock was stepped by ${formatSeconds(byS, true)}\n`),
+  };
+}
+
+/** Both watchers see everything, first come first. */
+export function mergeEvents(a: ClientEvents, b: ClientEvents | undefined): ClientEvents {
+  if (b === undefined) return a;
+  return {
+    onOpen(paths) {
+      a.onOpen?.(paths);
+      b.onOpen?.(paths);
+    },
+    onSample(sample, ensemble) {
+      a.onSample?.(sample, ensemble);
+      b.onSample?.(sample, ensemble);
+    },
+    onPath(event) {
+      a.onPath?.(event);
+      b.onPath?.(event);
+    },
+    onDrop(reason, from) {
+      a.onDrop?.(reason, from);
+      b.onDrop?.(reason, from);
+    },
+    onClockStep(byS) {
+      a.onClockStep?.(byS);
+      b.onClockStep?.(byS);
+    },
+    onSocketError(local, code) {
+      a.onSocketError?.(local, code);
+      b.onSocketError?.(local, code);
+    },
+  };
+}

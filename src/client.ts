@@ -1,0 +1,295 @@
+/**
+ * The library's client: MPNTP over many paths, combined. Observes only; it never touches a clock.
+ */
+import { type CombinedClock, type CombinerName, type Core, createCore } from './core.ts';
+import { drive } from './drive.ts';
+import { createEnsemble, type Ensemble, type Sample } from './ensemble.ts';
+import { ConfigError } from './errors.ts';
+import type { PathEvent } from './machine.ts';
+import { createNtpClient, nextTimer, status as pathStatuses, stepNtpClient } from './ntp/client.ts';
+import { allPairs, isIpv6, type PathKey, pathParts, requireIp } from './path.ts';
+import { type PathView, viewPath } from './status.ts';
+import { NTP_PORT, parseTarget } from './target.ts';
+import { chooseHost } from './udp/choose.ts';
+import type { Host } from './udp/udp.ts';
+
+export interface ClientOptions {
+  /**
+   * Servers: `host`, `host:port`, `[v6]:port`. A name with several addresses, or several servers,
+   * make a dual-ended client: every server address is paired with every local one of its family.
+   */
+  readonly servers: readonly string[];
+  /** Local addresses (IP literals). Default: one path per server, local address left to the system. */
+  readonly locals?: readonly string[];
+  /** Explicit paths instead of all pairs of `servers` and `locals`; `local` is an IP literal. */
+  readonly pairs?: readonly { readonly server: string; readonly local: string }[];
+  /** Combiner by name. Default `kalman`. */
+  readonly combiner?: CombinerName;
+  /** Combiners run beside it on the same exchanges, for comparison. */
+  readonly compare?: readonly CombinerName[];
+  /** Port of servers that name none. (default 123) */
+  readonly port?: number;
+  /** Poll exponent to begin with and the highest it may rise to. (log2 s, −4..17, default 6 and 10) */
+  readonly minPollLog2S?: number;
+  readonly maxPollLog2S?: number;
+  /** `shared` (default): all paths together poll as often as one association would. */
+  readonly budget?: 'shared' | 'per-path';
+  /** Quick first exchanges per path. (0–8, default 4) */
+  readonly iburst?: number;
+  /** Time between them. (s, default 2) */
+  readonly iburstSpacingS?: number;
+  /** Most paths to use. (1–core limit, default the core's limit) */
+  readonly maxPaths?: number;
+  /** Closes the client when it fires. */
+  readonly signal?: AbortSignal;
+  /** Default: the runtime's own. */
+  readonly host?: Host;
+  /** Watches everything; see {@link ClientEvents}. */
+  readonly events?: ClientEvents;
+}
+
+/** Called synchronously; must not throw. */
+export interface ClientEvents {
+  /** All paths, in the order the core has them, before the first sample. */
+  onOpen?(paths: readonly PathKey[]): void;
+  onSample?(sample: Sample, ensemble: Ensemble): void;
+  onPath?(event: PathEvent): void;
+  onDrop?(reason: string, from: string): void;
+  onClockStep?(byS: number): void;
+  onSocketError?(local: string, code: string): void;
+}
+
+/** Remote time as an interval that holds, Unix ns. */
+export interface Now {
+  readonly earliest: bigint;
+  readonly best: bigint;
+  readonly latest: bigint;
+}
+
+export interface ClientStatus {
+  readonly clock: CombinedClock | null;
+  readonly paths: readonly PathView[];
+  readonly host: string;
+  readonly combiner: CombinerName;
+}
+
+export interface Client extends AsyncDisposable {
+  /** Remote time now; null while nothing is known. */
+  now(): Now | null;
+  /** Every exchange and the clock after it. Ends when the client closes. */
+  samples(): AsyncIterableIterator<Sample>;
+  status(): ClientStatus;
+  /** Keys of all paths. */
+  readonly paths: readonly PathKey[];
+  readonly host: Host;
+  readonly ensemble: Ensemble;
+  close(): Promise<void>;
+}
+
+/** A slow reader loses the oldest samples beyond this many. */
+const QUEUE = 1024;
+
+/**
+ * Opens a client and starts polling.
+ * @throws ConfigError for wrong options, HostError if an address cannot be bound, CoreError if
+ *   there are more paths than the core holds
+ */
+export async function openClient(options: ClientOptions): Promise<Client> {
+  options.signal?.throwIfAborted();
+  const host = options.host ?? chooseHost();
+  const pairs = await resolvePairs(host, options);
+  const core = createCore(options.combiner === undefined ? {} : { combiner: options.combiner });
+  const rest: Core[] = (options.compare ?? []).map((combiner) => createCore({ combiner }));
+  const maxPaths = options.maxPaths ?? core.maxPaths;
+  if (pairs.length > maxPaths) {
+    throw new ConfigError('locals', `at most ${maxPaths} {server, local} pairs`, pairs.length);
+  }
+  const { epochS } = host.clock;
+  const ensemble = createEnsemble([core, ...rest], epochS);
+  for (const { key } of pairs) ensemble.open(key);
+  options.events?.onOpen?.(pairs.map(({ key }) => key));
+
+  const minPollLog2S = options.minPollLog2S ?? 6;
+  const machine = createNtpClient({
+    paths: pairs.map(({ key, port }) => {
+      const { remoteIp, localIp } = pathParts(key);
+      return { remote: { ip: remoteIp, port }, localIp };
+    }),
+    minPollLog2S,
+    maxPollLog2S: options.maxPollLog2S ?? Math.max(10, minPollLog2S),
+    budget: options.budget ?? 'shared',
+    iburst: options.iburst ?? 4,
+    iburstSpacingS: options.iburstSpacingS ?? 2,
+    ownAddresses: ownAddresses(host, pairs),
+    nowNs: host.clock.tick(),
+    maxPaths,
+  });
+
+  const readers = new Set<Reader>();
+  const { events } = options;
+  const driven = await drive({
+    host,
+    state: machine,
+    step: stepNtpClient,
+    locals: [...new Set(pairs.map(({ key }) => pathParts(key).localIp))].map((ip) => ({
+      ip,
+      port: 0,
+    })),
+    firstTimer: nextTimer(machine),
+    onReport(report) {
+      if (report.type === 'drop') return events?.onDrop?.(report.reason, report.from.ip);
+      if (report.type === 'path') return events?.onPath?.(report);
+      const sample = ensemble.take(report);
+      if (sample === null) return;
+      events?.onSample?.(sample, ensemble);
+      for (const reader of readers) reader.push(sample);
+    },
+    onClockStep: (byS) => events?.onClockStep?.(byS),
+    onSocketError: (local, code) => events?.onSocketError?.(local.ip, code),
+  });
+
+  let closing: Promise<void> | undefined;
+  function close(): Promise<void> {
+    if (closing === undefined) {
+      options.signal?.removeEventListener('abort', onAbort);
+      for (const reader of readers) reader.end();
+      closing = driven.close();
+    }
+    return closing;
+  }
+  const onAbort = () => void close();
+  options.signal?.addEventListener('abort', onAbort, { once: true });
+  if (options.signal?.aborted) await close();
+
+  return {
+    host,
+    ensemble,
+    paths: pairs.map(({ key }) => key),
+    now() {
+      const ns = host.clock.now();
+      const at = core.clockAt(epochS, ns);
+      if (at === null) return null;
+      const local = BigInt(epochS) * 1_000_000_000n + BigInt(Math.round(ns));
+      const base = local + BigInt(at.baseS) * 1_000_000_000n;
+      const shifted = (s: number) => base + BigInt(Math.round((s - at.baseS) * 1e9));
+      return {
+        earliest: shifted(at.earliestS),
+        best: base + BigInt(Math.round(at.restS * 1e9)),
+        latest: shifted(at.latestS),
+      };
+    },
+    samples() {
+      const reader = createReader(() => readers.delete(reader));
+      if (closing === undefined) readers.add(reader);
+      else reader.end();
+      return reader;
+    },
+    status() {
+      const nowNs = host.clock.tick();
+      return {
+        clock: core.clock(),
+        host: host.name,
+        combiner: core.combiner,
+        paths: pathStatuses(machine).map((status) =>
+          viewPath(status, ensemble.report(status.path), nowNs),
+        ),
+      };
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+interface Pair {
+  readonly key: PathKey;
+  readonly port: number;
+}
+
+/** All {server address, local address} pairs, names resolved (NTP-D1…D3). */
+async function resolvePairs(host: Host, options: ClientOptions): Promise<Pair[]> {
+  if (options.pairs !== undefined) return explicitPairs(host, options.pairs, options.port);
+  if (options.servers.length === 0) {
+    throw new ConfigError('servers', 'at least one server', options.servers);
+  }
+  const locals = options.locals?.map((ip, index) => requireIp(`locals.${index}`, ip));
+  const pairs = new Map<PathKey, Pair>();
+  for (const [index, text] of options.servers.entries()) {
+    const target = parseTarget(`servers.${index}`, text, options.port ?? NTP_PORT);
+    const remotes = await host.resolve(target.name);
+    const before = pairs.size;
+    for (const remote of remotes) {
+      const own = locals ?? [isIpv6(remote) ? '::' : '0.0.0.0'];
+      for (const key of allPairs([remote], own)) pairs.set(key, { key, port: target.port });
+    }
+    if (pairs.size === before && locals !== undefined && !remotes.some((ip) => known(pairs, ip))) {
+      throw new ConfigError('locals', `an address of the family of ${remotes.join(', ')}`, locals);
+    }
+  }
+  return [...pairs.values()];
+}
+
+async function explicitPairs(
+  host: Host,
+  given: NonNullable<ClientOptions['pairs']>,
+  port = NTP_PORT,
+): Promise<Pair[]> {
+  if (given.length === 0) throw new ConfigError('pairs', 'at least one pair', given);
+  const pairs = new Map<PathKey, Pair>();
+  for (const [index, { server, local }] of given.entries()) {
+    const target = parseTarget(`pairs.${index}.server`, server, port);
+    const localIp = requireIp(`pairs.${index}.local`, local);
+    const keys = allPairs(await host.resolve(target.name), [localIp]);
+    if (keys.length === 0) {
+      throw new ConfigError(`pairs.${index}.local`, `an address of the family of ${server}`, local);
+    }
+    for (const key of keys) pairs.set(key, { key, port: target.port });
+  }
+  return [...pairs.values()];
+}
+
+const known = (pairs: ReadonlyMap<PathKey, Pair>, ip: string): boolean =>
+  [...pairs.keys()].some((key) => pathParts(key).remoteIp === ip);
+
+/** For the loop test (NTP-C4). Loopback servers are us by intent, so loopback never counts. */
+function ownAddresses(host: Host, pairs: readonly Pair[]): string[] {
+  const own = new Set(host.localAddresses());
+  for (const { key } of pairs) own.add(pathParts(key).localIp);
+  return [...own]
+    .map((ip) => ip.replace(/%.*$/, ''))
+    .filter((ip) => !ip.startsWith('127.') && ip !== '::1' && ip !== '0.0.0.0' && ip !== '::');
+}
+
+interface Reader extends AsyncIterableIterator<Sample> {
+  push(sample: Sample): void;
+  end(): void;
+}
+
+function createReader(onEnd: () => void): Reader {
+  const queue: Sample[] = [];
+  const waiting: ((result: IteratorResult<Sample>) => void)[] = [];
+  let ended = false;
+  const reader: Reader = {
+    push(sample) {
+      const waiter = waiting.shift();
+      if (waiter !== undefined) return waiter({ done: false, value: sample });
+      if (queue.push(sample) > QUEUE) queue.shift();
+    },
+    end() {
+      ended = true;
+      for (const waiter of waiting.splice(0)) waiter({ done: true, value: undefined });
+    },
+    next() {
+      const value = queue.shift();
+      if (value !== undefined) return Promise.resolve({ done: false, value });
+      if (ended) return Promise.resolve({ done: true, value: undefined });
+      return new Promise((resolve) => waiting.push(resolve));
+    },
+    return() {
+      reader.end();
+      onEnd();
+      return Promise.resolve({ done: true, value: undefined });
+    },
+    [Symbol.asyncIterator]: () => reader,
+  };
+  return reader;
+}

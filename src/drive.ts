@@ -1,0 +1,130 @@
+/**
+ * The only loop: sockets and timers of a host on one side, one pure machine on the other. It owns
+ * the sockets and the timer, feeds inputs in order, performs transmit and timer outputs and hands
+ * all others on. It knows no protocol.
+ */
+import { type Address, type Input, type Output, RANDOM_BYTES, type Step } from './machine.ts';
+import type { Host, Udp } from './udp/udp.ts';
+import { NS_PER_MS, type Seconds, type Tick } from './units.ts';
+
+/** Outputs that are for people and the core, not for the host. */
+export type Report = Exclude<Output, { type: 'transmit' } | { type: 'timer' }>;
+
+export interface DriveOptions<State> {
+  readonly host: Host;
+  readonly state: State;
+  readonly step: Step<State>;
+  /** One socket each; two entries must not share an address. */
+  readonly locals: readonly Address[];
+  /** When the machine first wants a timeout; null for machines that only answer. */
+  readonly firstTimer: Tick | null;
+  onReport(report: Report): void;
+  /** The local clock was stepped; the machine has been told already. */
+  onClockStep?(byS: Seconds): void;
+  /** A socket's asynchronous trouble (ICMP errors and the like), for the log. */
+  onSocketError?(local: Address, code: string): void;
+}
+
+export interface Drive {
+  /** The bound sockets, with their real ports. */
+  readonly sockets: readonly Udp[];
+  /** Performs outputs that came from outside a step (a path added at run time). */
+  perform(outputs: readonly Output[]): void;
+  /** Stops the timer and closes the sockets; resolved when the ports are free. Idempotent. */
+  close(): Promise<void>;
+}
+
+const CLOCK_CHECK_MS = 1000;
+/** A timer may fire this early; the machine is told the time it asked for. */
+const EARLY_NS = 1 * NS_PER_MS;
+
+/**
+ * Opens the sockets and starts the machine.
+ * @throws HostError if an address cannot be bound (then none stays open)
+ */
+export async function drive<State>(options: DriveOptions<State>): Promise<Drive> {
+  const { host, state, step } = options;
+  const byIp = new Map<string, Udp>();
+  const inputs: Input[] = [];
+  let feeding = false;
+  let closed = false;
+  let cancelTimer: (() => void) | null = null;
+
+  function feed(input: Input): void {
+    if (closed) return;
+    inputs.push(input);
+    if (feeding) return;
+    feeding = true;
+    try {
+      for (let next = inputs.shift(); next !== undefined; next = inputs.shift()) {
+        perform(step(state, next));
+      }
+    } finally {
+      feeding = false;
+    }
+  }
+
+  function perform(outputs: readonly Output[]): void {
+    for (const output of outputs) {
+      if (output.type === 'transmit') transmit(output);
+      else if (output.type === 'timer') arm(output.atNs);
+      else options.onReport(output);
+    }
+  }
+
+  function transmit(output: Output & { type: 'transmit' }): void {
+    const sent =
+      byIp.get(output.from.ip)?.send(output.bytes, output.to, output.seal) ?? 'ENOSOCKET';
+    if (output.context === undefined) return;
+    const { context } = output;
+    const nowNs = host.clock.tick();
+    if (typeof sent === 'string') feed({ type: 'unsent', context, code: sent, nowNs });
+    else feed({ type: 'sent', context, sentAtNs: sent, nowNs });
+  }
+
+  function arm(atNs: Tick): void {
+    cancelTimer?.();
+    const delayMs = Math.max(0, (atNs - host.clock.tick()) / NS_PER_MS);
+    cancelTimer = host.setTimer(() => {
+      cancelTimer = null;
+      if (closed) return;
+      const now = host.clock.tick();
+      if (now < atNs - EARLY_NS) return arm(atNs);
+      const nowNs = now < atNs ? atNs : now;
+      feed({ type: 'timeout', nowNs, random: host.randomBytes(RANDOM_BYTES) });
+    }, delayMs);
+  }
+
+  let cancelCheck: (() => void) | null = null;
+  function checkClock(): void {
+    if (closed) return;
+    cancelCheck = host.setTimer(checkClock, CLOCK_CHECK_MS);
+    const byS = host.clock.check();
+    if (byS === 0) return;
+    feed({ type: 'clock-step', byS, nowNs: host.clock.tick() });
+    options.onClockStep?.(byS);
+  }
+
+  async function close(): Promise<void> {
+    closed = true;
+    cancelTimer?.();
+    cancelCheck?.();
+    await Promise.all([...byIp.values()].map((udp) => udp.close()));
+  }
+
+  try {
+    for (const local of options.locals) {
+      const udp = await host.openUdp(local, {
+        onDatagram: (datagram) => feed({ type: 'datagram', datagram, nowNs: host.clock.tick() }),
+        onError: (code) => options.onSocketError?.(local, code),
+      });
+      byIp.set(local.ip, udp);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  cancelCheck = host.setTimer(checkClock, CLOCK_CHECK_MS);
+  if (options.firstTimer !== null) arm(options.firstTimer);
+  return { sockets: [...byIp.values()], perform, close };
+}

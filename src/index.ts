@@ -1,0 +1,38 @@
+/**
+ * clockbraid: time over many network paths at once.
+ * Multipath NTP (RFC 8039) for Node, Deno and Bun, combined in a WASM core. Observes only.
+ */
+export {
+  type Client,
+  type ClientEvents,
+  type ClientOptions,
+  type ClientStatus,
+  type Now,
+  openClient,
+} from './client.ts';
+export {
+  type ClockAt,
+  COMBINERS,
+  type CombinedClock,
+  type CombinerName,
+  type Core,
+  createCore,
+  explainPath,
+  type PathReport,
+  type PathState,
+  type Status,
+} from './core.ts';
+export type { Sample } from './ensemble.ts';
+export { ConfigError, CoreError, HostError } from './errors.ts';
+export type { PathKey } from './path.ts';
+export {
+  localSource,
+  openServer,
+  type Server,
+  type ServerOptions,
+  type ServerStatus,
+} from './serve.ts';
+export type { PathView, ViewState } from './status.ts';
+export { chooseHost } from './udp/choose.ts';
+export type { Clock, Handlers, Host, StampKind, Udp } from './udp/udp.ts';
+export { VERSION } from './version.ts';

@@ -1,0 +1,152 @@
+/**
+ * The library's server: NTP on one or more local addresses, answering from the address asked, so
+ * that it can be the far end of a dual-ended client. It serves the local clock as it is.
+ */
+import { type Drive, drive } from './drive.ts';
+import { ConfigError } from './errors.ts';
+import type { Address } from './machine.ts';
+import {
+  type Access,
+  createNtpServer,
+  type NtpServer,
+  type RateLimitConfig,
+  type Source,
+  setSource,
+  stepNtpServer,
+} from './ntp/server.ts';
+import { isIpv6 } from './path.ts';
+import { NTP_PORT, parseTarget } from './target.ts';
+import { chooseHost } from './udp/choose.ts';
+import type { Host } from './udp/udp.ts';
+
+export type { Access, RateLimitConfig, Source };
+
+export interface ServerOptions {
+  /** Local addresses (IP literals), `ip`, `ip:port` or `[v6]:port`; one socket each. */
+  readonly addresses: readonly string[];
+  /** Port of addresses that name none. (default 123; 0 any free port) */
+  readonly port?: number;
+  /** What to say about the local clock. Default: unsynchronized (LI 3), which clients refuse. */
+  readonly source?: Partial<Source>;
+  /** Default: 1 request per second and client, bursts of 16. null: none. */
+  readonly rateLimit?: RateLimitConfig | null;
+  readonly access?: Partial<Access>;
+  readonly signal?: AbortSignal;
+  readonly host?: Host;
+  readonly onDrop?: (reason: string, from: string) => void;
+}
+
+export interface ServerStatus {
+  readonly received: number;
+  readonly answered: number;
+  readonly kisses: number;
+  readonly drops: Readonly<Record<string, number>>;
+}
+
+export interface Server extends AsyncDisposable {
+  /** Bound addresses with their real ports. */
+  readonly addresses: readonly Address[];
+  readonly host: Host;
+  status(): ServerStatus;
+  /** Changes what is said about the local clock from now on. */
+  setSource(source: Partial<Source>): void;
+  close(): Promise<void>;
+}
+
+export const DEFAULT_RATE_LIMIT: RateLimitConfig = {
+  intervalLog2S: 0,
+  burst: 16,
+  leak: 2,
+  tableSize: 4096,
+};
+
+const UNSYNCHRONIZED: Source = {
+  leap: 3,
+  stratum: 0,
+  rootDelayS: 0,
+  rootDispersionS: 0,
+  refid: [0, 0, 0, 0],
+  precisionLog2S: -20,
+  referenceNs: null,
+};
+
+/** What a server says that trusts its local clock at stratum 1…15: refid LOCL (RFC 5905 §7.3). */
+export function localSource(stratum: number, host: Host): Partial<Source> {
+  if (!Number.isInteger(stratum) || stratum < 1 || stratum > 15) {
+    throw new ConfigError('stratum', '1..15', stratum);
+  }
+  const refid = stratum === 1 ? [0x4c, 0x4f, 0x43, 0x4c] : [127, 127, 1, 1];
+  return { leap: 0, stratum, refid, referenceNs: host.clock.now() };
+}
+
+/**
+ * Opens the sockets and serves until closed.
+ * @throws ConfigError for wrong options, HostError if an address cannot be bound
+ */
+export async function openServer(options: ServerOptions): Promise<Server> {
+  options.signal?.throwIfAborted();
+  const host = options.host ?? chooseHost();
+  if (options.addresses.length === 0) {
+    throw new ConfigError('addresses', 'at least one local address', options.addresses);
+  }
+  const locals = options.addresses.map((text, index) =>
+    readLocal(`addresses.${index}`, text, options.port ?? NTP_PORT),
+  );
+  const twice = locals.find((local, index) => locals.findIndex((l) => l.ip === local.ip) < index);
+  if (twice !== undefined) throw new ConfigError('addresses', 'each address once', twice.ip);
+  let source: Source = { ...UNSYNCHRONIZED, ...options.source };
+  const rateLimit = options.rateLimit === undefined ? DEFAULT_RATE_LIMIT : options.rateLimit;
+  const machine: NtpServer = createNtpServer({
+    epochS: host.clock.epochS,
+    source,
+    rateLimit: rateLimit === null ? null : { seed: randomSeed(host), ...rateLimit },
+    access: { allow: options.access?.allow ?? [], deny: options.access?.deny ?? [] },
+  });
+  const driven: Drive = await drive({
+    host,
+    state: machine,
+    step: stepNtpServer,
+    locals,
+    firstTimer: null,
+    onReport(report) {
+      if (report.type === 'drop') options.onDrop?.(report.reason, report.from.ip);
+    },
+  });
+  const close = () => {
+    options.signal?.removeEventListener('abort', close);
+    return driven.close();
+  };
+  options.signal?.addEventListener('abort', close, { once: true });
+  if (options.signal?.aborted) await close();
+  return {
+    host,
+    addresses: driven.sockets.map((socket) => socket.local),
+    status() {
+      const { received, answered, kisses, drops } = machine.tally;
+      const occurred = Object.entries(drops).filter(([, count]) => count > 0);
+      return { received, answered, kisses, drops: Object.fromEntries(occurred) };
+    },
+    setSource(change) {
+      const next = { ...source, ...change };
+      setSource(machine, next);
+      source = next;
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function readLocal(field: string, text: string, defaultPort: number): Address {
+  const { name, port } = parseTarget(field, text, defaultPort);
+  const wildcard = name === '0.0.0.0' || name === '::';
+  if (wildcard || !/^[\d.]+$|:/.test(name)) {
+    const why = `a local IP address (${isIpv6(name) ? 'not ::' : 'not a name or 0.0.0.0'}: replies must leave from the address asked)`;
+    throw new ConfigError(field, why, text);
+  }
+  return { ip: name, port };
+}
+
+function randomSeed(host: Host): number {
+  const [a = 0, b = 0, c = 0, d = 0] = host.randomBytes(4);
+  return (a << 24) | (b << 16) | (c << 8) | d;
+}
