@@ -1,0 +1,7 @@
+import { chooseHost } from '../../src/udp/choose.ts';
+import { nodeHost } from '../../src/udp/node.ts';
+import { udpSuite } from './suite.ts';
+
+udpSuite(chooseHost().name, chooseHost);
+// Deno without --unstable-net falls back to this one; Bun must not be worse off with it either.
+if ('Deno' in globalThis) udpSuite('node:dgram in Deno', () => nodeHost());
