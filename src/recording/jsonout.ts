@@ -1,0 +1,156 @@
+/** What a replay prints for machines, and recordings as open JSON Lines. */
+import type { PathKey } from '../path.ts';
+import type { Time64 } from './batch.ts';
+import { FORMAT, RECORD_BYTES, VERSION } from './blocks.ts';
+import { createRecordingReader, type RecordingProblem } from './reader.ts';
+import {
+  getUnixNs,
+  KIND_NTP,
+  RECORD_KIND,
+  RECORD_LOCAL_RECEIVE,
+  RECORD_LOCAL_SEND,
+  RECORD_PATH,
+  RECORD_REMOTE_RECEIVE,
+  RECORD_REMOTE_SEND,
+} from './record.ts';
+import type { ReplayResult, ReplaySummary } from './replay.ts';
+import type { CombinerTally } from './tally.ts';
+
+/** Seconds from 1900-01-01 (NTP era 0) to 1970-01-01 (Unix). */
+const UNIX_TO_NTP_S = 2208988800;
+const WORD = 4294967296; // 2^32
+const FIVE_9 = 1953125; // 10^9 / 2^9
+
+/** One exchange of a replay as a line of JSON, without the newline. */
+export function resultLine(result: ReplayResult): string {
+  const { valid } = result;
+  const figure = (value: number) => (valid && Number.isFinite(value) ? value : 'null');
+  return `{"at":"${decimalNs(result.seconds, result.ns)}","offset":${figure(
+    result.offsetS,
+  )},"uncertainty":${figure(result.uncertaintyS)},"earliest":${figure(
+    result.earliestS,
+  )},"latest":${figure(result.latestS)},"frequency":${figure(
+    result.frequency,
+  )},"path":${JSON.stringify(result.path)},"pathState":"${result.pathState}"}`;
+}
+
+/** The last line of a replay: counts, and rms, p95, max and inside where there was truth. */
+export function summaryLine(summary: ReplaySummary): string {
+  const [first] = summary.combiners;
+  const { files, exchanges, badLines, paths, spanS } = summary;
+  const at = (time: Time64 | null) => (time === null ? null : decimalOf(time));
+  return JSON.stringify({
+    summary: {
+      combiner: first?.combiner,
+      files,
+      exchanges,
+      ...(first === undefined ? {} : figures(first)),
+      badLines,
+      paths,
+      first: at(summary.first),
+      last: at(summary.last),
+      spanS,
+      combiners: Object.fromEntries(summary.combiners.map((t) => [t.combiner, figures(t)])),
+    },
+  });
+}
+
+function figures({ used, held, statuses, truth, unscored }: CombinerTally): object {
+  const { duplicate, order, hold, late } = statuses;
+  const counts = { used, held, refused: { duplicate, order, hold, late } };
+  if (truth === null) return counts;
+  const { count, rms, p95, max, inside } = truth;
+  return { ...counts, rms, p95, max, inside, scored: count, unscored };
+}
+
+/** seconds·10^9 + ns in decimal, exact. */
+export function decimalNs(seconds: number, ns: number): string {
+  if (seconds >= 0) return seconds === 0 ? `${ns}` : `${seconds}${nine(ns)}`;
+  const s = ns === 0 ? -seconds : -seconds - 1;
+  const rest = ns === 0 ? 0 : 1e9 - ns;
+  return s === 0 ? `-${rest}` : `-${s}${nine(rest)}`;
+}
+
+const nine = (ns: number): string => String(ns).padStart(9, '0');
+
+/** A summary's time in decimal ns, exact. */
+export function decimalOf(time: Time64): string {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setUint32(0, time.low, true);
+  view.setInt32(4, time.high, true);
+  return decimalAt(view, 0);
+}
+
+function decimalAt(view: DataView, at: number): string {
+  const { seconds, ns } = getUnixNs(view, at);
+  return decimalNs(seconds, ns);
+}
+
+/** The header line of the open form. */
+export const headerLine = (): string => `{"clockbraid":"${FORMAT}","version":${VERSION}}`;
+
+/**
+ * One core record as a line of the open form, without the newline. NTP stamps become the nearest
+ * ns, in the era nearest to the local receive; so a replay of the line may differ by half a ns.
+ * @param truthS NaN if unknown
+ */
+export function exchangeLine(
+  path: PathKey,
+  view: DataView,
+  record: number,
+  truthS = Number.NaN,
+): string {
+  const remote =
+    view.getUint32(record + RECORD_KIND, true) === KIND_NTP
+      ? (at: number) => unixFromNtp(view, at, record + RECORD_LOCAL_RECEIVE)
+      : (at: number) => decimalAt(view, at);
+  const truth = Number.isFinite(truthS) ? `,"truth":${truthS}` : '';
+  return `{"path":${JSON.stringify(path)},"localSend":"${decimalAt(
+    view,
+    record + RECORD_LOCAL_SEND,
+  )}","remoteReceive":"${remote(record + RECORD_REMOTE_RECEIVE)}","remoteSend":"${remote(
+    record + RECORD_REMOTE_SEND,
+  )}","localReceive":"${decimalAt(view, record + RECORD_LOCAL_RECEIVE)}"${truth}}`;
+}
+
+function unixFromNtp(view: DataView, at: number, local: number): string {
+  const fraction = view.getUint32(at, true);
+  const stampS = view.getUint32(at + 4, true);
+  const pivotS = getUnixNs(view, local).seconds;
+  const seconds = pivotS + ((stampS - ((pivotS + UNIX_TO_NTP_S) % WORD)) | 0);
+  // exact: fraction · 5^9 < 2^53, and scaling by 2^-23 only moves the exponent
+  const ns = Math.round((fraction * FIVE_9) / 8388608);
+  return ns === 1e9 ? decimalNs(seconds + 1, 0) : decimalNs(seconds, ns);
+}
+
+/** A binary recording as lines of the open form, header first. */
+export async function* toJsonLines(
+  chunks: AsyncIterable<Uint8Array>,
+  onProblem?: (problem: RecordingProblem) => void,
+): AsyncGenerator<string> {
+  const paths = new Map<number, PathKey>();
+  let lines: string[] = [headerLine()];
+  const reader = createRecordingReader({
+    onPath: (path, key) => void paths.set(path, key),
+    onExchanges(records, truth, block) {
+      const view = new DataView(records.buffer, records.byteOffset, records.length);
+      for (let at = 0, k = 0; at < records.length; at += RECORD_BYTES, k++) {
+        const path = view.getUint32(at + RECORD_PATH, true);
+        const key = paths.get(path);
+        const kind = view.getUint32(at + RECORD_KIND, true);
+        if (key === undefined) onProblem?.({ block, reason: `path ${path} was not declared` });
+        else if (kind > KIND_NTP)
+          onProblem?.({ block, reason: `exchange of unknown kind ${kind}` });
+        else lines.push(exchangeLine(key, view, at, truth?.getFloat64(k * 8, true)));
+      }
+    },
+    ...(onProblem === undefined ? {} : { onProblem }),
+  });
+  for await (const chunk of chunks) {
+    reader.push(chunk);
+    yield* lines;
+    lines = [];
+  }
+  reader.end();
+  yield* lines;
+}
