@@ -1,0 +1,76 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readConfig } from '../../src/cli/config.ts';
+import { ConfigError } from '../../src/errors.ts';
+
+const test = suite('config');
+
+test('two addresses times two local addresses are four pairs', () => {
+  const { client } = readConfig(
+    `[[source]]
+     addresses = ["192.0.2.1", "192.0.2.2"]
+     port = 11123
+     local-addresses = ["198.51.100.7", "203.0.113.9"]
+     [poll]
+     min = 0
+     budget = "per-path"
+     [combiner]
+     kind = "rfc5905"
+     [output]
+     record = "x.cbr"`,
+    'a.toml',
+  );
+  assert.equal(client.pairs, [
+    { server: '192.0.2.1:11123', local: '198.51.100.7' },
+    { server: '192.0.2.1:11123', local: '203.0.113.9' },
+    { server: '192.0.2.2:11123', local: '198.51.100.7' },
+    { server: '192.0.2.2:11123', local: '203.0.113.9' },
+  ]);
+  assert.is(client.combiner, 'rfc5905');
+  assert.is(client.minPollLog2S, 0);
+  assert.is(client.maxPollLog2S, 10);
+});
+
+test('paths may be given one by one', () => {
+  const { client } = readConfig(
+    `[[source]]
+     address = "ntp.example.net"
+     [[source.path]]
+     local-address = "198.51.100.7"
+     [[source.path]]
+     remote-address = "192.0.2.9"
+     local-address = "203.0.113.9"`,
+    'a.toml',
+  );
+  assert.equal(client.pairs, [
+    { server: 'ntp.example.net:123', local: '198.51.100.7' },
+    { server: '192.0.2.9:123', local: '203.0.113.9' },
+  ]);
+});
+
+const BAD: readonly (readonly [string, RegExp])[] = [
+  ['', /source.*at least one/],
+  ['x = 1', /a known key/],
+  ['[[source]]\nadress = "a"', /"address" perhaps/],
+  ['[[source]]\naddress = 3', /source\.0\.address.*a text, got 3/],
+  ['[[source]]\nport = 5', /source\.0\.address/],
+  ['[[source]]\naddress = "a"\n[poll]\nmin = 99', /poll\.min.*-4\.\.17.*99/],
+  ['[[source]]\naddress = "a"\n[combiner]\nkind = "kalmann"', /one of kalman/],
+  ['[[source]\n', /a\.toml:1:/],
+  ['[[source]]\naddress = "a b"', /host name or IP/],
+  ['[[source]]\naddress = "a"\n[[source.path]]\nname = "x"', /local-address/],
+];
+
+for (const [text, message] of BAD) {
+  test(`refuses ${JSON.stringify(text)} in one sentence`, () => {
+    assert.throws(
+      () => readConfig(text, 'a.toml'),
+      (error: Error) =>
+        error instanceof ConfigError &&
+        message.test(error.message) &&
+        !error.message.includes('\n'),
+    );
+  });
+}
+
+test.run();

@@ -1,0 +1,135 @@
+/** The walls of src/README.md, read from the sources' own import lines. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+
+const test = suite('walls');
+
+const sources = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true })
+    .map((file) => join(folder, String(file)))
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'));
+
+/** Everything a file imports, types too: repository paths without `.ts`, or package names. */
+function imports(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  const found = text.matchAll(
+    /(?:^|\n)(?:import|export)\b[^;'"]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]/g,
+  );
+  return [...found].map((match) => {
+    const name = match[1] ?? match[2] ?? '';
+    return name.startsWith('.') ? normalize(join(dirname(file), name)).replace(/\.ts$/, '') : name;
+  });
+}
+
+/** What the files of a room may import; a name ending in / is a whole folder. */
+const WALLS: Readonly<Record<string, readonly string[]>> = {
+  'src/units': [],
+  'src/errors': [],
+  'src/format': [],
+  'src/version': [],
+  'src/path': ['src/errors'],
+  'src/machine': ['src/path', 'src/units'],
+  'src/target': ['src/errors', 'src/path'],
+  'src/core': ['src/corebytes', 'src/errors', 'src/explain'],
+  'src/explain': ['src/core', 'src/format'],
+  'src/corebytes': ['build/core.wasm'],
+  'src/bind': ['as-bind/dist/as-bind.esm.js', 'src/corebytes', 'src/errors'],
+  'src/drive': ['src/machine', 'src/udp/udp', 'src/units'],
+  'src/ensemble': ['src/core', 'src/errors', 'src/machine', 'src/path', 'src/units'],
+  'src/status': [
+    'src/core',
+    'src/explain',
+    'src/format',
+    'src/ntp/client',
+    'src/path',
+    'src/units',
+  ],
+  'src/ntp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/ntp/'],
+  'src/udp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/udp/', 'node:'],
+  'src/recording/': [
+    'src/core',
+    'src/ensemble',
+    'src/errors',
+    'src/path',
+    'src/recording/',
+    'msgpackr/pack',
+    'msgpackr/unpack',
+  ],
+};
+
+const isIn = (name: string, room: string): boolean =>
+  room.endsWith('/') || room.endsWith(':') ? name.startsWith(room) : name === room;
+
+test('every room imports only from the rooms below it', () => {
+  const wrong: string[] = [];
+  let checked = 0;
+  for (const file of sources('src')) {
+    const name = file.replace(/\.ts$/, '');
+    const wall = Object.entries(WALLS).find(([room]) => isIn(name, room));
+    if (wall === undefined) continue;
+    checked++;
+    for (const target of imports(file)) {
+      if (!wall[1].some((room) => isIn(target, room))) wrong.push(`${file} imports ${target}`);
+    }
+  }
+  assert.ok(checked >= 30, `only ${checked} files were checked`);
+  assert.equal(wrong, []);
+});
+
+test('nothing but the command line imports the command line, and only it and tests the demo', () => {
+  const wrong = sources('src')
+    .filter((file) => !file.startsWith('src/cli/'))
+    .flatMap((file) =>
+      imports(file)
+        .filter(
+          (name) =>
+            name.startsWith('src/cli/') ||
+            (name.startsWith('src/demo/') && !file.startsWith('src/demo/')),
+        )
+        .map((name) => `${file} imports ${name}`),
+    );
+  assert.equal(wrong, []);
+});
+
+test('the core imports nothing from outside assembly', () => {
+  const wrong = sources('assembly').flatMap((file) =>
+    imports(file)
+      .filter((name) => !name.startsWith('assembly/'))
+      .map((name) => `${file} imports ${name}`),
+  );
+  assert.equal(wrong, []);
+});
+
+test('time, chance and the host come only through the host layer', () => {
+  const forbidden =
+    /\b(Date\.now|Math\.random|performance|process\.|setTimeout|setInterval|setImmediate|crypto\.|['"]node:)/;
+  const wrong: string[] = [];
+  for (const file of sources('src')) {
+    if (/^src\/(udp|cli|demo)\//.test(file)) continue;
+    const code = readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, '');
+    const match = forbidden.exec(code);
+    if (match !== null) wrong.push(`${file} uses ${match[0]}`);
+  }
+  assert.equal(wrong, []);
+});
+
+test('tests need nothing from the twin but the twin itself', () => {
+  const wrong = sources('test/twin').flatMap((file) =>
+    imports(file)
+      .filter((name) => name.startsWith('src/') || name.startsWith('assembly/'))
+      .map((name) => `${file} imports ${name}`),
+  );
+  assert.equal(wrong, []);
+});
+
+test('sources stay small: one subject a file', () => {
+  const long = [...sources('src'), ...sources('assembly')]
+    .map((file) => ({ file, lines: readFileSync(file, 'utf8').split('\n').length }))
+    .filter(({ lines }) => lines > 700)
+    .map(({ file, lines }) => `${file} has ${lines} lines`);
+  assert.equal(long, []);
+});
+
+test.run();
