@@ -1,0 +1,139 @@
+/** Runs the built `clockbraid` inside a lab and reads its JSON. The only place that knows both. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+import type { Lab } from './lab.ts';
+import { describe, type Running, run, until } from './spawn.ts';
+
+/** One path as `query` and `run` print it. Null where there is nothing yet. */
+export interface PathLine {
+  path: string;
+  samples: number;
+  offset: number | null;
+  delay: number | null;
+  jitter: number | null;
+  stratum: number | null;
+  state: string;
+  reason: string;
+  drops: Record<string, number>;
+  /** Octal text, `377` = the last eight polls were answered. */
+  reach: string;
+  /** Poll exponent in force. (log2 s) */
+  poll: number;
+}
+
+export interface Combined {
+  offset: number;
+  uncertainty: number;
+  earliest: number;
+  latest: number;
+  frequency: number;
+}
+
+export interface Report {
+  paths: PathLine[];
+  combined: Combined | null;
+}
+
+export interface StatusLine extends Report {
+  at: string;
+}
+
+/** The program to try: the one the build made. @throws Error saying how to build it */
+function command(): string[] {
+  const file = resolve('build/clockbraid.js');
+  if (!existsSync(file)) throw new Error(`${file} is missing: \`npm run build\` makes it`);
+  return [process.execPath, file];
+}
+
+/**
+ * `clockbraid query …` on the client host, to its end.
+ * @throws Error with all it said, if the last line of stdout is not the promised JSON
+ */
+export async function query(lab: Lab, args: readonly string[]) {
+  const argv = [...command(), 'query', ...args, '--json'];
+  const result = await run(lab.client, argv, { timeoutMs: 40_000 });
+  const last = result.stdout.trimEnd().split('\n').at(-1) ?? '';
+  const report = parse<{ query?: Report }>(last)?.query;
+  if (report === undefined) throw new Error(`no {"query":…} line\n${describe(argv, result)}`);
+  return { ...report, code: result.code, text: describe(argv, result) };
+}
+
+/** `--local A --local B …` */
+export const locals = (ips: readonly string[]): string[] => ips.flatMap((ip) => ['--local', ip]);
+
+/** Starts `clockbraid serve` on the server host; listens on all `ips` when this returns. */
+export async function startServe(
+  lab: Lab,
+  ips: readonly string[],
+  args: readonly string[] = [],
+): Promise<Running> {
+  const running = lab.start(lab.server, [...command(), 'serve', ...ips, ...args]);
+  let ended = false;
+  running.exited.then(() => {
+    ended = true;
+  });
+  await until(
+    'serve listens',
+    () => {
+      if (ended) throw new Error(`serve ended at once:\n${running.stderr()}${running.stdout()}`);
+      return boundTo(running.pid, 123) >= ips.length;
+    },
+    { everyMs: 20, detail: running.stderr },
+  );
+  return running;
+}
+
+/** UDP sockets with this local port in the namespace of a process. */
+function boundTo(pid: number, port: number): number {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  const local = new RegExp(`^\\s*\\d+: [0-9A-F]+:${hex} `, 'gm');
+  const tables = ['udp', 'udp6'].map((name) => readFileSync(`/proc/${pid}/net/${name}`, 'utf8'));
+  return tables.join('\n').match(local)?.length ?? 0;
+}
+
+export interface RunConfig {
+  servers: readonly string[];
+  locals: readonly string[];
+  /** Poll exponent of every path, and the highest it may rise to. (log2 s, default fixed) */
+  pollLog2S: number;
+  maxPollLog2S?: number;
+}
+
+/** Starts `clockbraid run` on the client host; `lines()` gives the status lines so far. */
+export function startRun(lab: Lab, config: RunConfig, args: readonly string[] = []) {
+  const file = join(lab.scratch('run'), 'clockbraid.toml');
+  writeFileSync(file, toml(config));
+  const argv = [...command(), 'run', '--config', file, '--json', ...args];
+  const running = lab.start(lab.client, argv);
+  return {
+    running,
+    lines: (): StatusLine[] =>
+      running
+        .stdout()
+        .split('\n')
+        .flatMap((line) => parse<{ status?: StatusLine }>(line)?.status ?? []),
+  };
+}
+
+function toml({ servers, locals: ips, pollLog2S, maxPollLog2S = pollLog2S }: RunConfig): string {
+  return [
+    '[[source]]',
+    `addresses = ${JSON.stringify(servers)}`,
+    `local-addresses = ${JSON.stringify(ips)}`,
+    '[poll]',
+    `min = ${pollLog2S}`,
+    `max = ${maxPollLog2S}`,
+    'budget = "per-path"',
+    'iburst = 0',
+    '',
+  ].join('\n');
+}
+
+function parse<T>(line: string): T | undefined {
+  try {
+    return JSON.parse(line) as T;
+  } catch {
+    return undefined; // the table for people, or a line cut short
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Whether the interop lab can exist here, and suites that skip loudly where it cannot. With
+ * CLOCKBRAID_INTEROP=required nothing skips: what is missing fails.
+ */
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { suite } from 'uvu';
+
+const PEERS = process.env.CLOCKBRAID_PEERS ?? '/opt/clockbraid-peers';
+
+/** The unpacked stock programs, see peers.sh. */
+export const PROGRAMS = {
+  chronyd: join(PEERS, 'usr/sbin/chronyd'),
+  chronyc: join(PEERS, 'usr/bin/chronyc'),
+  ntpd: join(PEERS, 'usr/sbin/ntpd'),
+  ntpq: join(PEERS, 'usr/bin/ntpq'),
+} as const;
+
+/** Environment in which the unpacked ntpq finds its modules. */
+export const NTPQ_ENV = { PYTHONPATH: join(PEERS, 'usr/lib/python3/dist-packages') };
+
+export type Requirement = { available: true } | { available: false; reasons: string[] };
+
+let known: Requirement | undefined;
+let told = false;
+
+/**
+ * Looks once whether namespaces and peers are here; says loudly on stderr, once, why not.
+ * @throws Error instead, if CLOCKBRAID_INTEROP is `required`
+ */
+export function requireLab(): Requirement {
+  known ??= look();
+  if (known.available) return known;
+  const message = framed('INTEROP TESTS CANNOT RUN HERE', [
+    ...known.reasons.map((reason) => `- ${reason}`),
+    '',
+    'To run them: as root on Debian 12, `test/interop/peers.sh`, then',
+    '`node test/run.mjs --runtime node interop`; or everything at once: `.ci/run`.',
+  ]);
+  if (process.env.CLOCKBRAID_INTEROP === 'required') throw new Error(message);
+  if (!told) process.stderr.write(message);
+  told = true;
+  return known;
+}
+
+function look(): Requirement {
+  const reasons: string[] = [];
+  if (process.platform !== 'linux') {
+    reasons.push(`network namespaces need Linux, this is ${process.platform}`);
+    return { available: false, reasons };
+  }
+  const lacking = ['ip', 'setpriv', 'ping', 'tshark', 'dumpcap'].filter((name) => !onPath(name));
+  if (lacking.length > 0) reasons.push(`programs missing: ${lacking.join(', ')}`);
+  for (const [name, file] of Object.entries(PROGRAMS)) {
+    if (!executable(file)) reasons.push(`peer missing: ${name} (${file})`);
+  }
+  if (process.getuid?.() !== 0) reasons.push('not root: namespaces cannot be made');
+  else if (onPath('ip')) {
+    const name = `cb${process.pid}-probe`;
+    const made = spawnSync('ip', ['netns', 'add', name], { encoding: 'utf8' });
+    if (made.status === 0) spawnSync('ip', ['netns', 'del', name]);
+    else reasons.push(`\`ip netns add\` fails: ${made.stderr.trim()}`);
+  }
+  return reasons.length === 0 ? { available: true } : { available: false, reasons };
+}
+
+const onPath = (name: string): boolean =>
+  (process.env.PATH ?? '').split(':').some((folder) => executable(join(folder, name)));
+
+function executable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function framed(title: string, lines: string[]): string {
+  const bar = '='.repeat(78);
+  return `\n${bar}\n== ${title}\n${lines.map((line) => `== ${line}`.trimEnd()).join('\n')}\n${bar}\n`;
+}
+
+/** Registers tests like a uvu suite; see {@link interopSuite}. */
+export interface InteropSuite {
+  (name: string, body: () => Promise<void>, timeoutS?: number): void;
+  /** After each test, passed or failed. */
+  afterEach(hook: () => Promise<void>): void;
+  /** After the last test. */
+  after(hook: () => Promise<void>): void;
+  run(): void;
+}
+
+/**
+ * A uvu suite whose tests are skipped where {@link requireLab} says no (one failing test instead
+ * if interop is required), and which each fail after `timeoutS` (default 60 s): uvu has no limit.
+ */
+export function interopSuite(name: string): InteropSuite {
+  const test = suite(name);
+  let available = false;
+  try {
+    available = requireLab().available;
+  } catch (error) {
+    test('interop is required (CLOCKBRAID_INTEROP) and possible here', () => {
+      throw error;
+    });
+  }
+  const register = (title: string, body: () => Promise<void>, timeoutS = 60): void => {
+    if (!available) test.skip(title);
+    else test(title, () => within(timeoutS, body));
+  };
+  return Object.assign(register, {
+    afterEach: (hook: () => Promise<void>) => {
+      if (available) test.after.each(hook);
+    },
+    after: (hook: () => Promise<void>) => {
+      if (available) test.after(hook);
+    },
+    run: () => test.run(),
+  });
+}
+
+async function within(limitS: number, body: () => Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done within ${limitS} s`)), limitS * 1000);
+  });
+  try {
+    await Promise.race([body(), limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
