@@ -107,6 +107,23 @@ export function publishClock(
   store<f64>(CLOCK, load<f64>(AT, AT_LATEST_S), CLOCK_LATEST_S);
 }
 
+/** Carries the published states `dtS` forward to nowNs, for an exchange that carried no weight. */
+export function carryClock(dtS: f64): void {
+  if (load<f64>(CLOCK, CLOCK_VALID) == 0.0 || dtS <= 0.0) return;
+  publishClock(
+    restS + frequency * dtS,
+    frequency,
+    variance +
+      dtS * (2.0 * covariance + dtS * frequencyVariance) +
+      (wander * dtS * dtS * dtS) / 3.0,
+    covariance + dtS * frequencyVariance,
+    frequencyVariance,
+    wander,
+    asymmetryBoundS,
+    i32(load<f64>(CLOCK, CLOCK_PATHS)),
+  );
+}
+
 /** Writes offset, uncertainty and interval to AT, for the time `dtS` after nowNs (may be negative). */
 export function extrapolate(dtS: f64): void {
   const at = restS + frequency * dtS;

@@ -46,6 +46,8 @@ export const COMBINERS: i32 = 5;
 const LATE_S: f64 = 64.0;
 /** So many late ones in a row mean that the local clock went back. */
 const LATE_RUN: i32 = 8;
+/** After a gap this long (a clock set at boot, say) the offset starts again, s. */
+const LONG_S: f64 = 1.0e6;
 
 let combiner: i32 = KALMAN_COMBINER;
 let lateRun: i32 = 0;
@@ -98,9 +100,10 @@ export function take(record: usize): i32 {
     dtS = sinceNow(localReceive);
     if (dtS < -LATE_S) {
       if (++lateRun < LATE_RUN) return refuse(i, STATUS_LATE);
-      restartPaths();
-      restartKalman();
-      rebase(record, localReceive);
+      startAgain(record, localReceive);
+      dtS = 0;
+    } else if (dtS > LONG_S) {
+      startAgain(record, localReceive);
       dtS = 0;
     }
   }
@@ -128,6 +131,15 @@ function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
     default:
       return updateKalman(i, dtS, lateS);
   }
+}
+
+/** The local clock was set: offsets of before mean nothing. */
+function startAgain(record: usize, localReceive: i64): void {
+  restartPaths();
+  restartKalman();
+  clearRfc5905();
+  clearDiversity();
+  rebase(record, localReceive);
 }
 
 /** Chooses a new base from this record and measures it again relative to that. */

@@ -3,7 +3,7 @@
  * hysteresis. All three look at the last offset of every fresh path, carried to now along the
  * common trend. Source: RFC 8039 §6 (reference [SLAVEDIV]).
  */
-import { axisS, nowNs, publishClock } from './clock';
+import { axisS, carryClock, nowNs, publishClock } from './clock';
 import {
   PATH_AT_S,
   PATH_DELAY_S,
@@ -100,6 +100,7 @@ export function updateBest(i: i32, dtS: f64): i32 {
   } else {
     considerRival(i, nowS);
   }
+  if (i != best) carryClock(dtS);
   if (best < 0) return STATUS_HELD;
   for (let k = 0; k < pathEnd; k++) {
     if (!isOpen(k) || !isFresh(k, nowS)) continue;

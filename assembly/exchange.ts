@@ -70,11 +70,11 @@ export function measure(record: usize, baseS: i64): i32 {
   delayS = reverseS + forwardS;
   offsetS = (reverseS - forwardS) * 0.5;
   atNs = localReceive;
-  if (delayS < 0.0) {
-    if (delayS < -(HOLD_SLACK_S + holdS * HOLD_RATE)) return STATUS_HOLD;
-    delayS = 0.0;
-  }
-  return STATUS_USED;
+  if (delayS >= 0.0) return STATUS_USED;
+  const slackS = HOLD_SLACK_S + holdS * HOLD_RATE;
+  const status = delayS < -slackS ? STATUS_HOLD : STATUS_USED;
+  delayS = 0.0;
+  return status;
 }
 
 /** Offset of a record in whole seconds, to choose the base with; any kind. */

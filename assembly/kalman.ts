@@ -20,8 +20,8 @@ import {
   K_FREE,
   K_INFORMATION,
   K_JUMP,
-  K_LATE2,
   K_LATE_RESIDUAL2,
+  K_LATE2,
   K_MEAN,
   K_MEAN_EXCESS,
   K_NOISE,
@@ -37,6 +37,7 @@ import {
 import {
   assessMajority,
   centreS,
+  clearMajority,
   cliqueHigh,
   cliqueLow,
   cliqueScale,
@@ -144,6 +145,7 @@ export function clearKalman(): void {
   bound = 0;
   carrying = 0;
   lastLearntS = 0;
+  clearMajority();
   clearWander();
 }
 
@@ -195,7 +197,8 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
   const excess = delayS - load<f64>(row(i), PATH_FLOOR_S);
   const variance = measurementVariance(i, excess);
   const measured = offsetS + omega * lateS;
-  if (!started) begin(measured - load<f64>(BIAS + c), variance + load<f64>(covariance(i, i)));
+  const first = !started;
+  if (first) begin(i, measured, variance);
   const plain = measured - theta - load<f64>(BIAS + c);
   const residual = plain - load<f64>(k, K_SLOPE) * excess;
   const shared = p00 + 2.0 * load<f64>(CROSS_OFFSET + c) + load<f64>(covariance(i, i));
@@ -218,7 +221,7 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
   } else {
     badRun = 0;
     store<f64>(k, 0.0, K_BAD);
-    correct(i, residual, variance, total);
+    if (!first) correct(i, residual, variance, total);
     learnNoise(i, excess, plain, residual, known, total);
     const deviation = offsetS - load<f64>(k, K_SLOPE) * excess + omega * lateS - theta;
     rememberDeviation(k, deviation, variance);
@@ -246,11 +249,15 @@ function predict(dtS: f64): void {
   }
 }
 
-function begin(measured: f64, variance: f64): void {
+/** θ from nothing but one measurement of path i: θ = measured − b_i, with all that b_i shares. */
+function begin(i: i32, measured: f64, variance: f64): void {
   started = true;
-  theta = measured;
-  p00 = variance;
-  p01 = 0.0;
+  theta = measured - load<f64>(BIAS + (usize(i) << 3));
+  p00 = variance + load<f64>(covariance(i, i));
+  p01 = -load<f64>(CROSS_FREQUENCY + (usize(i) << 3));
+  for (let j: usize = 0; j < COLUMN_BYTES; j += 8) {
+    store<f64>(CROSS_OFFSET + j, -load<f64>(covariance(i, 0) + j));
+  }
 }
 
 /** First measurement of a path: prior and starting noise. */
@@ -270,6 +277,7 @@ function walkBias(i: i32, nowS: f64): void {
   const cell = covariance(i, i);
   const gap = max<f64>(nowS - load<f64>(k, K_AT), 0.0);
   store<f64>(cell, load<f64>(cell) + BIAS_WALK * gap);
+  store<f64>(k, load<f64>(k, K_PRIOR) + BIAS_WALK * gap, K_PRIOR); // the prior fades with it
   store<f64>(k, nowS, K_AT);
 }
 
@@ -422,10 +430,9 @@ function gate(i: i32, measured: f64, residual: f64): i32 {
   const fresh = freshPaths();
   if (badRun >= max<f64>(GATE_RUN, 2.0 * f64(fresh)) && (fresh > 1 || isClockStep(i, residual))) {
     // nobody fits any more: it is the local clock that moved
-    const offset = measured - load<f64>(BIAS + (usize(i) << 3));
     countStep();
     restartKalman();
-    begin(offset, 4.0 * residual * residual);
+    begin(i, measured, 4.0 * residual * residual);
   } else if (bad >= GATE_RUN && (fresh > 1 || !isClockStep(i, residual))) {
     changePath(i, residual);
   }

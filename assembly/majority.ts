@@ -33,6 +33,17 @@ export let memberHalfS: f64 = 0;
 /** Paths that voted in the last assessment. */
 export let voters: i32 = 0;
 
+/** As if no vote had ever been cast. */
+export function clearMajority(): void {
+  centreS = 0;
+  cliqueScale = 1.0;
+  majority = true;
+  cliqueLow = 0;
+  cliqueHigh = 0;
+  memberHalfS = 0;
+  voters = 0;
+}
+
 /** Casts each fresh path's vote (K_VOTE); false if too few paths have measured. */
 export function assessMajority(nowS: f64): bool {
   voters = countVoters(nowS);

@@ -8,6 +8,7 @@ export const UNITS_PER_S: f64 = 4294967296.0; // 2^32
 /** Seconds from 1900-01-01 (NTP era 0) to 1970-01-01. */
 export const UNIX_TO_NTP_S: i64 = 2208988800;
 const NS_PER_S: i64 = 1000000000;
+const FRACTION: u64 = 0xffffffff;
 
 /** Unix ns → NTP timestamp of the era it falls in, rounded to the nearest 2^-32 s (ties up). */
 export function ntpFromUnix(ns: i64): u64 {
@@ -21,10 +22,21 @@ export function ntpFromUnix(ns: i64): u64 {
   return (u64(second + UNIX_TO_NTP_S) << 32) + fraction;
 }
 
-/** NTP timestamp → Unix ns nearest to `pivot` among all eras, rounded to the nearest ns. */
+/**
+ * NTP timestamp → Unix ns nearest to `pivot` among all eras, rounded to the nearest ns (ties up),
+ * saturating.
+ */
 export function unixFromNtp(stamp: u64, pivot: i64): i64 {
-  const span = ntpSpan(ntpFromUnix(pivot), stamp);
-  return saturatingAdd(pivot, nsFromSpan(span));
+  const near = ntpFromUnix(pivot);
+  const span = ntpSpan(near, stamp);
+  let second = pivot / NS_PER_S - i64(pivot % NS_PER_S < 0);
+  second += i64((near >> 32) - u64(second + UNIX_TO_NTP_S)) & 1; // near may have been rounded up
+  second += (span >> 32) + i64(((u64(span) & FRACTION) + (near & FRACTION)) >> 32);
+  const ns = i64(((stamp & FRACTION) * 1000000000 + 0x80000000) >> 32); // [0, 10^9]
+  if (second > 9223372036) return i64.MAX_VALUE;
+  if (second < -9223372037) return i64.MIN_VALUE;
+  if (second < 0) return saturatingAdd((second + 1) * NS_PER_S, ns - NS_PER_S);
+  return saturatingAdd(second * NS_PER_S, ns);
 }
 
 /** b − a in 2^-32 s, modulo 2^64: right for |b − a| < 2^31 s (RFC 5905 §6). */
@@ -55,7 +67,9 @@ export function secondsFromShort(short: u32): f64 {
 /** s → NTP short format, rounded to nearest, saturating at both ends; NaN gives the maximum. */
 export function shortFromSeconds(s: f64): u32 {
   if (!(s < 65535.99999)) return 0xffffffff;
-  return s <= 0.0 ? 0 : u32(floor<f64>(s * 65536.0 + 0.5));
+  if (s <= 0.0) return 0;
+  const whole = floor<f64>(s * 65536.0);
+  return u32(whole) + u32(s * 65536.0 - whole >= 0.5);
 }
 
 /** a + b, clamped to the i64 range: spans saturate, they never wrap. */

@@ -58,6 +58,9 @@ const FRESH_INTERVALS: f64 = 4.5;
 /** Paths that have measured less are warming. */
 export const WARM_EXCHANGES: f64 = 4.0;
 
+/** Newest last exchange of any path; older than "now" after the local clock went back. */
+let newestS: f64 = 0;
+
 export let openPaths: i32 = 0;
 /** One past the highest open index; loops run to here. */
 export let pathEnd: i32 = 0;
@@ -106,6 +109,7 @@ export function clearPaths(): void {
   memory.fill(STATS, 0, STATS_BYTES * usize(MAX_PATHS));
   openPaths = 0;
   pathEnd = 0;
+  newestS = 0;
 }
 
 export function setState(i: i32, state: i32, reason: i32, figureS: f64): void {
@@ -162,6 +166,20 @@ export function takeExchange(i: i32, localSend: i64): void {
   store<f64>(p, at, PATH_AT_S);
   store<i64>(s, localSend, STAT_SEND);
   store<i64>(s, atNs, STAT_RECEIVE);
+  findNewest(at);
+}
+
+function findNewest(at: f64): void {
+  if (at < newestS) {
+    newestS = at;
+    for (let i = 0; i < pathEnd; i++) {
+      const p = row(i);
+      if (load<f64>(p, PATH_OPEN) == 0.0 || load<f64>(p, PATH_TAKEN) == 0.0) continue;
+      newestS = max<f64>(newestS, load<f64>(p, PATH_AT_S));
+    }
+  } else {
+    newestS = at;
+  }
 }
 
 /** Counts an exchange that was not taken. */
@@ -246,7 +264,7 @@ export function ageS(i: i32, nowS: f64): f64 {
 export function isFresh(i: i32, nowS: f64): bool {
   const p = row(i);
   if (load<f64>(p, PATH_OPEN) == 0.0 || load<f64>(p, PATH_TAKEN) == 0.0) return false;
-  return nowS - load<f64>(p, PATH_AT_S) <= staleAfterS(i);
+  return min<f64>(nowS, newestS) - load<f64>(p, PATH_AT_S) <= staleAfterS(i);
 }
 
 /** How long a path may be silent before it is stale, s. */

@@ -17,8 +17,8 @@ export function ptpIsTime(seconds: u64, nanoseconds: u32): i32 {
 
 /** Seconds and nanoseconds → ns since the PTP epoch, saturating (2^48 s exceeds i64 ns). */
 export function nsFromPtp(seconds: u64, nanoseconds: u32): i64 {
-  if (seconds > 9223372035) return i64.MAX_VALUE;
-  return i64(seconds) * NS_PER_S + i64(nanoseconds);
+  if (seconds > 9223372036) return i64.MAX_VALUE;
+  return saturatingAdd(i64(seconds) * NS_PER_S, i64(nanoseconds));
 }
 
 /** TAI ns since the PTP epoch → Unix ns, `taiMinusUtcS` whole seconds given (37 since 2017). */
@@ -45,7 +45,7 @@ export function intervalFromNs(ns: i64): i64 {
 
 /** TimeInterval → ns, rounded to nearest (ties up). */
 export function nsFromInterval(interval: i64): i64 {
-  return saturatingAdd(interval, 0x8000) >> 16;
+  return (interval >> 16) + ((interval >> 15) & 1);
 }
 
 /** Sum of two TimeIntervals (span − correctionField …), saturating. */

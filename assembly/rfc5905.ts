@@ -5,7 +5,7 @@
  * Offsets are carried to now along the common trend, since nobody slews the clock here. There is no
  * popcorn suppressor (SGATE): the combination is worked out anew from all stages each time.
  */
-import { axisS, nowNs, publishClock } from './clock';
+import { axisS, carryClock, nowNs, publishClock } from './clock';
 import { delayS, offsetS } from './exchange';
 import {
   MAX_PATHS,
@@ -38,6 +38,8 @@ const MAX_DISPERSION_S: f64 = 16.0;
 const MIN_DISPERSION_S: f64 = 0.005;
 const PRECISION_S: f64 = 1.0 / 1048576.0; // 2^-20, both sides
 const MIN_SURVIVORS: i32 = 3; // NMIN
+/** Time of a stage that holds nothing. */
+const NEVER_S: f64 = -1.0e300;
 
 const STAGE_OFFSET: usize = 0;
 const STAGE_DELAY: usize = 8;
@@ -75,7 +77,7 @@ export function clearStages(i: i32): void {
     store<f64>(s, 0.0, STAGE_OFFSET);
     store<f64>(s, MAX_DISPERSION_S, STAGE_DELAY);
     store<f64>(s, MAX_DISPERSION_S, STAGE_DISPERSION);
-    store<f64>(s, -1.0, STAGE_AT);
+    store<f64>(s, NEVER_S, STAGE_AT);
   }
 }
 
@@ -90,11 +92,13 @@ export function updateRfc5905(i: i32, dtS: f64, roundTripS: f64): i32 {
   markStale(nowS);
   shiftIn(i, nowS, roundTripS);
   collect(nowS);
-  if (peers == 0) return STATUS_HELD;
-  select();
-  const survivors = cluster();
-  if (survivors == 0) return STATUS_HELD;
-  return combine(i, survivors);
+  if (peers > 0) {
+    select();
+    const survivors = cluster();
+    if (survivors > 0) return combine(i, survivors);
+  }
+  carryClock(dtS);
+  return STATUS_HELD;
 }
 
 function shiftIn(i: i32, nowS: f64, roundTripS: f64): void {
@@ -129,7 +133,7 @@ function filter(i: i32, nowS: f64): bool {
     used |= 1 << least;
     const s = stage(i, least);
     const at = load<f64>(s, STAGE_AT);
-    if (at >= 0.0) {
+    if (at != NEVER_S) {
       const grown = load<f64>(s, STAGE_DISPERSION) + PHI * (nowS - at);
       dispersion += weight * min<f64>(grown, MAX_DISPERSION_S);
       const offset = load<f64>(s, STAGE_OFFSET) + slope * (nowS - at);

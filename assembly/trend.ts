@@ -7,6 +7,10 @@ const FORGET: f64 = 127.0 / 128.0;
 /** Prior on the slope: 0 ± 1e-4, worth this many seconds² of span per s² of scatter. */
 const PRIOR_SLOPE: f64 = 1.0e-4;
 const FEW: f64 = 8.0;
+/** A combined offset this far from the last one is a step, not a slope (RFC 5905 STEPT), s … */
+const STEP_S: f64 = 0.128;
+/** … plus what the fastest oscillator makes of the time between, s/s. */
+const MOST_SLOPE: f64 = 5.0e-4;
 
 let weight: f64 = 0;
 let sumT: f64 = 0;
@@ -16,6 +20,8 @@ let sumTz: f64 = 0;
 let sumZz: f64 = 0;
 let anchorS: f64 = 0;
 let updates: f64 = 0;
+let lastS: f64 = 0;
+let sinceS: f64 = 0;
 
 /** Slope, s/s; 0 while unknown. */
 export let slope: f64 = 0;
@@ -23,6 +29,13 @@ export let slope: f64 = 0;
 export let slopeVariance: f64 = PRIOR_SLOPE * PRIOR_SLOPE;
 
 export function clearTrend(): void {
+  restartTrend();
+  slope = 0;
+  slopeVariance = PRIOR_SLOPE * PRIOR_SLOPE;
+}
+
+/** The offset stepped: the line starts again, its slope stays until it has enough points. */
+function restartTrend(): void {
   weight = 0;
   sumT = 0;
   sumTt = 0;
@@ -30,12 +43,12 @@ export function clearTrend(): void {
   sumTz = 0;
   sumZz = 0;
   updates = 0;
-  slope = 0;
-  slopeVariance = PRIOR_SLOPE * PRIOR_SLOPE;
+  sinceS = 0;
 }
 
 /** Moves the origin of time forward by `dtS`. */
 export function ageTrend(dtS: f64): void {
+  sinceS += dtS;
   sumTt += dtS * (dtS * weight - 2.0 * sumT);
   sumTz -= dtS * sumZ;
   sumT -= dtS * weight;
@@ -43,7 +56,10 @@ export function ageTrend(dtS: f64): void {
 
 /** Adds the combined offset `z` (s) of now. */
 export function addTrend(z: f64): void {
+  if (abs<f64>(z - lastS) > STEP_S + MOST_SLOPE * sinceS) restartTrend();
   if (updates == 0.0) anchorS = z;
+  lastS = z;
+  sinceS = 0;
   const y = z - anchorS;
   weight = weight * FORGET + 1.0;
   sumT *= FORGET;

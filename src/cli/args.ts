@@ -53,7 +53,7 @@ export function readArgs(command: Command, argv: readonly string[]): Args | null
   const options: Record<string, Option> = { ...command.options, help: HELP };
   let parsed: ReturnType<typeof parse>;
   try {
-    parsed = parse(options, argv);
+    parsed = parse(options, joinNegatives(options, argv));
   } catch (error) {
     throw new UsageError(`${sentence(error, options)}; see "clockbraid ${command.name} --help"`);
   }
@@ -103,6 +103,18 @@ export function readArgs(command: Command, argv: readonly string[]): Args | null
       return found;
     },
   };
+}
+
+/** `--poll -4` means `--poll=-4`: a value that looks like an option but is a number. */
+function joinNegatives(options: Readonly<Record<string, Option>>, argv: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const word of argv) {
+    const last = joined.at(-1);
+    const takesValue = last?.startsWith('--') && options[last.slice(2)]?.type === 'string';
+    if (takesValue && /^-[\d.]/.test(word)) joined[joined.length - 1] = `${last}=${word}`;
+    else joined.push(word);
+  }
+  return joined;
 }
 
 function parse(options: Readonly<Record<string, Option>>, argv: readonly string[]) {
