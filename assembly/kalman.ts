@@ -14,6 +14,9 @@ import { delayS, offsetS } from './exchange';
 import {
   K_AT,
   K_BAD,
+  K_BEST_AT,
+  K_BEST_DELAY,
+  K_BEST_OFFSET,
   K_CHANGED,
   K_DIVISOR,
   K_EXCESS2,
@@ -107,8 +110,10 @@ const MEMORY: f64 = 256.0;
 /** The least of n round trips lies about this share of the mean excess over √n above the floor. */
 const FLOOR_DOUBT: f64 = 0.7;
 /** Share of a delay that may be queueing for all one knows at the first packet. */
-const YOUNG_DOUBT: f64 = 0.25;
+const YOUNG_DOUBT: f64 = 1.0;
 const CHANGED_FOR: f64 = 32.0;
+/** What an exchange's interval is widened by per second of age: more than a clock drifts, s/s. */
+const BEST_GROWTH: f64 = 1.0e-4;
 /** Until each path has measured this often, a majority may still move θ as a whole. */
 const YOUNG: i32 = 32;
 /** A path whose noise is this many times the median's is called congested. */
@@ -165,6 +170,7 @@ export function restartKalman(): void {
     store<f64>(kalmanRow(i), 0.0, K_BAD);
     store<f64>(kalmanRow(i), 0.0, K_MEAN);
     store<f64>(kalmanRow(i), 0.0, K_INFORMATION);
+    store<f64>(kalmanRow(i), 0.0, K_BEST_DELAY);
   }
   restartWander();
 }
@@ -207,28 +213,32 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
   store<f64>(row(i), sqrt<f64>(variance), PATH_NOISE_S);
   store<f64>(row(i), residual, PATH_RESIDUAL_S);
 
+  const deviation = residual + load<f64>(BIAS + c);
   let status = STATUS_USED;
   if (residual * residual > GATE * total) {
-    if (load<f64>(k, K_TAKEN) < WARM_EXCHANGES) {
-      // too early to say who is wrong: it only votes
-      status = STATUS_HELD;
-      countGated(i);
-      rememberDeviation(k, measured - theta, variance);
-    } else {
-      status = gate(i, measured, residual);
-    }
-    learnNoise(i, excess, plain, residual, known, total);
+    status = STATUS_HELD;
+    // a young path is not judged yet: it only votes
+    if (load<f64>(k, K_TAKEN) < WARM_EXCHANGES) countGated(i);
+    else gate(i, measured, residual);
+    learnNoise(i, excess, plain, deviation, total);
+    if (load<f64>(k, K_TAKEN) <= WARM_EXCHANGES) rememberDeviation(k, deviation, variance);
   } else {
     badRun = 0;
     store<f64>(k, 0.0, K_BAD);
-    if (!first) correct(i, residual, variance, total);
-    learnNoise(i, excess, plain, residual, known, total);
-    const deviation = offsetS - load<f64>(k, K_SLOPE) * excess + omega * lateS - theta;
+    learnNoise(i, excess, plain, deviation, total);
     rememberDeviation(k, deviation, variance);
     const spread = variance + 1.0 / load<f64>(k, K_INFORMATION);
-    learnWander(max<f64>(nowS - lastLearntS, 0.0), theta + deviation - load<f64>(BIAS + c), spread);
+    learnWander(
+      max<f64>(nowS - lastLearntS, 0.0),
+      measured - load<f64>(k, K_SLOPE) * excess - load<f64>(BIAS + c),
+      spread,
+    );
     lastLearntS = nowS;
+    const before = theta;
+    if (!first) correct(i, residual, variance, total);
+    if (isYoung()) moveMeans(theta - before);
   }
+  rememberBest(k, measured, nowS);
   assess(nowS);
   describe(i);
   publishClock(theta, omega, p00, p01, p11, wander, bound, carrying);
@@ -412,16 +422,13 @@ function swapPrior(i: i32, wanted: f64): bool {
     end,
   );
   store<f64>(covariance(i, i), max<f64>(own / (own * information + 1.0), 1.0e-24));
-  for (let j = 0; j < pathEnd; j++) {
-    const mean = load<f64>(kalmanRow(j), K_MEAN);
-    store<f64>(kalmanRow(j), mean - (theta - before), K_MEAN); // of measurement − θ, and θ moved
-  }
+  moveMeans(theta - before);
   store<f64>(k, wanted, K_PRIOR);
   return true;
 }
 
 /** A measurement far from the prediction: hold it, or believe that the path or the clock moved. */
-function gate(i: i32, measured: f64, residual: f64): i32 {
+function gate(i: i32, measured: f64, residual: f64): void {
   const k = kalmanRow(i);
   const bad = load<f64>(k, K_BAD) + 1.0;
   store<f64>(k, bad, K_BAD);
@@ -436,7 +443,6 @@ function gate(i: i32, measured: f64, residual: f64): i32 {
   } else if (bad >= GATE_RUN && (fresh > 1 || !isClockStep(i, residual))) {
     changePath(i, residual);
   }
-  return STATUS_HELD;
 }
 
 /** With one path only: an offset jump that the delay does not explain is the clock's. */
@@ -470,13 +476,16 @@ function changePath(i: i32, residual: f64): void {
 }
 
 /** Noise at zero excess, the divisor of excess², and the pull of one-sided queueing. */
-function learnNoise(i: i32, excess: f64, plain: f64, residual: f64, known: f64, total: f64): void {
+function learnNoise(i: i32, excess: f64, plain: f64, deviation: f64, total: f64): void {
   const k = kalmanRow(i);
   const taken = load<f64>(k, K_TAKEN) + 1.0;
   store<f64>(k, taken, K_TAKEN);
   const share = 1.0 / min<f64>(taken + 4.0, MEMORY);
-  const clipped = min<f64>(residual * residual, 2.0 * GATE * total);
-  const random = clipped - known;
+  // about the path's own mean: an error of θ or of the bias is no noise of the path
+  const information = load<f64>(k, K_INFORMATION);
+  const known = information > 0.0 ? 1.0 / information : total;
+  const own = information > 0.0 ? deviation - load<f64>(k, K_MEAN) : 0.0;
+  const random = min<f64>(own * own, 2.0 * GATE * total) - known;
   const mean = load<f64>(row(i), PATH_EXCESS_S);
   const divisor = load<f64>(k, K_DIVISOR);
   const noise = load<f64>(k, K_NOISE);
@@ -539,12 +548,51 @@ function freshPaths(): i32 {
   return fresh;
 }
 
+/**
+ * θ is impossible if most fresh paths had an exchange that excludes it: delays are never negative,
+ * so the truth lies within offset ± delay/2. Then it starts again in the middle of those intervals.
+ */
+function leaveImpossible(nowS: f64): void {
+  let asked = 0;
+  let excluding = 0;
+  let sum: f64 = 0;
+  let weights: f64 = 0;
+  let nearest: f64 = 0;
+  for (let j = 0; j < pathEnd; j++) {
+    const k = kalmanRow(j);
+    if (!isFresh(j, nowS) || load<f64>(k, K_BEST_DELAY) == 0.0) continue;
+    asked++;
+    const age = nowS - load<f64>(k, K_BEST_AT);
+    const half = load<f64>(k, K_BEST_DELAY) * 0.5 + BEST_GROWTH * age;
+    const middle = load<f64>(k, K_BEST_OFFSET) + omega * age;
+    if (abs<f64>(middle - theta) <= half) continue;
+    excluding++;
+    sum += middle / half;
+    weights += 1.0 / half;
+    nearest = excluding == 1 ? half : min<f64>(nearest, half);
+  }
+  if (2 * excluding <= asked) return;
+  restartKalman();
+  started = true;
+  theta = sum / weights;
+  p00 = nearest * nearest;
+  for (let j = 0; j < pathEnd; j++) {
+    const k = kalmanRow(j);
+    if (load<f64>(k, K_TAKEN) == 0.0) continue;
+    const prior = load<f64>(k, K_FREE) != 0.0 ? load<f64>(k, K_PRIOR) : priorOf(j);
+    decouple(j);
+    store<f64>(covariance(j, j), prior);
+    store<f64>(k, prior, K_PRIOR);
+  }
+}
+
 /** Now and then, over all paths: stale ones, the majority, weights and the asymmetry bound. */
 function assess(nowS: f64): void {
   sinceAssessed++;
   if (exchanges > 64 && sinceAssessed < max<i32>(8, openPaths)) return;
   sinceAssessed = 0;
   markStale(nowS);
+  leaveImpossible(nowS);
   if (assessMajority(nowS)) {
     if (shouldReseat()) reseat(nowS);
     // those to trust first: what they say keeps the state observable when others are let go
@@ -554,9 +602,31 @@ function assess(nowS: f64): void {
   weigh(nowS);
 }
 
+function isYoung(): bool {
+  return exchanges <= YOUNG * max<i32>(openPaths, 2);
+}
+
+/** θ moved by `byS`: what is kept relative to it moves the other way. */
+function moveMeans(byS: f64): void {
+  for (let j = 0; j < pathEnd; j++) {
+    const k = kalmanRow(j);
+    store<f64>(k, load<f64>(k, K_MEAN) - byS, K_MEAN);
+  }
+}
+
+/** Keeps the quickest exchange of late: offset ± delay/2 holds the truth whatever queued. */
+function rememberBest(k: usize, measured: f64, nowS: f64): void {
+  const delay = load<f64>(k, K_BEST_DELAY);
+  const age = nowS - load<f64>(k, K_BEST_AT);
+  if (delay > 0.0 && delayS > delay && age * BEST_GROWTH < delayS - delay) return;
+  store<f64>(k, measured, K_BEST_OFFSET);
+  store<f64>(k, max<f64>(delayS, 1.0e-9), K_BEST_DELAY);
+  store<f64>(k, nowS, K_BEST_AT);
+}
+
 /** True if a young filter stands where the majority does not: it began with a liar. */
 function shouldReseat(): bool {
-  if (exchanges > YOUNG * voters || voters < 3 || !majority) return false;
+  if (!isYoung() || voters < 3 || !majority) return false;
   const slack = 4.0 * sqrt<f64>(p00) + memberHalfS;
   return cliqueLow > slack || cliqueHigh < -slack;
 }
