@@ -126,6 +126,7 @@ let p01: f64 = 0;
 let p11: f64 = 0;
 let started: bool = false;
 let badRun: f64 = 0; // gated in a row over all paths
+let badSquare: f64 = 0; // squared residual of the last of them, s²
 let sinceAssessed: i32 = 0;
 let exchanges: i32 = 0;
 let bound: f64 = 0;
@@ -145,6 +146,7 @@ export function clearKalman(): void {
   p11 = START_FREQUENCY_VARIANCE;
   started = false;
   badRun = 0;
+  badSquare = 0;
   sinceAssessed = 0;
   exchanges = 0;
   bound = 0;
@@ -223,8 +225,11 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
     learnNoise(i, excess, plain, deviation, total);
     if (load<f64>(k, K_TAKEN) <= WARM_EXCHANGES) rememberDeviation(k, deviation, variance);
   } else {
-    badRun = 0;
-    store<f64>(k, 0.0, K_BAD);
+    if (GATE * total < badSquare) {
+      // only a measurement sharp enough to have been gated, too, tells that all is well
+      badRun = 0;
+      store<f64>(k, 0.0, K_BAD);
+    }
     learnNoise(i, excess, plain, deviation, total);
     rememberDeviation(k, deviation, variance);
     const spread = variance + 1.0 / load<f64>(k, K_INFORMATION);
@@ -433,16 +438,32 @@ function gate(i: i32, measured: f64, residual: f64): void {
   const bad = load<f64>(k, K_BAD) + 1.0;
   store<f64>(k, bad, K_BAD);
   badRun += 1.0;
+  badSquare = residual * residual;
   countGated(i);
   const fresh = freshPaths();
-  if (badRun >= max<f64>(GATE_RUN, 2.0 * f64(fresh)) && (fresh > 1 || isClockStep(i, residual))) {
-    // nobody fits any more: it is the local clock that moved
+  const alone = fresh < 2;
+  const allBad = badRun >= max<f64>(GATE_RUN, 2.0 * f64(fresh));
+  const mostMove = !alone && bad >= GATE_RUN && 2 * (movingPaths(i) + 1) > fresh;
+  if ((allBad || mostMove) && (!alone || isClockStep(i, residual))) {
+    // nobody fits any more, or most paths move at once: it is the local clock that moved
     countStep();
     restartKalman();
     begin(i, measured, 4.0 * residual * residual);
-  } else if (bad >= GATE_RUN && (fresh > 1 || !isClockStep(i, residual))) {
+  } else if (bad >= GATE_RUN && (!alone || !isClockStep(i, residual))) {
     changePath(i, residual);
   }
+}
+
+/** Fresh paths beside i that do not fit just now, or were taken for changed of late. */
+function movingPaths(i: i32): i32 {
+  const nowS = axisS(nowNs);
+  let moving = 0;
+  for (let j = 0; j < pathEnd; j++) {
+    if (j == i || !isFresh(j, nowS)) continue;
+    const k = kalmanRow(j);
+    if (load<f64>(k, K_BAD) >= 2.0 || load<f64>(k, K_CHANGED) > 0.0) moving++;
+  }
+  return moving;
 }
 
 /** With one path only: an offset jump that the delay does not explain is the clock's. */
