@@ -1,0 +1,31 @@
+/**
+ * Bundles bench/*.ts once with esbuild, as test/run.mjs does, and runs the same bundle in the
+ * runtimes asked for. Tables on stdout, progress on stderr.
+ *   node bench/run.mjs [--runtime node|deno|bun|all] [--rounds N] [--json FILE] [case …]
+ * Cases: exchange, kalman, combiners, replay, server; default all. Needs `npm run build` before.
+ */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const outdir = join('build', 'bench', String(process.pid));
+process.once('exit', () => rmSync(outdir, { recursive: true, force: true }));
+mkdirSync(outdir, { recursive: true });
+writeFileSync(join(outdir, 'package.json'), '{"type":"module"}');
+await build({
+  entryPoints: ['bench/main.ts', 'bench/worker.ts'],
+  outdir,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  target: 'es2022',
+  platform: 'neutral',
+  mainFields: ['module', 'main'],
+  packages: 'external',
+  loader: { '.wasm': 'binary' },
+  outExtension: { '.js': '.mjs' },
+  logLevel: 'warning',
+});
+const { main } = await import(pathToFileURL(resolve(outdir, 'main.mjs')).href);
+process.exit(await main(process.argv.slice(2), join(outdir, 'worker.mjs')));

@@ -1,0 +1,143 @@
+/** The benches compute what they claim to measure: every case's check, once and untimed (HOUSE S20). */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { comparisons } from '../bench/core.ts';
+import { generate, slotOf } from '../bench/load.ts';
+import { type Comparison, near, ratios, same, spread, warm } from '../bench/measure.ts';
+import { replayBench } from '../bench/replay.ts';
+import { figure, formatTable } from '../bench/table.ts';
+import { localSource, openServer } from '../src/serve.ts';
+import { chooseHost } from '../src/udp/choose.ts';
+
+const test = suite('bench');
+
+for (const [name, make] of Object.entries(comparisons)) {
+  test(`${name}: every case computes what its group does`, () => {
+    const { cases } = make();
+    assert.ok(cases.length > 1);
+    for (const { check, group, name: subject } of cases) {
+      try {
+        check();
+      } catch (cause) {
+        throw new Error(`${group}, ${subject}: ${(cause as Error).message}`, { cause });
+      }
+    }
+  });
+}
+
+test('the digest of a comparison is that of its results: the same twice, another for others', () => {
+  const [exchange, again, combiners] = [
+    comparisons.exchange?.().digest(),
+    comparisons.exchange?.().digest(),
+    comparisons.combiners?.().digest(),
+  ];
+  assert.match(exchange ?? '', /^[0-9a-f]{8}$/);
+  assert.is(again, exchange);
+  assert.is.not(combiners, exchange);
+});
+
+const broken: Comparison = {
+  name: 'broken',
+  title: '',
+  operation: '',
+  notes: [],
+  cases: [{ name: 'one', group: '', operations: 1, run: () => 0, check: () => same('two', 1, 2) }],
+  digest: () => '',
+};
+
+test('a comparison with wrong results is not measured', () => {
+  assert.throws(() => warm(broken), /broken.*one: wrong results/);
+});
+
+test('a NaN is near nothing and a sum with the wrong last bit is not the same', () => {
+  assert.throws(() => near('x', Number.NaN, 1, 1), /expected 1/);
+  assert.throws(() => near('x', 3, 1, 1), /got 3/);
+  assert.throws(() => same('x', 0.1 + 0.2, 0.3), /expected 0.3/);
+  near('x', 1.5, 1, 0.5);
+  same('x', 2, 2);
+});
+
+test('the headline is the median of the ratios within rounds, not the ratio of medians', () => {
+  assert.equal(spread([5, 1, 4, 2, 3]), { median: 3, low: 2, high: 4 });
+  assert.equal(spread([4, 1]), { median: 2.5, low: 1.75, high: 3.25 });
+  // load doubled the times of the last two rounds; the ratio does not care
+  assert.is(ratios([2, 2, 2, 4, 4], [1, 1, 1, 2, 2]).median, 2);
+  assert.is(ratios([2, 8, 4], [1, 4, 2]).median, 2);
+  assert.ok(Number.isNaN(spread([]).median));
+});
+
+test('a table holds each row to the first of its group', () => {
+  const rows = [
+    { name: 'a', group: 'one', values: [[2, 2, 2]] },
+    { name: 'b', group: 'one', values: [[6, 6, 6]] },
+    { name: 'c', group: 'two', values: [[10, 10, 10]] },
+    { name: 'd', group: 'two', values: [[5, 5, 5]] },
+    { name: 'e', group: 'two', values: [[]] },
+  ];
+  const columns = [{ name: 'node', ratio: true }];
+  const text = formatTable({ name: 't', title: 'T', unit: 'ns', columns, rows, notes: ['n'] });
+  const cells = text.split('\n').map((line) => line.trim().split(/\s+/).join(' '));
+  assert.equal(cells, [
+    'T (ns)',
+    'node',
+    'one',
+    'a 1.00x 2.00 ±0%',
+    'b 3.00x 6.00 ±0%',
+    'two',
+    'c 1.00x 10.0 ±0%',
+    'd 0.500x 5.00 ±0%',
+    'e -',
+    '· n',
+  ]);
+  assert.equal([0.01234, 1234, 999.6].map(figure), ['0.012', '1,230', '1,000']);
+});
+
+test('the load generator counts only what answers its own requests as a server would', () => {
+  const sequences = new Uint32Array([7, 9]);
+  const reply = new Uint8Array(48);
+  const view = new DataView(reply.buffer);
+  reply[0] = 0x24;
+  reply[1] = 1;
+  view.setUint32(24, 0x80000001);
+  view.setUint32(28, 9);
+  assert.is(slotOf(reply, sequences), 1);
+  assert.is(slotOf(reply.subarray(0, 47), sequences), null);
+  reply[1] = 0;
+  assert.is(slotOf(reply, sequences), null, 'stratum 0');
+  reply[1] = 1;
+  reply[0] = 0x23;
+  assert.is(slotOf(reply, sequences), null, 'a request');
+  reply[0] = 0x24;
+  assert.is(slotOf(reply, sequences), 1);
+  view.setUint32(28, 8);
+  assert.is(slotOf(reply, sequences), null, 'an old answer');
+  view.setUint32(24, 0x80000002);
+  assert.is(slotOf(reply, sequences), null, 'no such slot');
+});
+
+test('our server answers every request of the load generator', async () => {
+  const source = localSource(1, chooseHost());
+  const server = await openServer({ addresses: ['127.0.0.1'], port: 0, source, rateLimit: null });
+  try {
+    const port = server.addresses[0]?.port ?? 0;
+    const bounds = { window: 16, mostMs: 5000, mostAnswers: 300 };
+    const { answered, wrong } = await generate({ port, ...bounds });
+    assert.is(answered, 300);
+    assert.is(wrong, 0);
+  } finally {
+    await server.close();
+  }
+});
+
+test('the replay bench replays what it recorded, in both forms', async () => {
+  const figures = await replayBench({ exchanges: 5000, rounds: 1 });
+  assert.equal(
+    figures.map(({ form }) => form),
+    ['msgpack', 'jsonlines'],
+  );
+  const [one, other] = figures;
+  assert.is(one?.summary.exchanges, 5000);
+  assert.equal(other?.summary.combiners, one?.summary.combiners);
+});
+
+test.run();
