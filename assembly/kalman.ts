@@ -19,18 +19,11 @@ import {
   K_BEST_OFFSET,
   K_CHANGED,
   K_DIVISOR,
-  K_EXCESS2,
   K_FREE,
   K_INFORMATION,
   K_JUMP,
-  K_LATE_RESIDUAL2,
-  K_LATE2,
   K_MEAN,
-  K_MEAN_EXCESS,
-  K_NOISE,
-  K_PLAIN,
   K_PRIOR,
-  K_PRODUCT,
   K_R,
   K_SLOPE,
   K_TAKEN,
@@ -80,6 +73,7 @@ import {
   STATUS_HELD,
   STATUS_USED,
 } from './memory';
+import { GATE, learnNoise, MEMORY, measurementVariance, START_DIVISOR, startNoise } from './noise';
 import {
   countGated,
   isFresh,
@@ -99,18 +93,8 @@ const KAPPA: f64 = 0.02;
 const LEAST_PRIOR_S: f64 = 1.0e-9;
 /** Random walk of the biases, s²/s. */
 const BIAS_WALK: f64 = 1.0e-18;
-const GATE: f64 = 12.0; // squared sigmas
 const GATE_RUN: f64 = 5.0;
 const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
-const START_NOISE: f64 = 0.002; // of delay, 1 sigma
-const START_DIVISOR: f64 = 12.0; // two exponential queues
-const LEAST_DIVISOR: f64 = 4.0;
-const MOST_DIVISOR: f64 = 60.0;
-const MEMORY: f64 = 256.0;
-/** The least of n round trips lies about this share of the mean excess over √n above the floor. */
-const FLOOR_DOUBT: f64 = 0.7;
-/** Share of a delay that may be queueing for all one knows at the first packet. */
-const YOUNG_DOUBT: f64 = 1.0;
 const CHANGED_FOR: f64 = 32.0;
 /** What an exchange's interval is widened by per second of age: more than a clock drifts, s/s. */
 const BEST_GROWTH: f64 = 1.0e-4;
@@ -222,7 +206,7 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
     // a young path is not judged yet: it only votes
     if (load<f64>(k, K_TAKEN) < WARM_EXCHANGES) countGated(i);
     else gate(i, measured, residual);
-    learnNoise(i, excess, plain, deviation, total);
+    learnNoise(i, excess, plain, deviation, known, total, isYoung());
     if (load<f64>(k, K_TAKEN) <= WARM_EXCHANGES) rememberDeviation(k, deviation, variance);
   } else {
     if (GATE * total < badSquare) {
@@ -230,7 +214,7 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
       badRun = 0;
       store<f64>(k, 0.0, K_BAD);
     }
-    learnNoise(i, excess, plain, deviation, total);
+    learnNoise(i, excess, plain, deviation, known, total, isYoung());
     rememberDeviation(k, deviation, variance);
     const spread = variance + 1.0 / load<f64>(k, K_INFORMATION);
     learnWander(
@@ -279,10 +263,9 @@ function begin(i: i32, measured: f64, variance: f64): void {
 function meetPath(i: i32): void {
   const k = kalmanRow(i);
   const prior = priorOf(i);
-  const start = START_NOISE * load<f64>(row(i), PATH_FLOOR_S);
   store<f64>(k, prior, K_PRIOR);
   store<f64>(covariance(i, i), prior);
-  store<f64>(k, start * start + LEAST_PRIOR_S * LEAST_PRIOR_S, K_NOISE);
+  startNoise(i);
   store<f64>(k, START_DIVISOR, K_DIVISOR);
   store<f64>(k, axisS(nowNs), K_AT);
 }
@@ -294,25 +277,6 @@ function walkBias(i: i32, nowS: f64): void {
   store<f64>(cell, load<f64>(cell) + BIAS_WALK * gap);
   store<f64>(k, load<f64>(k, K_PRIOR) + BIAS_WALK * gap, K_PRIOR); // the prior fades with it
   store<f64>(k, nowS, K_AT);
-}
-
-/**
- * How far the path's least delay may lie above its floor, s. A young path's mean excess may be
- * small by luck, so part of the delay itself counts at first.
- */
-function floorDoubt(i: i32, taken: f64, mean: f64): f64 {
-  const n = taken + 1.0;
-  const unknown = (YOUNG_DOUBT * load<f64>(row(i), PATH_FLOOR_S)) / (n * sqrt<f64>(n));
-  return (FLOOR_DOUBT * mean) / sqrt<f64>(min<f64>(n, 1024.0)) + unknown;
-}
-
-/** Queueing is uniform over ±excess/2 given the excess; the floor itself is only known so well. */
-function measurementVariance(i: i32, excess: f64): f64 {
-  const k = kalmanRow(i);
-  const mean = load<f64>(row(i), PATH_EXCESS_S);
-  const doubt = floorDoubt(i, load<f64>(k, K_TAKEN), mean);
-  const wide = excess + doubt;
-  return load<f64>(k, K_NOISE) + (wide * wide) / load<f64>(k, K_DIVISOR);
 }
 
 /**
@@ -443,7 +407,7 @@ function gate(i: i32, measured: f64, residual: f64): void {
   const fresh = freshPaths();
   const alone = fresh < 2;
   const allBad = badRun >= max<f64>(GATE_RUN, 2.0 * f64(fresh));
-  const mostMove = !alone && bad >= GATE_RUN && 2 * (movingPaths(i) + 1) > fresh;
+  const mostMove = !alone && bad >= GATE_RUN && 2 * (movingPaths(i, residual) + 1) > fresh;
   if ((allBad || mostMove) && (!alone || isClockStep(i, residual))) {
     // nobody fits any more, or most paths move at once: it is the local clock that moved
     countStep();
@@ -454,14 +418,17 @@ function gate(i: i32, measured: f64, residual: f64): void {
   }
 }
 
-/** Fresh paths beside i that do not fit just now, or were taken for changed of late. */
-function movingPaths(i: i32): i32 {
+/** Fresh paths beside i that moved about as far: that do not fit just now or changed of late. */
+function movingPaths(i: i32, residual: f64): i32 {
   const nowS = axisS(nowNs);
   let moving = 0;
   for (let j = 0; j < pathEnd; j++) {
     if (j == i || !isFresh(j, nowS)) continue;
     const k = kalmanRow(j);
-    if (load<f64>(k, K_BAD) >= 2.0 || load<f64>(k, K_CHANGED) > 0.0) moving++;
+    const changed = load<f64>(k, K_CHANGED) > 0.0;
+    if (!changed && load<f64>(k, K_BAD) < 2.0) continue;
+    const moved = changed ? load<f64>(k, K_JUMP) : load<f64>(row(j), PATH_RESIDUAL_S);
+    if (abs<f64>(moved - residual) <= 0.5 * abs<f64>(residual)) moving++;
   }
   return moving;
 }
@@ -491,66 +458,8 @@ function changePath(i: i32, residual: f64): void {
   store<f64>(k, 1.0, K_FREE);
   store<f64>(k, CHANGED_FOR, K_CHANGED);
   store<f64>(k, residual, K_JUMP);
-  const start = START_NOISE * load<f64>(row(i), PATH_FLOOR_S);
-  store<f64>(k, start * start + LEAST_PRIOR_S * LEAST_PRIOR_S, K_NOISE);
+  startNoise(i);
   store<f64>(k, 1.0, K_TAKEN);
-}
-
-/** Noise at zero excess, the divisor of excess², and the pull of one-sided queueing. */
-function learnNoise(i: i32, excess: f64, plain: f64, deviation: f64, total: f64): void {
-  const k = kalmanRow(i);
-  const taken = load<f64>(k, K_TAKEN) + 1.0;
-  store<f64>(k, taken, K_TAKEN);
-  const share = 1.0 / min<f64>(taken + 4.0, MEMORY);
-  // about the path's own mean: an error of θ or of the bias is no noise of the path
-  const information = load<f64>(k, K_INFORMATION);
-  const known = information > 0.0 ? 1.0 / information : total;
-  const own = information > 0.0 ? deviation - load<f64>(k, K_MEAN) : 0.0;
-  const random = min<f64>(own * own, 2.0 * GATE * total) - known;
-  const mean = load<f64>(row(i), PATH_EXCESS_S);
-  const divisor = load<f64>(k, K_DIVISOR);
-  const noise = load<f64>(k, K_NOISE);
-  const doubt = floorDoubt(i, taken, mean);
-  const queue = ((excess + doubt) * (excess + doubt)) / divisor;
-  if (excess <= mean) {
-    const least = LEAST_PRIOR_S * LEAST_PRIOR_S * 1.0e-2 + 1.0e-4 * mean * mean;
-    store<f64>(k, max<f64>(noise + (random - queue - noise) * share, least), K_NOISE);
-  } else {
-    const late2 = ewma(k, K_LATE2, excess * excess, share);
-    const wide2 = ewma(k, K_LATE_RESIDUAL2, max<f64>(random - noise, 0.0), share);
-    if (taken > 32.0) {
-      const fitted = late2 / max<f64>(wide2, late2 / MOST_DIVISOR);
-      store<f64>(k, max<f64>(fitted, LEAST_DIVISOR), K_DIVISOR);
-    }
-  }
-  learnSlope(k, excess, plain, taken, share, total);
-  ewma(k, K_R, load<f64>(k, K_NOISE) + queue, share);
-}
-
-/**
- * Regression of the residual on the excess, about their means: a common error of θ must not hide in
- * the slopes. Under symmetric queues its standard error is 1/√n, so two of these are taken off.
- */
-function learnSlope(k: usize, excess: f64, plain: f64, taken: f64, share: f64, total: f64): void {
-  const clip = 4.0 * sqrt<f64>(total);
-  const residual = max<f64>(min<f64>(plain, clip), -clip);
-  const squares = ewma(k, K_EXCESS2, excess * excess, share);
-  const product = ewma(k, K_PRODUCT, residual * excess, share);
-  const meanResidual = ewma(k, K_PLAIN, residual, share);
-  const meanExcess = ewma(k, K_MEAN_EXCESS, excess, share);
-  const spread = squares - meanExcess * meanExcess;
-  if (taken <= 16.0 || !(spread > 0.0)) return;
-  const raw = (product - meanResidual * meanExcess) / spread;
-  const doubt = 2.0 / sqrt<f64>(min<f64>(taken, MEMORY));
-  const size = min<f64>(max<f64>(abs<f64>(raw) - doubt, 0.0), 0.5);
-  store<f64>(k, raw < 0.0 ? -size : size, K_SLOPE);
-}
-
-function ewma(k: usize, slot: usize, value: f64, share: f64): f64 {
-  const old = load<f64>(k + slot);
-  const next = old + (value - old) * share;
-  store<f64>(k + slot, next);
-  return next;
 }
 
 /** Where path i sees the clock relative to θ: what the majority test compares. */
@@ -571,28 +480,36 @@ function freshPaths(): i32 {
 
 /**
  * θ is impossible if most fresh paths had an exchange that excludes it: delays are never negative,
- * so the truth lies within offset ± delay/2. Then it starts again in the middle of those intervals.
+ * so the truth lies within offset ± delay/2. Then it starts again where most of these intervals
+ * meet; if no place is in most of them, nobody knows better.
  */
 function leaveImpossible(nowS: f64): void {
   let asked = 0;
   let excluding = 0;
+  let most = 0;
+  let place: f64 = 0;
+  for (let j = 0; j < pathEnd; j++) {
+    if (!hasBest(j, nowS)) continue;
+    asked++;
+    const middle = bestMiddle(j, nowS);
+    if (abs<f64>(middle - theta) <= bestHalf(j, nowS)) continue;
+    excluding++;
+    const meeting = countMeeting(middle, nowS);
+    if (meeting <= most) continue;
+    most = meeting;
+    place = middle;
+  }
+  if (2 * excluding <= asked || 2 * most <= asked) return;
   let sum: f64 = 0;
   let weights: f64 = 0;
-  let nearest: f64 = 0;
+  let nearest: f64 = 1.0e300;
   for (let j = 0; j < pathEnd; j++) {
-    const k = kalmanRow(j);
-    if (!isFresh(j, nowS) || load<f64>(k, K_BEST_DELAY) == 0.0) continue;
-    asked++;
-    const age = nowS - load<f64>(k, K_BEST_AT);
-    const half = load<f64>(k, K_BEST_DELAY) * 0.5 + BEST_GROWTH * age;
-    const middle = load<f64>(k, K_BEST_OFFSET) + omega * age;
-    if (abs<f64>(middle - theta) <= half) continue;
-    excluding++;
-    sum += middle / half;
+    const half = hasBest(j, nowS) ? bestHalf(j, nowS) : 0.0;
+    if (half == 0.0 || abs<f64>(bestMiddle(j, nowS) - place) > half) continue;
+    sum += bestMiddle(j, nowS) / half;
     weights += 1.0 / half;
-    nearest = excluding == 1 ? half : min<f64>(nearest, half);
+    nearest = min<f64>(nearest, half);
   }
-  if (2 * excluding <= asked) return;
   restartKalman();
   started = true;
   theta = sum / weights;
@@ -605,6 +522,31 @@ function leaveImpossible(nowS: f64): void {
     store<f64>(covariance(j, j), prior);
     store<f64>(k, prior, K_PRIOR);
   }
+}
+
+function hasBest(i: i32, nowS: f64): bool {
+  return isFresh(i, nowS) && load<f64>(kalmanRow(i), K_BEST_DELAY) != 0.0;
+}
+
+/** Middle of the interval that path i's quickest exchange leaves for θ, carried to now. */
+function bestMiddle(i: i32, nowS: f64): f64 {
+  const k = kalmanRow(i);
+  return load<f64>(k, K_BEST_OFFSET) + omega * (nowS - load<f64>(k, K_BEST_AT));
+}
+
+function bestHalf(i: i32, nowS: f64): f64 {
+  const k = kalmanRow(i);
+  return load<f64>(k, K_BEST_DELAY) * 0.5 + BEST_GROWTH * (nowS - load<f64>(k, K_BEST_AT));
+}
+
+/** How many of these intervals hold the offset `at`. */
+function countMeeting(at: f64, nowS: f64): i32 {
+  let meeting = 0;
+  for (let j = 0; j < pathEnd; j++) {
+    if (!hasBest(j, nowS)) continue;
+    if (abs<f64>(bestMiddle(j, nowS) - at) <= bestHalf(j, nowS)) meeting++;
+  }
+  return meeting;
 }
 
 /** Now and then, over all paths: stale ones, the majority, weights and the asymmetry bound. */

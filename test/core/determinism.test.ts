@@ -1,0 +1,103 @@
+/**
+ * The same stream gives the same bits in Node, Deno and Bun: one pinned hash per combiner over
+ * every result row. The stream is integer arithmetic (stream.ts) and is pinned itself.
+ */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { COMBINERS, type CombinerName } from '../../src/core.ts';
+import { BUILDS, openCore } from './rig.ts';
+import { makeStream, STREAMS, type StreamExchange, writeBatch } from './stream.ts';
+
+const test = suite('core determinism');
+
+/** The input. Changes only with stream.ts. */
+const STREAM_HASH = 'a1310ced06f9c9dd';
+/** What each combiner made of it; whoever changes a combiner on purpose pins what the test prints. */
+const HASHES: Record<CombinerName, string> = {
+  kalman: '118889e706968dd2',
+  rfc5905: '0a2972907c30bad1',
+  average: 'a7701557d0b71477',
+  weighted: '5a2aa39bb0f36644',
+  best: '6ae15a739f0acaf1',
+};
+
+/** FNV-1a, 64 bits, in four pieces of 16: prime 2^40 + 0x1b3. */
+function createHash() {
+  let [a, b, c, d] = [0x2325, 0x8422, 0x9ce4, 0xcbf2]; // low to high
+  return {
+    add(bytes: Uint8Array): void {
+      for (const byte of bytes) {
+        a ^= byte;
+        const p = a * 0x1b3;
+        const q = b * 0x1b3 + (p >>> 16);
+        const r = c * 0x1b3 + ((a << 8) & 0xff00) + (q >>> 16);
+        d = (d * 0x1b3 + (((b << 8) | (a >>> 8)) & 0xffff) + (r >>> 16)) & 0xffff;
+        a = p & 0xffff;
+        b = q & 0xffff;
+        c = r & 0xffff;
+      }
+    },
+    text: () => [d, c, b, a].map((piece) => piece.toString(16).padStart(4, '0')).join(''),
+  };
+}
+
+const streams = Object.values(STREAMS).map((options, index) => ({
+  paths: options.paths,
+  stream: makeStream(options, 200 + index),
+}));
+const BATCH = 512;
+
+function* batches(stream: readonly StreamExchange[]) {
+  for (let at = 0; at < stream.length; at += BATCH) yield stream.slice(at, at + BATCH);
+}
+
+function hashOf(combiner: CombinerName, bytes: Uint8Array): string {
+  const hash = createHash();
+  for (const { paths, stream } of streams) {
+    const core = openCore({ combiner, module: bytes }, paths);
+    for (const batch of batches(stream)) {
+      writeBatch(core, batch);
+      core.ingest(batch.length);
+      const { buffer, byteOffset } = core.results;
+      hash.add(new Uint8Array(buffer, byteOffset, batch.length * core.resultSlots * 8));
+    }
+  }
+  return hash.text();
+}
+
+test('the hash is FNV-1a 64', () => {
+  const of = (text: string) => {
+    const hash = createHash();
+    hash.add(Uint8Array.from(text, (letter) => letter.charCodeAt(0)));
+    return hash.text();
+  };
+  assert.is(of(''), 'cbf29ce484222325');
+  assert.is(of('a'), 'af63dc4c8601ec8c');
+  assert.is(of('foobar'), '85944171f73967e8');
+});
+
+test('the stream itself is the same everywhere, and long enough', () => {
+  const hash = createHash();
+  let count = 0;
+  for (const { stream } of streams) {
+    const core = openCore({}, 1);
+    for (const batch of batches(stream)) {
+      writeBatch(core, batch);
+      const { buffer, byteOffset } = core.records;
+      hash.add(new Uint8Array(buffer, byteOffset, batch.length * core.recordBytes));
+      count += batch.length;
+    }
+  }
+  assert.ok(count >= 20_000, `${count} exchanges`);
+  assert.is(hash.text(), STREAM_HASH);
+});
+
+for (const combiner of COMBINERS) {
+  test(`${combiner} gives the pinned bits in every runtime and both builds`, () => {
+    for (const { name, bytes } of BUILDS) {
+      assert.is(hashOf(combiner, bytes), HASHES[combiner], `${name} build`);
+    }
+  });
+}
+
+test.run();
