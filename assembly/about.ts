@@ -34,6 +34,8 @@ export function combinerName(id: i32): string {
       return 'weighted';
     case 4:
       return 'best';
+    case 5:
+      return 'braid';
     default:
       return '';
   }

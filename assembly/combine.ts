@@ -3,6 +3,7 @@
  * folded into the path statistics here; the chosen combiner then turns it into the clock.
  */
 import { baseClock, based, baseS, clearClock, moveClock, sinceNow } from './clock';
+import { clearBraid, openBraid, restartBraid, updateBraid } from './braid';
 import { clearDiversity, updateAverage, updateBest } from './diversity';
 import { measure, wholeOffset } from './exchange';
 import { clearKalman, openKalman, restartKalman, updateKalman } from './kalman';
@@ -40,7 +41,8 @@ export const RFC5905_COMBINER: i32 = 1;
 export const AVERAGE_COMBINER: i32 = 2;
 export const WEIGHTED_COMBINER: i32 = 3;
 export const BEST_COMBINER: i32 = 4;
-export const COMBINERS: i32 = 5;
+export const BRAID_COMBINER: i32 = 5;
+export const COMBINERS: i32 = 6;
 
 /** An exchange that ended this long before the newest one is no use any more, s. */
 const LATE_S: f64 = 64.0;
@@ -62,6 +64,7 @@ export function reset(id: i32): i32 {
   clearRfc5905();
   clearDiversity();
   clearKalman();
+  clearBraid();
   return STATUS_USED;
 }
 
@@ -71,6 +74,7 @@ export function openPath(): i32 {
   if (i < 0) return ERROR_FULL;
   clearStages(i);
   openKalman(i);
+  openBraid(i);
   return i;
 }
 
@@ -79,6 +83,7 @@ export function closePath(i: i32): i32 {
   if (!isOpen(i)) return ERROR_PATH;
   releasePath(i);
   openKalman(i);
+  openBraid(i);
   return STATUS_USED;
 }
 
@@ -128,6 +133,8 @@ function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
       return STATUS_USED;
     case BEST_COMBINER:
       return updateBest(i, dtS);
+    case BRAID_COMBINER:
+      return updateBraid(i, dtS, lateS);
     default:
       return updateKalman(i, dtS, lateS);
   }
@@ -136,7 +143,9 @@ function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
 /** The local clock was set: offsets of before mean nothing. */
 function startAgain(record: usize, localReceive: i64): void {
   restartPaths();
-  restartKalman();
+  // the two keep their state in the same memory
+  if (combiner == BRAID_COMBINER) restartBraid();
+  else restartKalman();
   clearRfc5905();
   clearDiversity();
   rebase(record, localReceive);

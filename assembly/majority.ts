@@ -28,6 +28,8 @@ export let majority: bool = true;
 /** The clique's interval relative to the joint estimate, s. */
 export let cliqueLow: f64 = 0;
 export let cliqueHigh: f64 = 0;
+/** Paths that agree at the tightest intervals. */
+export let tightlyAgreeing: i32 = 0;
 /** Mean half width of the intervals of its members, s. */
 export let memberHalfS: f64 = 0;
 /** Paths that voted in the last assessment. */
@@ -50,12 +52,14 @@ export function assessMajority(nowS: f64): bool {
   if (voters < 2) {
     majority = true;
     cliqueScale = 1.0;
+    tightlyAgreeing = voters;
     return false;
   }
   let scale: f64 = 1.0;
   let agreeing = 0;
   for (; scale <= MOST_SCALE; scale *= 2.0) {
     agreeing = sweep(nowS, scale);
+    if (scale == 1.0) tightlyAgreeing = agreeing;
     if (2 * agreeing > voters) break;
   }
   majority = 2 * agreeing > voters;

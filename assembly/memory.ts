@@ -72,8 +72,12 @@ export const COVARIANCE: usize = COLUMN + COLUMN_BYTES;
 /** Candidate wanders (wander.ts): 8 columns of 8 f64. */
 export const WANDER: usize = COVARIANCE + COLUMN_BYTES * usize(MAX_PATHS);
 
+/** Least spans of braid: per path two blocks × two directions, f64. */
+export const SPANS: usize = WANDER + 8 * 8 * 8;
+export const SPANS_BYTES: usize = 4 * 8;
+
 /** First byte past the map; must stay below the fixed memory size (a test looks). */
-export const MAP_END: usize = WANDER + 8 * 8 * 8;
+export const MAP_END: usize = SPANS + SPANS_BYTES * usize(MAX_PATHS);
 
 // --- slots, in bytes from the start of a row ---------------------------------------------------
 

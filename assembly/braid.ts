@@ -1,0 +1,465 @@
+/**
+ * braid: the joint filter on one-way spans with one-sided noise. Network delay is a floor plus
+ * queueing, and queueing is never negative: a span local→remote is θ + d_k + a, one remote→local
+ * is −θ + d_k + b, with a, b >= 0. The state is θ, ω and one floor d_k per path; each span is an
+ * exponentially modified Gaussian update (edge.ts), so a late packet carries next to no weight and
+ * congestion, asymmetry or delay attacks lose their grip without a separate selection step.
+ * Queueing scale, edge softness and wander are learnt per path and direction; nothing is tuned.
+ *
+ * What the likelihood cannot tell is told by rules: a span far below its floor is a route change,
+ * or, if both directions shift against each other, a step of the local clock (most paths) or a lie
+ * (this path); a floor nobody reached for long in both directions has risen.
+ */
+import {
+  B_BLOCK,
+  B_CHANGED,
+  B_EDGE2,
+  B_JUMP,
+  B_LATE,
+  B_PENDING,
+  B_PENDING_S,
+  B_QUIET,
+  B_QUIET_AT,
+  B_QUIET_LATE,
+  B_QUIET_LEAST,
+  B_TAKEN,
+  K_FREE,
+  K_INFORMATION,
+  K_MEAN,
+  K_VOTE,
+  braidRow,
+} from './braidrow';
+import { axisS, countStep, nowNs, publishClock } from './clock';
+import { edge, edgeLate, edgeNoise2, edgeShift, edgeSigma, edgeVariance } from './edge';
+import { delayS, forwardS, offsetS, reverseS } from './exchange';
+import {
+  along,
+  clearJoint,
+  columnOf,
+  covariance,
+  crossOf,
+  moveAlong,
+  omega,
+  p00,
+  p01,
+  p11,
+  placeColumn,
+  placeOffset,
+  predictJoint,
+  theta,
+} from './joint';
+import { assessMajority, centreS, clearMajority, tightlyAgreeing, voters } from './majority';
+import {
+  KALMAN,
+  KALMAN_BYTES,
+  MAX_PATHS,
+  PATH_ASYMMETRY_S,
+  PATH_ASYMMETRY_SIGMA_S,
+  PATH_FLOOR_S,
+  PATH_NOISE_S,
+  PATH_RESIDUAL_S,
+  PATH_TAKEN,
+  PATH_WEIGHT,
+  REASON_DISAGREES,
+  REASON_FEW,
+  REASON_JUMPED,
+  REASON_NONE,
+  REASON_NO_MAJORITY,
+  REASON_QUEUE,
+  SPANS,
+  SPANS_BYTES,
+  STATE_CHANGED,
+  STATE_CONGESTED,
+  STATE_GOOD,
+  STATE_QUARANTINED,
+  STATE_WARMING,
+  STATUS_HELD,
+  STATUS_USED,
+} from './memory';
+import {
+  WARM_EXCHANGES,
+  countGated,
+  isFresh,
+  markStale,
+  openPaths,
+  pathEnd,
+  resetFloor,
+  row,
+  setState,
+} from './path';
+import { clearWander, learnWander, restartWander, wander } from './wander';
+
+const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
+/** Queueing of a new path, as a share of its delay, and its edge's softness as a share of that. */
+const START_LATE: f64 = 0.1;
+const START_EDGE: f64 = 0.1;
+const LATE_MEMORY: f64 = 256.0;
+/** Exchanges near the edge that its softness remembers. */
+const EDGE_MEMORY: f64 = 16.0;
+/** Softness is never below this share of the queueing. */
+const LEAST_EDGE: f64 = 1.0e-3;
+const LEAST_S: f64 = 1.0e-10;
+/** A span this many sigmas below its floor is no noise. */
+const BELOW: f64 = 8.0;
+const PENDING_RUN: f64 = 3.0;
+/** A floor that was not touched in both directions for so long has risen. */
+const QUIET_RUN: f64 = 32.0;
+const QUIET_S: f64 = 512.0;
+const NEAR_FLOOR: f64 = 0.25; // of L
+const BLOCK: f64 = 64.0;
+const CHANGED_FOR: f64 = 32.0;
+const CONGESTED_RATIO: f64 = 5.0;
+const NO_SPAN: f64 = 1.0e300;
+
+let started: bool = false;
+let exchanges: i32 = 0;
+let sinceAssessed: i32 = 0;
+let lastLearntS: f64 = 0;
+let bound: f64 = 0;
+let carrying: i32 = 0;
+/** Added to θ when published: the middle between two paths that nobody can tell apart. */
+let middleS: f64 = 0;
+
+export function clearBraid(): void {
+  memory.fill(KALMAN, 0, KALMAN_BYTES * usize(MAX_PATHS));
+  clearJoint(START_FREQUENCY_VARIANCE);
+  clearWander();
+  clearMajority();
+  started = false;
+  exchanges = 0;
+  sinceAssessed = 0;
+  lastLearntS = 0;
+  bound = 0;
+  carrying = 0;
+  middleS = 0;
+}
+
+export function openBraid(i: i32): void {
+  memory.fill(braidRow(i), 0, KALMAN_BYTES);
+  placeColumn(i, 0.0, 0.0);
+}
+
+/** The time axis started again: θ too, floors and frequency stay. */
+export function restartBraid(): void {
+  started = false;
+  middleS = 0;
+  restartWander();
+  for (let i = 0; i < pathEnd; i++) forgetSpans(i);
+}
+
+/** One exchange of path i, `dtS` after the last of any path, `lateS` older than the newest. */
+export function updateBraid(i: i32, dtS: f64, lateS: f64): i32 {
+  const k = braidRow(i);
+  const nowS = axisS(nowNs);
+  if (started && dtS > 0.0) predictJoint(dtS, wander);
+  exchanges++;
+  // an exchange out of order is carried to now
+  const reverse = reverseS + omega * lateS;
+  const forward = forwardS - omega * lateS;
+  if (!started) {
+    started = true;
+    const quarter = 0.25 * delayS + LEAST_S;
+    placeOffset((reverse - forward) * 0.5, quarter * quarter);
+  }
+  if (load<f64>(k, B_TAKEN) == 0.0) meetPath(i, delayS, nowS);
+  store<f64>(k, load<f64>(k, B_TAKEN) + 1.0, B_TAKEN);
+
+  const status = judge(i, reverse, forward);
+  if (status == STATUS_USED) {
+    store<f64>(k, 0.0, B_PENDING);
+    rememberSpans(i, reverse - theta, forward + theta);
+    learnFrom(i, 0, reverse, 1.0, nowS);
+    learnFrom(i, 1, forward, -1.0, nowS);
+    raiseFloor(i, nowS);
+  } else {
+    countGated(i);
+  }
+  store<f64>(row(i), offsetS - theta, PATH_RESIDUAL_S);
+  assess(nowS);
+  describe(i);
+  publishClock(theta + middleS, omega, p00, p01, p11, wander, bound, carrying);
+  return status;
+}
+
+function meetPath(i: i32, delay: f64, nowS: f64): void {
+  const k = braidRow(i);
+  const late = START_LATE * delay + LEAST_S;
+  placeColumn(i, delay * 0.5 - late, 4.0 * late * late);
+  for (let side: usize = 0; side < 16; side += 8) {
+    store<f64>(k + side, late, B_LATE);
+    store<f64>(k + side, START_EDGE * START_EDGE * late * late, B_EDGE2);
+    restartQuiet(k + side, nowS);
+  }
+  forgetSpans(i);
+}
+
+/** 1 sigma that a span of this side has about its floor, prior included. */
+function spanSigma(i: i32, side: usize, sign: f64): f64 {
+  const own = load<f64>(covariance(i, i));
+  const cross = load<f64>(crossOf(i));
+  return sqrt<f64>(max<f64>(p00 + 2.0 * sign * cross + own, 0.0) + load<f64>(braidRow(i) + side, B_EDGE2));
+}
+
+/** Normal, or far below a floor: then either the route or a clock moved. */
+function judge(i: i32, reverse: f64, forward: f64): i32 {
+  const k = braidRow(i);
+  if (load<f64>(k, B_TAKEN) <= WARM_EXCHANGES) return STATUS_USED;
+  const low = reverse - theta - columnOf(i);
+  const high = forward + theta - columnOf(i);
+  const isLow = low < -BELOW * spanSigma(i, 0, 1.0);
+  const isHigh = high < -BELOW * spanSigma(i, 8, -1.0);
+  if (!isLow && !isHigh) return STATUS_USED;
+  const fall = min<f64>(low, high);
+  if (low + high < 0.5 * fall) {
+    // the round trip itself got shorter than it could be: the floor fell
+    changePath(i, fall, fall);
+    return STATUS_USED;
+  }
+  const shift = low < high ? low : -high;
+  const run = load<f64>(k, B_PENDING);
+  const same = run > 0.0 && shift * load<f64>(k, B_PENDING_S) > 0.0;
+  store<f64>(k, same ? run + 1.0 : 1.0, B_PENDING);
+  store<f64>(k, shift, B_PENDING_S);
+  const nowS = axisS(nowNs);
+  let fresh = 0;
+  let moving = 0;
+  let total: f64 = 0;
+  for (let j = 0; j < pathEnd; j++) {
+    if (!isFresh(j, nowS)) continue;
+    const r = braidRow(j);
+    fresh++;
+    if (load<f64>(r, B_PENDING) == 0.0 || load<f64>(r, B_PENDING_S) * shift <= 0.0) continue;
+    moving++;
+    total += load<f64>(r, B_PENDING);
+  }
+  if (2 * moving > fresh && total >= max<f64>(PENDING_RUN, f64(fresh))) {
+    stepClock(shift);
+    return STATUS_USED;
+  }
+  if (load<f64>(k, B_PENDING) < PENDING_RUN || 2 * moving > fresh) return STATUS_HELD;
+  changePath(i, fall, shift);
+  return STATUS_USED;
+}
+
+/** Most paths shifted alike: the local clock was stepped. */
+function stepClock(shift: f64): void {
+  countStep();
+  const spread = abs<f64>(shift) * 0.1;
+  placeOffset(theta + shift, spread * spread + p00);
+  for (let j = 0; j < pathEnd; j++) {
+    store<f64>(braidRow(j), 0.0, B_PENDING);
+    store<f64>(braidRow(j), 0.0, K_INFORMATION);
+    forgetSpans(j);
+  }
+  middleS = 0;
+  restartWander();
+}
+
+/** The floor of path i moved by `byS`; θ stays. */
+function changePath(i: i32, byS: f64, jump: f64): void {
+  const k = braidRow(i);
+  const late = max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8));
+  placeColumn(i, columnOf(i) + byS, late * late);
+  store<f64>(k, CHANGED_FOR, B_CHANGED);
+  store<f64>(k, jump, B_JUMP);
+  store<f64>(k, 0.0, B_PENDING);
+  resetFloor(i);
+  forgetSpans(i);
+}
+
+/** One one-sided update of sign·θ + d_i, and what it teaches about its queueing and edge. */
+function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): void {
+  const side = usize(direction) << 3;
+  const k = braidRow(i) + side;
+  const v = max<f64>(along(i, sign), LEAST_S * LEAST_S);
+  const late = load<f64>(k, B_LATE);
+  const noise2 = load<f64>(k, B_EDGE2);
+  const floorS = sign * theta + columnOf(i);
+  const residual = span - floorS;
+  edge(residual, v, late, noise2);
+  noteQuiet(k, residual, nowS);
+  const shrink = (v - edgeVariance) / (v * v);
+  const share = shrink * v;
+  if (share > 1.0e-4) {
+    // what the update says about θ, as if it had been a plain measurement
+    const information = 1.0 / edgeVariance - 1.0 / v;
+    const seen = floorS + edgeShift / share;
+    learnWander(max<f64>(nowS - lastLearntS, 0.0), sign * (seen - columnOf(i)), 1.0 / information);
+    lastLearntS = nowS;
+  }
+  moveAlong(edgeShift / v, shrink);
+
+  const taken = load<f64>(braidRow(i), B_TAKEN);
+  const pace = 1.0 / min<f64>(taken + 4.0, LATE_MEMORY);
+  const next = max<f64>(late + (edgeLate - late) * pace, LEAST_S);
+  store<f64>(k, next, B_LATE);
+  if (residual < 3.0 * edgeSigma) {
+    const quick = 1.0 / min<f64>(taken + 4.0, EDGE_MEMORY);
+    const least = LEAST_EDGE * LEAST_EDGE * next * next + LEAST_S * LEAST_S;
+    store<f64>(k, max<f64>(noise2 + (edgeNoise2 - noise2) * quick, least), B_EDGE2);
+  }
+}
+
+function restartQuiet(k: usize, nowS: f64): void {
+  store<f64>(k, 0.0, B_QUIET);
+  store<f64>(k, nowS, B_QUIET_AT);
+  store<f64>(k, load<f64>(k, B_LATE), B_QUIET_LATE);
+  store<f64>(k, NO_SPAN, B_QUIET_LEAST);
+}
+
+function noteQuiet(k: usize, residual: f64, nowS: f64): void {
+  if (residual < NEAR_FLOOR * load<f64>(k, B_QUIET_LATE) + 4.0 * edgeSigma) {
+    restartQuiet(k, nowS);
+    return;
+  }
+  store<f64>(k, load<f64>(k, B_QUIET) + 1.0, B_QUIET);
+  store<f64>(k, min<f64>(load<f64>(k, B_QUIET_LEAST), residual), B_QUIET_LEAST);
+}
+
+/** A route that got longer both ways: nothing came near the old floor for long. */
+function raiseFloor(i: i32, nowS: f64): void {
+  const k = braidRow(i);
+  if (load<f64>(k, B_QUIET) < QUIET_RUN || load<f64>(k, B_QUIET + 8) < QUIET_RUN) return;
+  const since = max<f64>(load<f64>(k, B_QUIET_AT), load<f64>(k, B_QUIET_AT + 8));
+  if (nowS - since < QUIET_S) return;
+  const lift = min<f64>(load<f64>(k, B_QUIET_LEAST), load<f64>(k, B_QUIET_LEAST + 8));
+  for (let side: usize = 0; side < 16; side += 8) {
+    const late = load<f64>(k + side, B_QUIET_LATE);
+    store<f64>(k + side, late, B_LATE);
+    restartQuiet(k + side, nowS);
+  }
+  changePath(i, lift, lift);
+}
+
+// --- the paths' own offsets, for votes, the asymmetry column and ties ---------------------------
+
+function spans(i: i32): usize {
+  return SPANS + usize(i) * SPANS_BYTES;
+}
+
+function forgetSpans(i: i32): void {
+  const s = spans(i);
+  for (let b: usize = 0; b < SPANS_BYTES; b += 8) store<f64>(s + b, NO_SPAN);
+  store<f64>(braidRow(i), 0.0, B_BLOCK);
+  store<f64>(braidRow(i), 0.0, K_INFORMATION);
+}
+
+/** Least spans of this and the last block, θ taken out, so that they are one-way delays. */
+function rememberSpans(i: i32, reverse: f64, forward: f64): void {
+  const k = braidRow(i);
+  const s = spans(i);
+  let inBlock = load<f64>(k, B_BLOCK);
+  if (inBlock >= BLOCK) {
+    memory.copy(s + 16, s, 16);
+    store<f64>(s, NO_SPAN);
+    store<f64>(s + 8, NO_SPAN);
+    inBlock = 0.0;
+  }
+  store<f64>(k, inBlock + 1.0, B_BLOCK);
+  store<f64>(s, min<f64>(load<f64>(s), reverse));
+  store<f64>(s + 8, min<f64>(load<f64>(s + 8), forward));
+  const leastReverse = min<f64>(load<f64>(s), load<f64>(s + 16));
+  const leastForward = min<f64>(load<f64>(s + 8), load<f64>(s + 24));
+  const full = load<f64>(s + 16) < NO_SPAN;
+  const n = inBlock + 1.0 + (full ? BLOCK : 0.0);
+  const a = load<f64>(k, B_LATE) / n;
+  const b = load<f64>(k, B_LATE + 8) / n;
+  const variance = (a * a + b * b) * 0.25 + (load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8)) * 0.25;
+  store<f64>(k, (leastReverse - leastForward) * 0.5, K_MEAN);
+  store<f64>(k, 1.0 / variance, K_INFORMATION);
+}
+
+function assess(nowS: f64): void {
+  sinceAssessed++;
+  if (exchanges > 64 && sinceAssessed < max<i32>(8, openPaths)) return;
+  sinceAssessed = 0;
+  markStale(nowS);
+  const asked = assessMajority(nowS);
+  for (let j = 0; j < pathEnd; j++) {
+    const k = braidRow(j);
+    const vote = load<f64>(k, K_VOTE);
+    if (asked && vote <= -2.0) store<f64>(k, 1.0, K_FREE);
+    else if (!asked || vote >= 4.0) store<f64>(k, 0.0, K_FREE);
+  }
+  weigh(nowS);
+}
+
+/** Shares: Fisher information of an exponential with a soft edge is about 1/(L·s) per packet. */
+function weigh(nowS: f64): void {
+  let sum: f64 = 0;
+  let low: f64 = NO_SPAN;
+  let high: f64 = -NO_SPAN;
+  let total: f64 = 0;
+  let counted = 0;
+  for (let j = 0; j < pathEnd; j++) {
+    if (!isFresh(j, nowS)) continue;
+    const k = braidRow(j);
+    const w = sharpness(k) + sharpness(k + 8);
+    store<f64>(row(j), w, PATH_WEIGHT);
+    sum += w;
+    if (load<f64>(k, K_INFORMATION) == 0.0) continue;
+    const own = load<f64>(k, K_MEAN);
+    low = min<f64>(low, own);
+    high = max<f64>(high, own);
+    total += own;
+    counted++;
+  }
+  if (sum <= 0.0) return;
+  const split = voters >= 2 && 2 * tightlyAgreeing <= voters && counted >= 2;
+  middleS = split && voters == 2 ? total / f64(counted) : 0.0;
+  bound = split ? (high - low) * 0.5 : 0.0;
+  carrying = 0;
+  for (let j = 0; j < pathEnd; j++) {
+    if (!isFresh(j, nowS)) continue;
+    const p = row(j);
+    const k = braidRow(j);
+    const share = load<f64>(p, PATH_WEIGHT) / sum;
+    store<f64>(p, share, PATH_WEIGHT);
+    bound += share * load<f64>(p, PATH_FLOOR_S) * 0.5;
+    if (load<f64>(k, K_FREE) == 0.0) carrying++;
+    store<f64>(p, -load<f64>(k, K_MEAN), PATH_ASYMMETRY_S);
+    const information = load<f64>(k, K_INFORMATION);
+    store<f64>(p, information > 0.0 ? 1.0 / sqrt<f64>(information) : 0.0, PATH_ASYMMETRY_SIGMA_S);
+    store<f64>(p, noiseOf(k), PATH_NOISE_S);
+  }
+}
+
+function sharpness(k: usize): f64 {
+  return 1.0 / (load<f64>(k, B_LATE) * sqrt<f64>(load<f64>(k, B_EDGE2)));
+}
+
+/** 1 sigma of a raw offset of this path. */
+function noiseOf(k: usize): f64 {
+  const a = load<f64>(k, B_LATE);
+  const b = load<f64>(k, B_LATE + 8);
+  return 0.5 * sqrt<f64>(a * a + b * b + load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8));
+}
+
+function describe(i: i32): void {
+  const k = braidRow(i);
+  const p = row(i);
+  const changed = load<f64>(k, B_CHANGED);
+  if (changed > 0.0) store<f64>(k, changed - 1.0, B_CHANGED);
+  const late = max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8));
+  if (load<f64>(p, PATH_TAKEN) < WARM_EXCHANGES) setState(i, STATE_WARMING, REASON_FEW, 0.0);
+  else if (load<f64>(k, K_FREE) != 0.0)
+    setState(i, STATE_QUARANTINED, REASON_DISAGREES, load<f64>(k, K_MEAN) - centreS);
+  else if (changed > 0.0) setState(i, STATE_CHANGED, REASON_JUMPED, load<f64>(k, B_JUMP));
+  else if (isCongested(i, late)) setState(i, STATE_CONGESTED, REASON_QUEUE, late);
+  else if (voters >= 2 && 2 * tightlyAgreeing <= voters)
+    setState(i, STATE_GOOD, REASON_NO_MAJORITY, 0.0);
+  else setState(i, STATE_GOOD, REASON_NONE, 0.0);
+}
+
+/** Queues much longer than at most of the other paths. */
+function isCongested(i: i32, late: f64): bool {
+  let quieter = 0;
+  let others = 0;
+  for (let j = 0; j < pathEnd; j++) {
+    const k = braidRow(j);
+    if (j == i || load<f64>(k, B_TAKEN) == 0.0) continue;
+    others++;
+    if (max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8)) * CONGESTED_RATIO < late) quieter++;
+  }
+  return others > 0 && 2 * quieter >= others;
+}

@@ -1,0 +1,160 @@
+/**
+ * The joint Gaussian state of all paths: offset θ and frequency ω, one more number per path (a
+ * column value), and the full covariance. Shared by the filters, one at a time.
+ */
+import {
+  BIAS,
+  COLUMN,
+  COLUMN_BYTES,
+  COVARIANCE,
+  CROSS_FREQUENCY,
+  CROSS_OFFSET,
+  MAX_PATHS,
+} from './memory';
+import { pathEnd } from './path';
+
+const LEAST_OFFSET_VARIANCE: f64 = 1.0e-24;
+const LEAST_FREQUENCY_VARIANCE: f64 = 1.0e-30;
+
+/** Offset relative to the base, s, and its rate, s/s. */
+export let theta: f64 = 0;
+export let omega: f64 = 0;
+/** Their covariance. */
+export let p00: f64 = 0;
+export let p01: f64 = 0;
+export let p11: f64 = 0;
+
+/** Forgets everything; the frequency starts as 0 with this variance. */
+export function clearJoint(frequencyVariance: f64): void {
+  memory.fill(BIAS, 0, COVARIANCE + COLUMN_BYTES * usize(MAX_PATHS) - BIAS);
+  theta = 0;
+  omega = 0;
+  p00 = 0;
+  p01 = 0;
+  p11 = frequencyVariance;
+}
+
+/** Carries the state `dtS` >= 0 ahead with random-walk frequency `q` (s²/s³). */
+export function predictJoint(dtS: f64, q: f64): void {
+  theta += omega * dtS;
+  p00 += dtS * (2.0 * p01 + dtS * p11) + (q * dtS * dtS * dtS) / 3.0;
+  p01 += dtS * p11 + q * dtS * dtS * 0.5;
+  p11 += q * dtS;
+  for (let j: usize = 0; j < usize(pathEnd) << 3; j += 8) {
+    store<f64>(CROSS_OFFSET + j, load<f64>(CROSS_OFFSET + j) + dtS * load<f64>(CROSS_FREQUENCY + j));
+  }
+}
+
+/** Puts θ somewhere, independent of everything else. */
+export function placeOffset(offset: f64, variance: f64): void {
+  theta = offset;
+  p00 = variance;
+  p01 = 0;
+  memory.fill(CROSS_OFFSET, 0, COLUMN_BYTES);
+}
+
+export function covariance(i: i32, j: i32): usize {
+  return COVARIANCE + usize(i) * COLUMN_BYTES + (usize(j) << 3);
+}
+
+/** Puts the number of path i somewhere, independent of everything else. */
+export function placeColumn(i: i32, value: f64, variance: f64): void {
+  const c = usize(i) << 3;
+  store<f64>(BIAS + c, value);
+  store<f64>(CROSS_OFFSET + c, 0.0);
+  store<f64>(CROSS_FREQUENCY + c, 0.0);
+  memory.fill(covariance(i, 0), 0, COLUMN_BYTES);
+  for (let j = 0; j < MAX_PATHS; j++) store<f64>(covariance(j, i), 0.0);
+  store<f64>(covariance(i, i), variance);
+}
+
+export function columnOf(i: i32): f64 {
+  return load<f64>(BIAS + (usize(i) << 3));
+}
+
+/** Covariances of sign·θ + d_i with everything, left in COLUMN, gain0 and gain1. */
+export let gain0: f64 = 0;
+export let gain1: f64 = 0;
+
+/** Prepares an update along sign·θ + d_i; returns the variance of that sum. */
+export function along(i: i32, sign: f64): f64 {
+  const c = usize(i) << 3;
+  const line = covariance(i, 0);
+  const end = usize((pathEnd + 1) & ~1) << 3;
+  gain0 = sign * p00 + load<f64>(CROSS_OFFSET + c);
+  gain1 = sign * p01 + load<f64>(CROSS_FREQUENCY + c);
+  if (ASC_FEATURE_SIMD) {
+    const signs = f64x2.splat(sign);
+    for (let j: usize = 0; j < end; j += 16) {
+      const cross = f64x2.mul(v128.load(CROSS_OFFSET + j), signs);
+      v128.store(COLUMN + j, f64x2.add(cross, v128.load(line + j)));
+    }
+  } else {
+    for (let j: usize = 0; j < end; j += 8) {
+      const cross = load<f64>(CROSS_OFFSET + j) * sign;
+      store<f64>(COLUMN + j, cross + load<f64>(line + j));
+    }
+  }
+  return sign * gain0 + load<f64>(COLUMN + c);
+}
+
+/** x += column·step, P −= column·columnᵀ·shrink, with what `along` prepared. */
+export function moveAlong(step: f64, shrink: f64): void {
+  const end = usize((pathEnd + 1) & ~1) << 3;
+  theta += gain0 * step;
+  omega += gain1 * step;
+  const g0 = gain0 * shrink;
+  const g1 = gain1 * shrink;
+  p00 = max<f64>(p00 - g0 * gain0, LEAST_OFFSET_VARIANCE);
+  p01 -= g0 * gain1;
+  p11 = max<f64>(p11 - g1 * gain1, LEAST_FREQUENCY_VARIANCE);
+  if (ASC_FEATURE_SIMD) moveColumnsSimd(step, g0, g1, shrink, end);
+  else moveColumns(step, g0, g1, shrink, end);
+  for (let a = 0; a < pathEnd; a++) {
+    const cell = covariance(a, a);
+    if (load<f64>(cell) < LEAST_OFFSET_VARIANCE) store<f64>(cell, LEAST_OFFSET_VARIANCE);
+  }
+}
+
+function moveColumnsSimd(step: f64, g0: f64, g1: f64, shrink: f64, end: usize): void {
+  const steps = f64x2.splat(step);
+  const g0s = f64x2.splat(g0);
+  const g1s = f64x2.splat(g1);
+  for (let j: usize = 0; j < end; j += 16) {
+    const column = v128.load(COLUMN + j);
+    v128.store(BIAS + j, f64x2.add(v128.load(BIAS + j), f64x2.mul(column, steps)));
+    v128.store(CROSS_OFFSET + j, f64x2.sub(v128.load(CROSS_OFFSET + j), f64x2.mul(column, g0s)));
+    v128.store(
+      CROSS_FREQUENCY + j,
+      f64x2.sub(v128.load(CROSS_FREQUENCY + j), f64x2.mul(column, g1s)),
+    );
+  }
+  for (let a: usize = 0; a < usize(pathEnd) << 3; a += 8) {
+    const gain = f64x2.splat(load<f64>(COLUMN + a) * shrink);
+    const line = COVARIANCE + (a >> 3) * COLUMN_BYTES;
+    for (let j: usize = 0; j < end; j += 16) {
+      v128.store(line + j, f64x2.sub(v128.load(line + j), f64x2.mul(v128.load(COLUMN + j), gain)));
+    }
+  }
+}
+
+function moveColumns(step: f64, g0: f64, g1: f64, shrink: f64, end: usize): void {
+  for (let j: usize = 0; j < end; j += 8) {
+    const column = load<f64>(COLUMN + j);
+    store<f64>(BIAS + j, load<f64>(BIAS + j) + column * step);
+    store<f64>(CROSS_OFFSET + j, load<f64>(CROSS_OFFSET + j) - column * g0);
+    store<f64>(CROSS_FREQUENCY + j, load<f64>(CROSS_FREQUENCY + j) - column * g1);
+  }
+  for (let a: usize = 0; a < usize(pathEnd) << 3; a += 8) {
+    const gain = load<f64>(COLUMN + a) * shrink;
+    const line = COVARIANCE + (a >> 3) * COLUMN_BYTES;
+    for (let j: usize = 0; j < end; j += 8) {
+      store<f64>(line + j, load<f64>(line + j) - load<f64>(COLUMN + j) * gain);
+    }
+  }
+}
+
+/** Address of cov(θ, d_i). */
+export function crossOf(i: i32): usize {
+  return CROSS_OFFSET + (usize(i) << 3);
+}
