@@ -92,10 +92,11 @@ import { clearWander, learnWander, restartWander, wander } from './wander';
 const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
 /** Queueing of a new path, as a share of its delay, and its edge's softness as a share of that. */
 const START_LATE: f64 = 0.1;
-const START_EDGE: f64 = 0.1;
-const LATE_MEMORY: f64 = 256.0;
+const START_EDGE: f64 = 0.04;
+const LATE_MEMORY: f64 = 512.0;
 /** Exchanges near the edge that its softness remembers. */
-const EDGE_MEMORY: f64 = 16.0;
+const EDGE_MEMORY: f64 = 10.0;
+const SOFT_MEMORY: f64 = 3000.0;
 /** Softness is never below this share of the queueing. */
 const LEAST_EDGE: f64 = 1.0e-3;
 const LEAST_S: f64 = 1.0e-10;
@@ -294,7 +295,9 @@ function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): voi
   const next = max<f64>(late + (edgeLate - late) * pace, LEAST_S);
   store<f64>(k, next, B_LATE);
   if (residual < 3.0 * edgeSigma) {
-    const quick = 1.0 / min<f64>(taken + 4.0, EDGE_MEMORY);
+    // a sharp edge is met rarely and must be learnt from few, a soft one shows in many
+    const memory = EDGE_MEMORY + (SOFT_MEMORY * noise2) / (late * late);
+    const quick = 1.0 / min<f64>(taken + 4.0, memory);
     const least = LEAST_EDGE * LEAST_EDGE * next * next + LEAST_S * LEAST_S;
     store<f64>(k, max<f64>(noise2 + (edgeNoise2 - noise2) * quick, least), B_EDGE2);
   }

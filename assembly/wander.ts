@@ -14,6 +14,9 @@ const FORGET: f64 = 127.0 / 128.0;
 const ROUND: i32 = 16;
 const START_WANDER: f64 = 1.0e-17;
 const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
+/** Index of the model at START_WANDER, and how much a decade away from it costs at first. */
+const START_MODEL: f64 = 4.0;
+const PRIOR: f64 = 3.0;
 /** Measurements before the scores are believed. */
 const TRUST_AFTER: f64 = 64.0;
 
@@ -35,6 +38,10 @@ let taken: f64 = 0;
 
 export function clearWander(): void {
   memory.fill(WANDER, 0, 512);
+  for (let k = 0; k < MODELS; k++) {
+    const away = f64(k) - START_MODEL;
+    store<f64>(SCORE + (usize(k) << 3), -PRIOR * away * away);
+  }
   wander = START_WANDER;
   inRound = 0;
   taken = 0;
