@@ -23,11 +23,11 @@ import {
   B_QUIET_LATE,
   B_QUIET_LEAST,
   B_TAKEN,
+  braidRow,
   K_FREE,
   K_INFORMATION,
   K_MEAN,
   K_VOTE,
-  braidRow,
 } from './braidrow';
 import { axisS, countStep, nowNs, publishClock } from './clock';
 import { edge, edgeLate, edgeNoise2, edgeShift, edgeSigma, edgeVariance } from './edge';
@@ -63,8 +63,8 @@ import {
   REASON_DISAGREES,
   REASON_FEW,
   REASON_JUMPED,
-  REASON_NONE,
   REASON_NO_MAJORITY,
+  REASON_NONE,
   REASON_QUEUE,
   SPANS,
   SPANS_BYTES,
@@ -77,7 +77,6 @@ import {
   STATUS_USED,
 } from './memory';
 import {
-  WARM_EXCHANGES,
   countGated,
   isFresh,
   markStale,
@@ -86,6 +85,7 @@ import {
   resetFloor,
   row,
   setState,
+  WARM_EXCHANGES,
 } from './path';
 import { clearWander, learnWander, restartWander, wander } from './wander';
 
@@ -198,7 +198,9 @@ function meetPath(i: i32, delay: f64, nowS: f64): void {
 function spanSigma(i: i32, side: usize, sign: f64): f64 {
   const own = load<f64>(covariance(i, i));
   const cross = load<f64>(crossOf(i));
-  return sqrt<f64>(max<f64>(p00 + 2.0 * sign * cross + own, 0.0) + load<f64>(braidRow(i) + side, B_EDGE2));
+  return sqrt<f64>(
+    max<f64>(p00 + 2.0 * sign * cross + own, 0.0) + load<f64>(braidRow(i) + side, B_EDGE2),
+  );
 }
 
 /** Normal, or far below a floor: then either the route or a clock moved. */
@@ -367,7 +369,8 @@ function rememberSpans(i: i32, reverse: f64, forward: f64): void {
   const n = inBlock + 1.0 + (full ? BLOCK : 0.0);
   const a = load<f64>(k, B_LATE) / n;
   const b = load<f64>(k, B_LATE + 8) / n;
-  const variance = (a * a + b * b) * 0.25 + (load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8)) * 0.25;
+  const variance =
+    (a * a + b * b) * 0.25 + (load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8)) * 0.25;
   store<f64>(k, (leastReverse - leastForward) * 0.5, K_MEAN);
   store<f64>(k, 1.0 / variance, K_INFORMATION);
 }
@@ -462,7 +465,8 @@ function isCongested(i: i32, late: f64): bool {
     const k = braidRow(j);
     if (j == i || load<f64>(k, B_TAKEN) == 0.0) continue;
     others++;
-    if (max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8)) * CONGESTED_RATIO < late) quieter++;
+    if (max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8)) * CONGESTED_RATIO < late)
+      quieter++;
   }
   return others > 0 && 2 * quieter >= others;
 }

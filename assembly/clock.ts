@@ -11,6 +11,7 @@ import {
   CLOCK,
   CLOCK_ASYMMETRY_BOUND_S,
   CLOCK_BASE_S,
+  CLOCK_BYTES,
   CLOCK_EARLIEST_S,
   CLOCK_FREQUENCY,
   CLOCK_FREQUENCY_UNCERTAINTY,
@@ -44,7 +45,7 @@ const SAFE_SIGMAS: f64 = 4.0;
 
 /** Forgets the clock entirely. */
 export function clearClock(): void {
-  memory.fill(CLOCK, 0, 16 * 8);
+  memory.fill(CLOCK, 0, CLOCK_BYTES);
   based = false;
   baseS = 0;
   nowNs = 0;

@@ -2,8 +2,10 @@
  * One interface for all combiners: reset, open, close, restart, update. The exchange is judged and
  * folded into the path statistics here; the chosen combiner then turns it into the clock.
  */
-import { baseClock, based, baseS, clearClock, moveClock, sinceNow } from './clock';
+
 import { clearBraid, openBraid, restartBraid, updateBraid } from './braid';
+import { boundCausal, clearCausal } from './causal';
+import { baseClock, based, baseS, clearClock, moveClock, sinceNow } from './clock';
 import { clearDiversity, updateAverage, updateBest } from './diversity';
 import { measure, wholeOffset } from './exchange';
 import { clearKalman, openKalman, restartKalman, updateKalman } from './kalman';
@@ -60,6 +62,7 @@ export function reset(id: i32): i32 {
   combiner = id;
   lateRun = 0;
   clearClock();
+  clearCausal();
   clearPaths();
   clearRfc5905();
   clearDiversity();
@@ -117,6 +120,7 @@ export function take(record: usize): i32 {
   if (dtS > 0.0) moveClock(localReceive);
   else dtS = 0;
   takeExchange(i, localSend);
+  boundCausal(i, dtS, lateS);
   store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_TAKEN) + 1.0, CLOCK_TAKEN);
   return update(i, dtS, lateS, f64(localReceive - localSend) / 1.0e9);
 }
@@ -153,6 +157,7 @@ function startAgain(record: usize, localReceive: i64): void {
 
 /** Chooses a new base from this record and measures it again relative to that. */
 function rebase(record: usize, localReceive: i64): void {
+  clearCausal();
   baseClock(wholeOffset(record), localReceive);
   measure(record, baseS);
 }

@@ -41,7 +41,10 @@ export function predictJoint(dtS: f64, q: f64): void {
   p01 += dtS * p11 + q * dtS * dtS * 0.5;
   p11 += q * dtS;
   for (let j: usize = 0; j < usize(pathEnd) << 3; j += 8) {
-    store<f64>(CROSS_OFFSET + j, load<f64>(CROSS_OFFSET + j) + dtS * load<f64>(CROSS_FREQUENCY + j));
+    store<f64>(
+      CROSS_OFFSET + j,
+      load<f64>(CROSS_OFFSET + j) + dtS * load<f64>(CROSS_FREQUENCY + j),
+    );
   }
 }
 

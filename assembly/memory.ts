@@ -22,7 +22,7 @@ const PACKET_BYTES: usize = 64;
 
 /** The combined clock: f64 slots, see CLOCK_*; written by the core after each exchange. */
 export const CLOCK: usize = PACKET + PACKET_BYTES;
-const CLOCK_BYTES: usize = 16 * 8;
+export const CLOCK_BYTES: usize = 20 * 8;
 
 /** The clock carried to the time asked of clockAt: f64 slots, see AT_*. */
 export const AT: usize = CLOCK + CLOCK_BYTES;
@@ -38,7 +38,7 @@ export const RECORD_BYTES: usize = 40;
 
 /** Batch output, one RESULT_BYTES row per record: f64 slots, see RESULT_*. */
 export const RESULTS: usize = RECORDS + RECORD_BYTES * usize(MAX_BATCH);
-export const RESULT_BYTES: usize = 10 * 8;
+export const RESULT_BYTES: usize = 12 * 8;
 
 // --- private state of the core, no address promised -------------------------------------------
 
@@ -106,6 +106,11 @@ export const CLOCK_TAKEN: usize = 88;
 export const CLOCK_REFUSED: usize = 96;
 /** Random-walk coefficient of the frequency in use, s²/s³. */
 export const CLOCK_WANDER: usize = 104;
+/** Causal interval of the offset, relative to CLOCK_BASE_S, s (causal.ts). */
+export const CLOCK_CAUSAL_EARLIEST_S: usize = 112;
+export const CLOCK_CAUSAL_LATEST_S: usize = 120;
+/** Exchanges that contradicted the causal interval. */
+export const CLOCK_CONTRADICTIONS: usize = 128;
 
 export const AT_REST_S: usize = 0; // offset − base
 export const AT_UNCERTAINTY_S: usize = 8;
@@ -133,6 +138,7 @@ export const PATH_INTERVAL_S: usize = 136; // mean spacing of exchanges
 export const PATH_GATED: usize = 144; // measurements the combiner set aside
 export const PATH_REVERSE_S: usize = 152; // last local→remote span, relative to base
 export const PATH_FORWARD_S: usize = 160; // last remote→local span, relative to base
+export const PATH_CONTRADICTS: usize = 168; // 1: its last exchange contradicted the causal interval
 
 export const RECORD_PATH: usize = 0; // u32
 export const RECORD_KIND: usize = 4; // u32, KIND_*
@@ -154,6 +160,8 @@ export const RESULT_FREQUENCY: usize = 48;
 export const RESULT_PATH_STATE: usize = 56;
 export const RESULT_PATH_REASON: usize = 64;
 export const RESULT_PATH_OFFSET_S: usize = 72; // the raw offset of this exchange, base included
+export const RESULT_CAUSAL_EARLIEST_S: usize = 80;
+export const RESULT_CAUSAL_LATEST_S: usize = 88;
 
 // --- codes -------------------------------------------------------------------------------------
 

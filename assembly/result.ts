@@ -2,6 +2,8 @@
 import { baseS } from './clock';
 import {
   CLOCK,
+  CLOCK_CAUSAL_EARLIEST_S,
+  CLOCK_CAUSAL_LATEST_S,
   CLOCK_EARLIEST_S,
   CLOCK_FREQUENCY,
   CLOCK_LATEST_S,
@@ -12,6 +14,8 @@ import {
   PATH_REASON,
   PATH_STATE,
   RESULT_BYTES,
+  RESULT_CAUSAL_EARLIEST_S,
+  RESULT_CAUSAL_LATEST_S,
   RESULT_EARLIEST_S,
   RESULT_FREQUENCY,
   RESULT_LATEST_S,
@@ -35,6 +39,8 @@ export function writeResult(result: usize, path: i32, status: i32): void {
   store<f64>(result, base + load<f64>(CLOCK, CLOCK_EARLIEST_S), RESULT_EARLIEST_S);
   store<f64>(result, base + load<f64>(CLOCK, CLOCK_LATEST_S), RESULT_LATEST_S);
   store<f64>(result, load<f64>(CLOCK, CLOCK_FREQUENCY), RESULT_FREQUENCY);
+  store<f64>(result, base + load<f64>(CLOCK, CLOCK_CAUSAL_EARLIEST_S), RESULT_CAUSAL_EARLIEST_S);
+  store<f64>(result, base + load<f64>(CLOCK, CLOCK_CAUSAL_LATEST_S), RESULT_CAUSAL_LATEST_S);
   if (!isOpen(path)) return;
   const p = row(path);
   store<f64>(result, load<f64>(p, PATH_STATE), RESULT_PATH_STATE);

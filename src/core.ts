@@ -53,6 +53,14 @@ export interface CombinedClock {
   /** Safe interval of the offset, s: 4 sigma plus the asymmetry bound on both sides. */
   readonly earliestS: number;
   readonly latestS: number;
+  /**
+   * Causal interval of the offset, s: holds whatever the routes, queues or delays do, as long as
+   * remote stamps are honest and the clocks part by less than 500 ppm.
+   */
+  readonly causalEarliestS: number;
+  readonly causalLatestS: number;
+  /** Exchanges that contradicted the causal interval: some stamp lied, or a clock was stepped. */
+  readonly contradictions: number;
   /** The part of the interval that asymmetric routes could hide, s. */
   readonly asymmetryBoundS: number;
   /** Paths that carried weight. */
@@ -118,6 +126,8 @@ export interface BatchResult {
   readonly frequency: number;
   readonly pathState: PathState;
   readonly pathOffsetS: number;
+  readonly causalEarliestS: number;
+  readonly causalLatestS: number;
 }
 
 export interface Core {
@@ -226,7 +236,7 @@ export function createCore(options: CoreOptions = {}): Core {
   }
   const buffer = raw.memory.buffer;
   const packet = new Uint8Array(buffer, raw.PACKET.value, PACKET_BYTES);
-  const clockSlots = new Float64Array(buffer, raw.CLOCK.value, 16);
+  const clockSlots = new Float64Array(buffer, raw.CLOCK.value, 20);
   const atSlots = new Float64Array(buffer, raw.AT.value, 4);
   const maxPaths = raw.MAX_PATHS.value;
   const maxBatch = raw.MAX_BATCH.value;
@@ -310,6 +320,8 @@ export function createCore(options: CoreOptions = {}): Core {
         frequency: f(6),
         pathState: PATH_STATES[f(7)] ?? 'closed',
         pathOffsetS: f(9),
+        causalEarliestS: f(10),
+        causalLatestS: f(11),
       };
     },
     clock() {
@@ -330,6 +342,9 @@ export function createCore(options: CoreOptions = {}): Core {
         taken: f(11),
         refused: f(12),
         wander: f(13),
+        causalEarliestS: f(1) + f(14),
+        causalLatestS: f(1) + f(15),
+        contradictions: f(16),
       };
     },
     clockAt(epochS, ns) {

@@ -106,7 +106,10 @@ export function readArgs(command: Command, argv: readonly string[]): Args | null
 }
 
 /** `--poll -4` means `--poll=-4`: a value that looks like an option but is a number. */
-function joinNegatives(options: Readonly<Record<string, Option>>, argv: readonly string[]): string[] {
+function joinNegatives(
+  options: Readonly<Record<string, Option>>,
+  argv: readonly string[],
+): string[] {
   const joined: string[] = [];
   for (const word of argv) {
     const last = joined.at(-1);

@@ -14,6 +14,8 @@ export function clockJson(clock: CombinedClock | null): object | null {
     uncertainty: clock.uncertaintyS,
     earliest: clock.earliestS,
     latest: clock.latestS,
+    causalEarliest: clock.causalEarliestS,
+    causalLatest: clock.causalLatestS,
     frequency: clock.frequency,
     asymmetryBound: clock.asymmetryBoundS,
     paths: clock.paths,

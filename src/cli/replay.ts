@@ -129,6 +129,7 @@ function report(summary: ReplaySummary, tookS: number): string {
       `p95 ${formatSeconds(truth.p95).padStart(7)}`,
       `max ${formatSeconds(truth.max).padStart(7)}`,
       `inside ${(truth.inside * 100).toFixed(2)}%`,
+      `causal ${(truth.causalInside * 100).toFixed(2)}%`,
     ].join('  ');
     const mark = combiners.length > 1 ? `  ${bar(truth.rms, most, 30)}` : '';
     lines.push(`  ${combiner.padEnd(9)} ${figures}  ${counts}${mark}`);

@@ -31,7 +31,9 @@ export function resultLine(result: ReplayResult): string {
     result.earliestS,
   )},"latest":${figure(result.latestS)},"frequency":${figure(
     result.frequency,
-  )},"path":${JSON.stringify(result.path)},"pathState":"${result.pathState}"}`;
+  )},"path":${JSON.stringify(result.path)},"pathState":"${result.pathState}","causalEarliest":${figure(
+    result.causalEarliestS,
+  )},"causalLatest":${figure(result.causalLatestS)}}`;
 }
 
 /** The last line of a replay: counts, and rms, p95, max and inside where there was truth. */
@@ -59,8 +61,8 @@ function figures({ used, held, statuses, truth, unscored }: CombinerTally): obje
   const { duplicate, order, hold, late } = statuses;
   const counts = { used, held, refused: { duplicate, order, hold, late } };
   if (truth === null) return counts;
-  const { count, rms, p95, max, inside } = truth;
-  return { ...counts, rms, p95, max, inside, scored: count, unscored };
+  const { count, rms, p95, max, inside, causalInside } = truth;
+  return { ...counts, rms, p95, max, inside, causalInside, scored: count, unscored };
 }
 
 /** seconds·10^9 + ns in decimal, exact. */

@@ -38,6 +38,8 @@ export interface ReplayResult {
   readonly earliestS: number;
   readonly latestS: number;
   readonly frequency: number;
+  readonly causalEarliestS: number;
+  readonly causalLatestS: number;
   readonly pathState: PathState;
 }
 
@@ -143,6 +145,8 @@ export function createReplay(options: ReplayOptions): Replay {
         valid: slot('valid') !== 0,
         offsetS: slot('offsetS'),
         uncertaintyS: slot('uncertaintyS'),
+        causalEarliestS: slot('causalEarliestS'),
+        causalLatestS: slot('causalLatestS'),
         earliestS: slot('earliestS'),
         latestS: slot('latestS'),
         frequency: slot('frequency'),

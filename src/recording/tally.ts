@@ -12,6 +12,8 @@ export const RESULT = {
   latestS: 5,
   frequency: 6,
   pathState: 7,
+  causalEarliestS: 10,
+  causalLatestS: 11,
 } as const;
 
 /** Error of the offset right after each exchange, against the recording's truth, s. */
@@ -23,6 +25,8 @@ export interface TruthScore {
   readonly max: number;
   /** Share of truths that lay in [earliest, latest], [0, 1]. */
   readonly inside: number;
+  /** The same for the causal interval. */
+  readonly causalInside: number;
 }
 
 export interface CombinerTally {
@@ -52,6 +56,7 @@ export function createTally(core: Core): Tally {
   let max = 0;
   let scored = 0;
   let inside = 0;
+  let causalInside = 0;
   let unscored = 0;
 
   return {
@@ -73,6 +78,9 @@ export function createTally(core: Core): Tally {
         const earliestS = results[row + RESULT.earliestS] as number;
         const latestS = results[row + RESULT.latestS] as number;
         if (earliestS <= truthS && truthS <= latestS) inside++;
+        const least = results[row + RESULT.causalEarliestS] as number;
+        const most = results[row + RESULT.causalLatestS] as number;
+        if (least <= truthS && truthS <= most) causalInside++;
       }
     },
     report() {
@@ -95,6 +103,7 @@ export function createTally(core: Core): Tally {
                 p95: histogram.quantile(0.95),
                 max,
                 inside: inside / scored,
+                causalInside: causalInside / scored,
               },
         unscored,
       };
