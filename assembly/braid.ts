@@ -22,6 +22,7 @@ import {
   B_QUIET_AT,
   B_QUIET_LATE,
   B_QUIET_LEAST,
+  B_SHORT,
   B_TAKEN,
   braidRow,
   K_FREE,
@@ -110,7 +111,13 @@ const NEAR_FLOOR: f64 = 0.25; // of L
 const BLOCK: f64 = 64.0;
 const CHANGED_FOR: f64 = 32.0;
 const CONGESTED_RATIO: f64 = 5.0;
+/** So many round trips below this share of the queueing learnt forget it. */
+const OVERGROWN: f64 = 0.02;
+const SHORT_RUN: f64 = 8.0;
 const NO_SPAN: f64 = 1.0e300;
+/** Beyond these nothing is a clock's, s and s/s. */
+const MOST_S: f64 = 1.0e11;
+const MOST_FREQUENCY: f64 = 1.0e-2;
 
 let started: bool = false;
 let exchanges: i32 = 0;
@@ -140,20 +147,32 @@ export function openBraid(i: i32): void {
   placeColumn(i, 0.0, 0.0);
 }
 
-/** The time axis started again: θ too, floors and frequency stay. */
+/** The time axis started again: whatever did that, nothing learnt before is safe to keep. */
 export function restartBraid(): void {
-  started = false;
-  middleS = 0;
-  restartWander();
-  for (let i = 0; i < pathEnd; i++) forgetSpans(i);
+  collapse();
 }
 
 /** One exchange of path i, `dtS` after the last of any path, `lateS` older than the newest. */
 export function updateBraid(i: i32, dtS: f64, lateS: f64): i32 {
-  const k = braidRow(i);
   const nowS = axisS(nowNs);
   if (started && dtS > 0.0) predictJoint(dtS, wander);
   exchanges++;
+  let status = weave(i, lateS, nowS);
+  if (!isSane(i)) {
+    // stamps from beyond all reason: whatever was learnt from them is worth nothing
+    countStep();
+    collapse();
+    status = weave(i, 0.0, nowS);
+  }
+  store<f64>(row(i), offsetS - theta, PATH_RESIDUAL_S);
+  assess(nowS);
+  describe(i);
+  publishClock(theta + middleS, omega, p00, p01, p11, wander, bound, carrying);
+  return status;
+}
+
+function weave(i: i32, lateS: f64, nowS: f64): i32 {
+  const k = braidRow(i);
   // an exchange out of order is carried to now
   const reverse = reverseS + omega * lateS;
   const forward = forwardS - omega * lateS;
@@ -162,24 +181,55 @@ export function updateBraid(i: i32, dtS: f64, lateS: f64): i32 {
     const quarter = 0.25 * delayS + LEAST_S;
     placeOffset((reverse - forward) * 0.5, quarter * quarter);
   }
-  if (load<f64>(k, B_TAKEN) == 0.0) meetPath(i, delayS, nowS);
+  if (load<f64>(k, B_TAKEN) == 0.0 || isOvergrown(k)) meetPath(i, delayS, nowS);
   store<f64>(k, load<f64>(k, B_TAKEN) + 1.0, B_TAKEN);
-
   const status = judge(i, reverse, forward);
-  if (status == STATUS_USED) {
-    store<f64>(k, 0.0, B_PENDING);
-    rememberSpans(i, reverse - theta, forward + theta);
-    learnFrom(i, 0, reverse, 1.0, nowS);
-    learnFrom(i, 1, forward, -1.0, nowS);
-    raiseFloor(i, nowS);
-  } else {
+  if (status != STATUS_USED) {
     countGated(i);
+    return status;
   }
-  store<f64>(row(i), offsetS - theta, PATH_RESIDUAL_S);
-  assess(nowS);
-  describe(i);
-  publishClock(theta + middleS, omega, p00, p01, p11, wander, bound, carrying);
+  store<f64>(k, 0.0, B_PENDING);
+  rememberSpans(i, reverse - theta, forward + theta);
+  learnFrom(i, 0, reverse, 1.0, nowS);
+  learnFrom(i, 1, forward, -1.0, nowS);
+  raiseFloor(i, nowS);
   return status;
+}
+
+/** True after a run of round trips far too short for the queueing learnt: it is history. */
+function isOvergrown(k: usize): bool {
+  const late = load<f64>(k, B_LATE) + load<f64>(k, B_LATE + 8);
+  const run = delayS < OVERGROWN * late ? load<f64>(k, B_SHORT) + 1.0 : 0.0;
+  store<f64>(k, run, B_SHORT);
+  if (run < SHORT_RUN) return false;
+  store<f64>(k, 0.0, B_SHORT);
+  store<f64>(k, 0.0, B_TAKEN);
+  return true;
+}
+
+/** False if a number left the range in which clocks live (NaN fails every comparison). */
+function isSane(i: i32): bool {
+  const k = braidRow(i);
+  const own = load<f64>(covariance(i, i));
+  const late = load<f64>(k, B_LATE) + load<f64>(k, B_LATE + 8);
+  const edges = load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8);
+  return (
+    abs<f64>(theta) < MOST_S &&
+    abs<f64>(omega) < MOST_FREQUENCY &&
+    p00 < MOST_S * MOST_S &&
+    abs<f64>(p01) < MOST_S &&
+    p11 < 1.0 &&
+    own < MOST_S * MOST_S &&
+    abs<f64>(columnOf(i)) < MOST_S &&
+    late < MOST_S &&
+    edges < MOST_S * MOST_S
+  );
+}
+
+/** Starts from nothing; the paths stay open. */
+function collapse(): void {
+  clearBraid();
+  for (let j = 0; j < pathEnd; j++) forgetSpans(j);
 }
 
 function meetPath(i: i32, delay: f64, nowS: f64): void {
@@ -398,8 +448,8 @@ function weigh(nowS: f64): void {
   let total: f64 = 0;
   let counted = 0;
   for (let j = 0; j < pathEnd; j++) {
-    if (!isFresh(j, nowS)) continue;
     const k = braidRow(j);
+    if (!isFresh(j, nowS) || load<f64>(k, B_TAKEN) == 0.0) continue;
     const w = sharpness(k) + sharpness(k + 8);
     store<f64>(row(j), w, PATH_WEIGHT);
     sum += w;
@@ -416,9 +466,9 @@ function weigh(nowS: f64): void {
   bound = split ? (high - low) * 0.5 : 0.0;
   carrying = 0;
   for (let j = 0; j < pathEnd; j++) {
-    if (!isFresh(j, nowS)) continue;
     const p = row(j);
     const k = braidRow(j);
+    if (!isFresh(j, nowS) || load<f64>(k, B_TAKEN) == 0.0) continue;
     const share = load<f64>(p, PATH_WEIGHT) / sum;
     store<f64>(p, share, PATH_WEIGHT);
     bound += share * load<f64>(p, PATH_FLOOR_S) * 0.5;

@@ -17,3 +17,4 @@ export const B_PENDING_S: usize = 80; // the last of them, s
 export const B_BLOCK: usize = 176; // exchanges in the current block of least spans
 export const B_CHANGED: usize = 112; // exchanges the state stays "changed"
 export const B_JUMP: usize = 120; // size of the last change, s
+export const B_SHORT: usize = 184; // round trips in a row far shorter than the queueing
