@@ -272,11 +272,15 @@ function judge(i: i32, reverse: f64, forward: f64): i32 {
   const run = load<f64>(k, B_PENDING);
   const same = run > 0.0 && shift * load<f64>(k, B_PENDING_S) > 0.0;
   store<f64>(k, same ? run + 1.0 : 1.0, B_PENDING);
-  store<f64>(k, shift, B_PENDING_S);
+  // the largest shift is the one with the least queueing in it
+  const before = same ? load<f64>(k, B_PENDING_S) : 0.0;
+  store<f64>(k, abs<f64>(before) > abs<f64>(shift) ? before : shift, B_PENDING_S);
   const nowS = axisS(nowNs);
   let fresh = 0;
   let moving = 0;
   let total: f64 = 0;
+  let extreme: f64 = 0;
+  let late: f64 = 0;
   for (let j = 0; j < pathEnd; j++) {
     if (!isFresh(j, nowS)) continue;
     const r = braidRow(j);
@@ -284,9 +288,12 @@ function judge(i: i32, reverse: f64, forward: f64): i32 {
     if (load<f64>(r, B_PENDING) == 0.0 || load<f64>(r, B_PENDING_S) * shift <= 0.0) continue;
     moving++;
     total += load<f64>(r, B_PENDING);
+    late += max<f64>(load<f64>(r, B_LATE), load<f64>(r, B_LATE + 8));
+    const moved = load<f64>(r, B_PENDING_S);
+    if (abs<f64>(moved) > abs<f64>(extreme)) extreme = moved;
   }
   if (2 * moving > fresh && total >= max<f64>(PENDING_RUN, f64(fresh))) {
-    stepClock(shift);
+    stepClock(extreme, (2.0 * late) / f64(moving) / total);
     return STATUS_USED;
   }
   if (load<f64>(k, B_PENDING) < PENDING_RUN || 2 * moving > fresh) return STATUS_HELD;
@@ -295,9 +302,8 @@ function judge(i: i32, reverse: f64, forward: f64): i32 {
 }
 
 /** Most paths shifted alike: the local clock was stepped. */
-function stepClock(shift: f64): void {
+function stepClock(shift: f64, spread: f64): void {
   countStep();
-  const spread = abs<f64>(shift) * 0.1;
   placeOffset(theta + shift, spread * spread + p00);
   for (let j = 0; j < pathEnd; j++) {
     store<f64>(braidRow(j), 0.0, B_PENDING);
