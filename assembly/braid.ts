@@ -88,12 +88,22 @@ import {
   setState,
   WARM_EXCHANGES,
 } from './path';
+import {
+  clearQuickest,
+  findPossible,
+  forgetQuickest,
+  possibleHalfS,
+  possibleS,
+  rememberQuickest,
+} from './quickest';
 import { clearWander, learnWander, restartWander, wander } from './wander';
 
 const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
 /** Queueing of a new path, as a share of its delay, and its edge's softness as a share of that. */
 const START_LATE: f64 = 0.1;
 const START_EDGE: f64 = 0.04;
+/** Pull of the wander towards its start, log-likelihood per squared decade. */
+const WANDER_PRIOR: f64 = 3.0;
 const LATE_MEMORY: f64 = 512.0;
 /** Exchanges near the edge that its softness remembers. */
 const EDGE_MEMORY: f64 = 10.0;
@@ -131,7 +141,8 @@ let middleS: f64 = 0;
 export function clearBraid(): void {
   memory.fill(KALMAN, 0, KALMAN_BYTES * usize(MAX_PATHS));
   clearJoint(START_FREQUENCY_VARIANCE);
-  clearWander();
+  clearWander(WANDER_PRIOR);
+  clearQuickest();
   clearMajority();
   started = false;
   exchanges = 0;
@@ -143,6 +154,7 @@ export function clearBraid(): void {
 }
 
 export function openBraid(i: i32): void {
+  forgetQuickest(i);
   memory.fill(braidRow(i), 0, KALMAN_BYTES);
   placeColumn(i, 0.0, 0.0);
 }
@@ -183,6 +195,7 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
   }
   if (load<f64>(k, B_TAKEN) == 0.0 || isOvergrown(k)) meetPath(i, delayS, nowS);
   store<f64>(k, load<f64>(k, B_TAKEN) + 1.0, B_TAKEN);
+  rememberQuickest(i, (reverse - forward) * 0.5, nowS);
   const status = judge(i, reverse, forward);
   if (status != STATUS_USED) {
     countGated(i);
@@ -307,7 +320,7 @@ function stepClock(shift: f64, spread: f64): void {
   placeOffset(theta + shift, spread * spread + p00);
   for (let j = 0; j < pathEnd; j++) {
     store<f64>(braidRow(j), 0.0, B_PENDING);
-    store<f64>(braidRow(j), 0.0, K_INFORMATION);
+    forgetQuickest(j);
     forgetSpans(j);
   }
   middleS = 0;
@@ -436,6 +449,13 @@ function assess(nowS: f64): void {
   if (exchanges > 64 && sinceAssessed < max<i32>(8, openPaths)) return;
   sinceAssessed = 0;
   markStale(nowS);
+  if (findPossible(theta, omega, nowS)) {
+    // it began with a liar: most paths say where the truth can be, and start again around it
+    countStep();
+    placeOffset(possibleS, possibleHalfS * possibleHalfS);
+    for (let j = 0; j < pathEnd; j++) store<f64>(braidRow(j), 0.0, B_TAKEN);
+    restartWander();
+  }
   const asked = assessMajority(nowS);
   for (let j = 0; j < pathEnd; j++) {
     const k = braidRow(j);

@@ -66,8 +66,9 @@ export function reset(id: i32): i32 {
   clearPaths();
   clearRfc5905();
   clearDiversity();
-  clearKalman();
-  clearBraid();
+  // the two keep their state in the same memory
+  if (id == BRAID_COMBINER) clearBraid();
+  else clearKalman();
   return STATUS_USED;
 }
 

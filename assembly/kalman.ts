@@ -14,9 +14,6 @@ import { delayS, offsetS } from './exchange';
 import {
   K_AT,
   K_BAD,
-  K_BEST_AT,
-  K_BEST_DELAY,
-  K_BEST_OFFSET,
   K_CHANGED,
   K_DIVISOR,
   K_FREE,
@@ -86,6 +83,14 @@ import {
   setState,
   WARM_EXCHANGES,
 } from './path';
+import {
+  clearQuickest,
+  findPossible,
+  forgetQuickest,
+  possibleHalfS,
+  possibleS,
+  rememberQuickest,
+} from './quickest';
 import { clearWander, learnWander, restartWander, wander } from './wander';
 
 /** Asymmetry prior: 1 sigma of b as a share of delay/2. */
@@ -96,8 +101,6 @@ const BIAS_WALK: f64 = 1.0e-18;
 const GATE_RUN: f64 = 5.0;
 const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
 const CHANGED_FOR: f64 = 32.0;
-/** What an exchange's interval is widened by per second of age: more than a clock drifts, s/s. */
-const BEST_GROWTH: f64 = 1.0e-4;
 /** Until each path has measured this often, a majority may still move θ as a whole. */
 const YOUNG: i32 = 32;
 /** A path whose noise is this many times the median's is called congested. */
@@ -122,6 +125,7 @@ function covariance(i: i32, j: i32): usize {
 }
 
 export function clearKalman(): void {
+  clearQuickest();
   memory.fill(KALMAN, 0, COVARIANCE + COLUMN_BYTES * usize(MAX_PATHS) - KALMAN);
   theta = 0;
   omega = 0;
@@ -137,11 +141,12 @@ export function clearKalman(): void {
   carrying = 0;
   lastLearntS = 0;
   clearMajority();
-  clearWander();
+  clearWander(0.0);
 }
 
 /** Path i is new: its bias is independent of everything. */
 export function openKalman(i: i32): void {
+  forgetQuickest(i);
   memory.fill(kalmanRow(i), 0, KALMAN_BYTES);
   decouple(i);
 }
@@ -156,7 +161,7 @@ export function restartKalman(): void {
     store<f64>(kalmanRow(i), 0.0, K_BAD);
     store<f64>(kalmanRow(i), 0.0, K_MEAN);
     store<f64>(kalmanRow(i), 0.0, K_INFORMATION);
-    store<f64>(kalmanRow(i), 0.0, K_BEST_DELAY);
+    forgetQuickest(i);
   }
   restartWander();
 }
@@ -227,7 +232,7 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
     if (!first) correct(i, residual, variance, total);
     if (isYoung()) moveMeans(theta - before);
   }
-  rememberBest(k, measured, nowS);
+  rememberQuickest(i, measured, nowS);
   assess(nowS);
   describe(i);
   publishClock(theta, omega, p00, p01, p11, wander, bound, carrying);
@@ -478,42 +483,13 @@ function freshPaths(): i32 {
   return fresh;
 }
 
-/**
- * θ is impossible if most fresh paths had an exchange that excludes it: delays are never negative,
- * so the truth lies within offset ± delay/2. Then it starts again where most of these intervals
- * meet; if no place is in most of them, nobody knows better.
- */
+/** If θ is impossible (quickest.ts), it starts again where it can be. */
 function leaveImpossible(nowS: f64): void {
-  let asked = 0;
-  let excluding = 0;
-  let most = 0;
-  let place: f64 = 0;
-  for (let j = 0; j < pathEnd; j++) {
-    if (!hasBest(j, nowS)) continue;
-    asked++;
-    const middle = bestMiddle(j, nowS);
-    if (abs<f64>(middle - theta) <= bestHalf(j, nowS)) continue;
-    excluding++;
-    const meeting = countMeeting(middle, nowS);
-    if (meeting <= most) continue;
-    most = meeting;
-    place = middle;
-  }
-  if (2 * excluding <= asked || 2 * most <= asked) return;
-  let sum: f64 = 0;
-  let weights: f64 = 0;
-  let nearest: f64 = 1.0e300;
-  for (let j = 0; j < pathEnd; j++) {
-    const half = hasBest(j, nowS) ? bestHalf(j, nowS) : 0.0;
-    if (half == 0.0 || abs<f64>(bestMiddle(j, nowS) - place) > half) continue;
-    sum += bestMiddle(j, nowS) / half;
-    weights += 1.0 / half;
-    nearest = min<f64>(nearest, half);
-  }
+  if (!findPossible(theta, omega, nowS)) return;
   restartKalman();
   started = true;
-  theta = sum / weights;
-  p00 = nearest * nearest;
+  theta = possibleS;
+  p00 = possibleHalfS * possibleHalfS;
   for (let j = 0; j < pathEnd; j++) {
     const k = kalmanRow(j);
     if (load<f64>(k, K_TAKEN) == 0.0) continue;
@@ -522,31 +498,6 @@ function leaveImpossible(nowS: f64): void {
     store<f64>(covariance(j, j), prior);
     store<f64>(k, prior, K_PRIOR);
   }
-}
-
-function hasBest(i: i32, nowS: f64): bool {
-  return isFresh(i, nowS) && load<f64>(kalmanRow(i), K_BEST_DELAY) != 0.0;
-}
-
-/** Middle of the interval that path i's quickest exchange leaves for θ, carried to now. */
-function bestMiddle(i: i32, nowS: f64): f64 {
-  const k = kalmanRow(i);
-  return load<f64>(k, K_BEST_OFFSET) + omega * (nowS - load<f64>(k, K_BEST_AT));
-}
-
-function bestHalf(i: i32, nowS: f64): f64 {
-  const k = kalmanRow(i);
-  return load<f64>(k, K_BEST_DELAY) * 0.5 + BEST_GROWTH * (nowS - load<f64>(k, K_BEST_AT));
-}
-
-/** How many of these intervals hold the offset `at`. */
-function countMeeting(at: f64, nowS: f64): i32 {
-  let meeting = 0;
-  for (let j = 0; j < pathEnd; j++) {
-    if (!hasBest(j, nowS)) continue;
-    if (abs<f64>(bestMiddle(j, nowS) - at) <= bestHalf(j, nowS)) meeting++;
-  }
-  return meeting;
 }
 
 /** Now and then, over all paths: stale ones, the majority, weights and the asymmetry bound. */
@@ -575,16 +526,6 @@ function moveMeans(byS: f64): void {
     const k = kalmanRow(j);
     store<f64>(k, load<f64>(k, K_MEAN) - byS, K_MEAN);
   }
-}
-
-/** Keeps the quickest exchange of late: offset ± delay/2 holds the truth whatever queued. */
-function rememberBest(k: usize, measured: f64, nowS: f64): void {
-  const delay = load<f64>(k, K_BEST_DELAY);
-  const age = nowS - load<f64>(k, K_BEST_AT);
-  if (delay > 0.0 && delayS > delay && age * BEST_GROWTH < delayS - delay) return;
-  store<f64>(k, measured, K_BEST_OFFSET);
-  store<f64>(k, max<f64>(delayS, 1.0e-9), K_BEST_DELAY);
-  store<f64>(k, nowS, K_BEST_AT);
 }
 
 /** True if a young filter stands where the majority does not: it began with a liar. */

@@ -21,9 +21,6 @@ export const K_VOTE: usize = 128; // runs of agreeing (+) or disagreeing (−) a
 export const K_JUMP: usize = 136; // size of the last change, s
 export const K_PLAIN: usize = 144; // mean residual before the slope's correction, s
 export const K_MEAN_EXCESS: usize = 152; // mean excess that goes with it, s
-export const K_BEST_OFFSET: usize = 160; // offset of the quickest of the last exchanges, s
-export const K_BEST_DELAY: usize = 168; // its delay, s; 0 before the first
-export const K_BEST_AT: usize = 176; // its axis time, s
 
 export function kalmanRow(i: i32): usize {
   return KALMAN + usize(i) * KALMAN_BYTES;

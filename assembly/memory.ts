@@ -76,8 +76,12 @@ export const WANDER: usize = COVARIANCE + COLUMN_BYTES * usize(MAX_PATHS);
 export const SPANS: usize = WANDER + 8 * 8 * 8;
 export const SPANS_BYTES: usize = 4 * 8;
 
+/** The quickest exchange of each path (quickest.ts): offset, delay, axis time. */
+export const QUICKEST: usize = SPANS + SPANS_BYTES * usize(MAX_PATHS);
+export const QUICKEST_BYTES: usize = 3 * 8;
+
 /** First byte past the map; must stay below the fixed memory size (a test looks). */
-export const MAP_END: usize = SPANS + SPANS_BYTES * usize(MAX_PATHS);
+export const MAP_END: usize = QUICKEST + QUICKEST_BYTES * usize(MAX_PATHS);
 
 // --- slots, in bytes from the start of a row ---------------------------------------------------
 

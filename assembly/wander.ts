@@ -14,9 +14,8 @@ const FORGET: f64 = 127.0 / 128.0;
 const ROUND: i32 = 16;
 const START_WANDER: f64 = 1.0e-17;
 const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
-/** Index of the model at START_WANDER, and how much a decade away from it costs at first. */
+/** Index of the model at START_WANDER. */
 const START_MODEL: f64 = 4.0;
-const PRIOR: f64 = 3.0;
 /** Measurements before the scores are believed. */
 const TRUST_AFTER: f64 = 64.0;
 
@@ -36,11 +35,12 @@ export let wander: f64 = START_WANDER;
 let inRound: i32 = 0;
 let taken: f64 = 0;
 
-export function clearWander(): void {
+/** Forgets all; a decade away from START_WANDER costs `prior` log-likelihood at first. */
+export function clearWander(prior: f64): void {
   memory.fill(WANDER, 0, 512);
   for (let k = 0; k < MODELS; k++) {
     const away = f64(k) - START_MODEL;
-    store<f64>(SCORE + (usize(k) << 3), -PRIOR * away * away);
+    store<f64>(SCORE + (usize(k) << 3), -prior * away * away);
   }
   wander = START_WANDER;
   inRound = 0;

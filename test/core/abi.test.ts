@@ -89,7 +89,7 @@ test('regions follow each other without overlap, in this order', () => {
     if (next !== undefined) assert.ok(address + length <= next[0], `region ${index}`);
   });
   assert.is(core.RECORD_BYTES.value, 40);
-  assert.is(core.RESULT_BYTES.value, 80);
+  assert.is(core.RESULT_BYTES.value, 96);
 });
 
 test('a module of another ABI is refused with one sentence', () => {

@@ -118,7 +118,7 @@ for (const combiner of COMBINERS) {
   test(`${combiner}: the streams are worth comparing: a clock in each, and all rows written`, () => {
     reference.forEach(({ clock, results }, index) => {
       assert.ok(clock !== null && clock.taken > 300);
-      assert.is(results.length, (streams[index]?.stream.length ?? 0) * 80);
+      assert.is(results.length, (streams[index]?.stream.length ?? 0) * 96);
     });
   });
 }

@@ -84,6 +84,7 @@ const SETTLED_S: Record<CombinerName, number> = {
   average: 3 * MS,
   weighted: 3 * MS,
   best: 6 * MS,
+  braid: 0.15 * MS,
 };
 
 for (const combiner of COMBINERS) {
