@@ -105,6 +105,8 @@ const START_EDGE: f64 = 0.04;
 /** Pull of the wander towards its start, log-likelihood per squared decade. */
 const WANDER_PRIOR: f64 = 3.0;
 const LATE_MEMORY: f64 = 512.0;
+/** A packet counts as this many times the queueing learnt at the most. */
+const MOST_LATE: f64 = 16.0;
 /** Exchanges near the edge that its softness remembers. */
 const EDGE_MEMORY: f64 = 10.0;
 const SOFT_MEMORY: f64 = 3000.0;
@@ -188,12 +190,13 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
   // an exchange out of order is carried to now
   const reverse = reverseS + omega * lateS;
   const forward = forwardS - omega * lateS;
-  if (!started) {
+  const first = !started;
+  if (first) {
     started = true;
     const quarter = 0.25 * delayS + LEAST_S;
     placeOffset((reverse - forward) * 0.5, quarter * quarter);
   }
-  if (load<f64>(k, B_TAKEN) == 0.0 || isOvergrown(k)) meetPath(i, delayS, nowS);
+  if (load<f64>(k, B_TAKEN) == 0.0 || isOvergrown(k)) meetPath(i, reverse, forward, nowS);
   store<f64>(k, load<f64>(k, B_TAKEN) + 1.0, B_TAKEN);
   rememberQuickest(i, (reverse - forward) * 0.5, nowS);
   const status = judge(i, reverse, forward);
@@ -203,8 +206,11 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
   }
   store<f64>(k, 0.0, B_PENDING);
   rememberSpans(i, reverse - theta, forward + theta);
-  learnFrom(i, 0, reverse, 1.0, nowS);
-  learnFrom(i, 1, forward, -1.0, nowS);
+  if (!first) {
+    // θ stands where the first exchange put it; only the next ones can tell more
+    learnFrom(i, 0, reverse, 1.0, nowS);
+    learnFrom(i, 1, forward, -1.0, nowS);
+  }
   raiseFloor(i, nowS);
   return status;
 }
@@ -245,10 +251,17 @@ function collapse(): void {
   for (let j = 0; j < pathEnd; j++) forgetSpans(j);
 }
 
-function meetPath(i: i32, delay: f64, nowS: f64): void {
+/**
+ * A new path. If its first exchange can be reconciled with θ, the floor lies in the middle of the
+ * round trip; if not (it lies, or θ does), it lies at the shorter side, where it says nothing on θ.
+ */
+function meetPath(i: i32, reverse: f64, forward: f64, nowS: f64): void {
   const k = braidRow(i);
-  const late = START_LATE * delay + LEAST_S;
-  placeColumn(i, delay * 0.5 - late, 4.0 * late * late);
+  const late = START_LATE * delayS + LEAST_S;
+  const away = abs<f64>((reverse - forward) * 0.5 - theta);
+  const fits = away <= 0.5 * delayS + 3.0 * sqrt<f64>(p00);
+  const floorS = fits ? delayS * 0.5 : min<f64>(reverse - theta, forward + theta);
+  placeColumn(i, floorS - late, 4.0 * late * late);
   for (let side: usize = 0; side < 16; side += 8) {
     store<f64>(k + side, late, B_LATE);
     store<f64>(k + side, START_EDGE * START_EDGE * late * late, B_EDGE2);
@@ -363,7 +376,8 @@ function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): voi
 
   const taken = load<f64>(braidRow(i), B_TAKEN);
   const pace = 1.0 / min<f64>(taken + 4.0, LATE_MEMORY);
-  const next = max<f64>(late + (edgeLate - late) * pace, LEAST_S);
+  const heard = min<f64>(edgeLate, MOST_LATE * late); // one hung packet is no new law
+  const next = max<f64>(late + (heard - late) * pace, LEAST_S);
   store<f64>(k, next, B_LATE);
   if (residual < 3.0 * edgeSigma) {
     // a sharp edge is met rarely and must be learnt from few, a soft one shows in many
@@ -476,7 +490,7 @@ function weigh(nowS: f64): void {
   for (let j = 0; j < pathEnd; j++) {
     const k = braidRow(j);
     if (!isFresh(j, nowS) || load<f64>(k, B_TAKEN) == 0.0) continue;
-    const w = sharpness(k) + sharpness(k + 8);
+    const w = load<f64>(k, K_FREE) != 0.0 ? 0.0 : sharpness(k) + sharpness(k + 8);
     store<f64>(row(j), w, PATH_WEIGHT);
     sum += w;
     if (load<f64>(k, K_INFORMATION) == 0.0) continue;
@@ -486,9 +500,11 @@ function weigh(nowS: f64): void {
     total += own;
     counted++;
   }
+  let fresh = 0;
+  for (let j = 0; j < pathEnd; j++) if (isFresh(j, nowS)) fresh++;
   if (sum <= 0.0) return;
   const split = voters >= 2 && 2 * tightlyAgreeing <= voters && counted >= 2;
-  middleS = split && voters == 2 ? total / f64(counted) : 0.0;
+  middleS = split && voters == 2 && fresh == 2 ? total / f64(counted) : 0.0;
   bound = split ? (high - low) * 0.5 : 0.0;
   carrying = 0;
   for (let j = 0; j < pathEnd; j++) {

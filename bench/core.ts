@@ -30,7 +30,7 @@ const STATUS = 0;
 const OFFSET_S = 2;
 const UNCERTAINTY_S = 3;
 const PATH_OFFSET_S = 9;
-const SLOTS = 10;
+const SLOTS = 12;
 
 const offsetIn = (rows: Float64Array) => (index: number) =>
   rows[index * SLOTS + OFFSET_S] ?? Number.NaN;

@@ -23,7 +23,7 @@ export interface ClientOptions {
   readonly locals?: readonly string[];
   /** Explicit paths instead of all pairs of `servers` and `locals`; `local` is an IP literal. */
   readonly pairs?: readonly { readonly server: string; readonly local: string }[];
-  /** Combiner by name. Default `kalman`. */
+  /** Combiner by name. Default `braid`. */
   readonly combiner?: CombinerName;
   /** Combiners run beside it on the same exchanges, for comparison. */
   readonly compare?: readonly CombinerName[];

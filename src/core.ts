@@ -215,7 +215,7 @@ interface Wasm {
 const PACKET_BYTES = 48;
 
 export interface CoreOptions {
-  /** Default `kalman`. */
+  /** Default `braid`. */
   readonly combiner?: CombinerName;
   /** A compiled WebAssembly.Module or its bytes, for hosts that forbid compiling (edge workers). */
   readonly module?: object | Uint8Array | ArrayBuffer;
@@ -228,7 +228,7 @@ let compiled: object | undefined;
  * @throws ConfigError for an unknown combiner, CoreError if the module's ABI is another
  */
 export function createCore(options: CoreOptions = {}): Core {
-  let combiner = options.combiner ?? 'kalman';
+  let combiner = options.combiner ?? 'braid';
   const wasm = (globalThis as unknown as { WebAssembly: Wasm }).WebAssembly;
   const raw = new wasm.Instance(moduleOf(wasm, options.module), {}).exports as CoreExports;
   if (raw.ABI_VERSION?.value !== ABI_VERSION) {

@@ -20,7 +20,7 @@ export const CLIENT_OPTIONS: Readonly<Record<string, Option>> = {
     help: "at most N paths; without --local, over this machine's own addresses",
   },
   port: { type: 'string', value: 'P', help: 'port of servers that name none (default 123)' },
-  combiner: { type: 'string', value: 'NAME', help: `${COMBINERS.join(', ')} (default kalman)` },
+  combiner: { type: 'string', value: 'NAME', help: `${COMBINERS.join(', ')} (default braid)` },
 };
 
 export interface ClientChoice {
@@ -42,7 +42,7 @@ export async function clientOptions(
     if (ip === null) throw new ConfigError('--local', 'an IPv4 or IPv6 literal', text);
     return ip;
   });
-  const combiner = args.choice('combiner', 'kalman', COMBINERS);
+  const combiner = args.choice('combiner', 'braid', COMBINERS);
   const targets = servers.map((text, index) => parseTarget(`HOST ${index + 1}`, text, port));
   const resolved = await Promise.all(
     targets.map(async (target) => ({ ...target, ips: await host.resolve(target.name) })),

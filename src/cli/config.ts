@@ -52,7 +52,7 @@ export function readConfig(text: string, file: string): RunConfig {
   }
   const combiner = table(root.combiner, at('combiner'));
   knownKeys(at('combiner'), combiner, ['kind']);
-  const kind = word(combiner.kind, at('combiner.kind'), COMBINERS, 'kalman');
+  const kind = word(combiner.kind, at('combiner.kind'), COMBINERS, 'braid');
   const poll = table(root.poll, at('poll'));
   knownKeys(at('poll'), poll, ['min', 'max', 'budget', 'iburst']);
   const minPollLog2S = integer(poll.min, at('poll.min'), -4, 17, 6);

@@ -23,7 +23,7 @@ export const demoCommand: Command = {
     combiner: {
       type: 'string',
       value: 'NAME',
-      help: `the one in charge: ${COMBINERS.join(', ')} (default kalman)`,
+      help: `the one in charge: ${COMBINERS.join(', ')} (default braid)`,
     },
     record: { type: 'string', value: 'FILE', help: 'also write a recording, to replay later' },
     json: { type: 'boolean', help: 'no table; the last line is the summary as JSON' },
@@ -38,7 +38,7 @@ Four of the eight paths are in trouble. Since the true offset is known, so are t
 async function run(args: Args, io: Io): Promise<number> {
   const seconds = args.number('seconds', 20, { least: 3, most: 3600 });
   const seed = args.number('seed', 1, { least: 0, most: 2 ** 32 - 1, integer: true });
-  const combiner: CombinerName = args.choice('combiner', 'kalman', COMBINERS);
+  const combiner: CombinerName = args.choice('combiner', 'braid', COMBINERS);
   const json = args.flag('json');
   const host = chooseHost();
   const file = args.text('record');

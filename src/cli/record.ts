@@ -29,7 +29,7 @@ async function run(args: Args, io: Io): Promise<number> {
   const poll = args.number('poll', 6, { least: -4, most: 17, integer: true });
   const seconds = args.number('seconds', Number.POSITIVE_INFINITY, { least: 0.1, most: 1e9 });
   const { options } = await clientOptions(args, host, servers);
-  const recording = await createRecordingFile(file, host, options.combiner ?? 'kalman');
+  const recording = await createRecordingFile(file, host, options.combiner ?? 'braid');
   try {
     const client = await openClient({
       ...options,

@@ -17,7 +17,7 @@ export const replayCommand: Command = {
     combiner: {
       type: 'string',
       value: 'NAME',
-      help: `${COMBINERS.join(', ')}, or "all" for a scoreboard (default kalman)`,
+      help: `${COMBINERS.join(', ')}, or "all" for a scoreboard (default braid)`,
     },
     json: { type: 'boolean', help: 'one line of JSON per exchange, a summary line last' },
     settle: { type: 'string', value: 'S', help: 'errors count from S seconds on (default 0)' },
@@ -46,7 +46,7 @@ async function run(args: Args, io: Io): Promise<number> {
   const json = args.flag('json');
   const strict = args.flag('strict');
   const settleS = args.number('settle', 0, { least: 0, most: 1e12 });
-  const choice = args.choice<CombinerName | 'all'>('combiner', 'kalman', [...COMBINERS, 'all']);
+  const choice = args.choice<CombinerName | 'all'>('combiner', 'braid', [...COMBINERS, 'all']);
   const names: readonly CombinerName[] = choice === 'all' ? COMBINERS : [choice];
   const cores = names.map((combiner) => createCore({ combiner }));
   const [first, ...others] = cores;

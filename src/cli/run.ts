@@ -37,7 +37,7 @@ export const runCommand: Command = {
   local-address = "198.51.100.7"
 
   [combiner]
-  kind = "kalman"         # rfc5905, average, weighted, best
+  kind = "braid"          # kalman, rfc5905, average, weighted, best
 
   [poll]                  # log2 seconds
   min = 6
@@ -64,7 +64,7 @@ async function run(args: Args, io: Io): Promise<number> {
   const recording = await openRecording(
     args.text('record') ?? config.record,
     host,
-    config.client.combiner ?? 'kalman',
+    config.client.combiner ?? 'braid',
   );
   const events = mergeEvents(logEvents(io, args.flag('json')), recording?.events);
   const client = await openClient({ ...config.client, host, events, signal: io.signal });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { COMBINERS } from '../../src/core.ts';
 import { lastJson, RUNTIMES, run, start } from './program.ts';
 
 const test = suite('cli');
@@ -21,10 +22,14 @@ for (const runtime of RUNTIMES) {
     assert.is(outcome.code, 0, outcome.err);
     assert.ok(outcome.ms < 14_000, `${outcome.ms} ms for 8 s`);
     const { summary } = lastJson(outcome) as unknown as { summary: DemoSummary };
-    const { kalman, average, weighted } = summary.combiners;
+    const { braid, kalman, average, weighted } = summary.combiners;
     const rms = (figures: { rms: number } | undefined) => figures?.rms ?? Number.NaN;
-    assert.is(summary.combiner, 'kalman');
+    assert.is(summary.combiner, 'braid');
     assert.ok(rms(kalman) < summary.bestPathRms, JSON.stringify(summary));
+    assert.ok(
+      rms(braid) < summary.bestPathRms && rms(braid) < rms(average),
+      JSON.stringify(summary),
+    );
     assert.ok(rms(kalman) < rms(average) && rms(kalman) < rms(weighted), JSON.stringify(summary));
     for (const { rms: r, p95, max } of Object.values(summary.combiners)) {
       assert.ok(r > 0 && p95 > 0 && max >= p95);
@@ -95,7 +100,7 @@ for (const runtime of RUNTIMES) {
         summary: { exchanges: number; rms: number; combiners: Record<string, { rms: number }> };
       };
       assert.ok(summary.exchanges > 100);
-      assert.equal(Object.keys(summary.combiners).length, 5);
+      assert.equal(Object.keys(summary.combiners).length, COMBINERS.length);
       assert.ok(summary.rms > 0 && summary.rms < 0.05);
       const lines = await run(runtime, ['replay', file, '--to-jsonl'], { deno });
       const open = await run(runtime, ['replay', '-', '--json', ...settle], {
@@ -108,6 +113,7 @@ for (const runtime of RUNTIMES) {
       const first = JSON.parse(open.out.slice(0, open.out.indexOf('\n')));
       assert.equal(Object.keys(first), [
         ...['at', 'offset', 'uncertainty', 'earliest', 'latest', 'frequency', 'path', 'pathState'],
+        ...['causalEarliest', 'causalLatest'],
       ]);
     } finally {
       rmSync(folder, { recursive: true });

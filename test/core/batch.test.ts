@@ -159,7 +159,7 @@ test('ntpExchange does what the equivalent record does, to the bit', () => {
 });
 
 test('an empty batch does nothing, a full one takes every record', () => {
-  const core = openCore({}, 4);
+  const core = openCore({ combiner: 'kalman' }, 4);
   const before = remembered(core);
   core.ingest(0);
   core.absorb(0);

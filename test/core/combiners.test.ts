@@ -311,7 +311,7 @@ test('more paths make kalman better: 1, 2 and 8 of the same kind', () => {
     [8, 16.5],
   ] as const) {
     const exchanges = simulate({ ...world(paths), durationS: 9000 }, 1);
-    const got = score(openCore({}, 0), paths, exchanges, 3600);
+    const got = score(openCore({ combiner: 'kalman' }, 0), paths, exchanges, 3600);
     assert.ok(got.rmsS < boundUs * US, `${paths} paths: ${got.rmsS / US} us`);
   }
 });
@@ -326,33 +326,37 @@ test('kalman beats the average by far, and the average the best single path', ()
 
 // --- liars and limits ------------------------------------------------------------------------
 
-test('one liar of four never moves kalman, however far off, whenever it begins', () => {
-  const honest = simulate(world(4, { durationS: 600 }), 12);
-  for (const byS of [0.02, -1, 50, -3600, 1e6]) {
-    for (const [path, fromS] of [
-      [0, 0], // it is the first to be asked: the filter starts on it
-      [3, 0],
-      [1, 300],
-    ] as const) {
-      const core = openCore({}, 4);
-      const seen = watch(core, lie(honest, path, byS, fromS));
-      const error = fromS === 0 ? worst(seen, 60) : worst(seen, 60, fromS + 300);
-      assert.ok(error < 1.5 * MS, `liar ${path} by ${byS} s from ${fromS}: ${error}`);
-      assert.ok(worst(seen, 400) < 0.6 * MS, `${byS} s, later: ${worst(seen, 400)}`);
-      assert.is(core.path(path).state, 'quarantined', `liar ${path} by ${byS} s from ${fromS}`);
+for (const combiner of ['kalman', 'braid'] as const) {
+  test(`${combiner}: one liar of four never moves the clock, however far off, whenever it begins`, () => {
+    const honest = simulate(world(4, { durationS: 600 }), 12);
+    for (const byS of [0.02, -1, 50, -3600, 1e6]) {
+      for (const [path, fromS] of [
+        [0, 0], // it is the first to be asked: the filter starts on it
+        [3, 0],
+        [1, 300],
+      ] as const) {
+        const core = openCore({ combiner }, 4);
+        const seen = watch(core, lie(honest, path, byS, fromS));
+        const error = fromS === 0 ? worst(seen, 60) : worst(seen, 60, fromS + 300);
+        assert.ok(error < 1.5 * MS, `liar ${path} by ${byS} s from ${fromS}: ${error}`);
+        assert.ok(worst(seen, 400) < 0.6 * MS, `${byS} s, later: ${worst(seen, 400)}`);
+        assert.is(core.path(path).state, 'quarantined', `liar ${path} by ${byS} s from ${fromS}`);
+      }
     }
-  }
-});
+  });
+}
 
-test('the lie is told: path, state and figure', () => {
-  const core = openCore({}, 4);
-  watch(core, lie(simulate(world(4, { durationS: 400 }), 13), 2, 0.05, 200));
-  const report = core.path(2);
-  assert.is(report.state, 'quarantined');
-  assert.is(report.reason, 3);
-  assert.ok(Math.abs(report.reasonS - 0.05) < 2 * MS, `${report.reasonS}`);
-  assert.ok(report.weight < 0.01);
-});
+for (const combiner of ['kalman', 'braid'] as const) {
+  test(`${combiner}: the lie is told: path, state and figure`, () => {
+    const core = openCore({ combiner }, 4);
+    watch(core, lie(simulate(world(4, { durationS: 400 }), 13), 2, 0.05, 200));
+    const report = core.path(2);
+    assert.is(report.state, 'quarantined');
+    assert.is(report.reason, 3);
+    assert.ok(Math.abs(report.reasonS - 0.05) < 2 * MS, `${report.reasonS}`);
+    assert.ok(report.weight < 0.01);
+  });
+}
 
 test('rfc5905 rejects one falseticker of four and names it', () => {
   for (const byS of [0.05, -0.05]) {
@@ -388,7 +392,7 @@ test('the limit: three of five paths that lie alike from the start win, and no t
 
 test('two paths that disagree: it is said that they do, or the bound covers the truth', () => {
   for (const byS of [2 * MS, 20 * MS, -0.5]) {
-    const core = openCore({}, 2);
+    const core = openCore({ combiner: 'kalman' }, 2);
     const seen = watch(core, lie(simulate(world(2), 16), 1, byS));
     const told = [0, 1].some((path) => core.path(path).reason !== 0);
     assert.ok(told || share(seen, 300) > 0.99, `by ${byS} s`);
@@ -400,7 +404,7 @@ test('three paths that contradict each other: the clock stays where it is and sa
     [20 * MS, -30 * MS],
     [0.2, -0.3],
   ] as const) {
-    const core = openCore({}, 3);
+    const core = openCore({ combiner: 'kalman' }, 3);
     const seen = watch(core, lie(lie(simulate(world(3), 21), 0, one), 1, other)).slice(300);
     const jumps = seen.slice(1).map(({ errorS }, k) => Math.abs(errorS - (seen[k]?.errorS ?? 0)));
     assert.ok(Math.max(...jumps) < 1 * MS, `a jump of ${Math.max(...jumps)} s`);
@@ -409,32 +413,34 @@ test('three paths that contradict each other: the clock stays where it is and sa
   }
 });
 
-test('one reply that hung for seconds does not spoil the hours after it', () => {
-  for (const [paths, lateS] of [
-    [1, 1],
-    [1, 10],
-    [4, 1],
-  ] as const) {
-    const exchanges = simulate(world(paths, { durationS: 3000 }), 22);
-    const slow = exchanges.map((exchange, index) =>
-      index === 1000 * paths ? { ...exchange, t4: exchange.t4 + lateS * 1e9 } : exchange,
-    );
-    const calm = rms(watch(openCore({}, paths), exchanges), 1300);
-    const after = rms(
-      watch(
-        openCore({}, paths),
-        [...slow].sort((a, b) => a.t4 - b.t4),
-      ),
-      1300,
-    );
-    assert.ok(after < 2.5 * calm, `${paths} paths, ${lateS} s late: ${after} instead of ${calm}`);
-  }
-});
+for (const combiner of ['kalman', 'braid'] as const) {
+  test(`${combiner}: one reply that hung for seconds does not spoil the hours after it`, () => {
+    for (const [paths, lateS] of [
+      [1, 1],
+      [1, 10],
+      [4, 1],
+    ] as const) {
+      const exchanges = simulate(world(paths, { durationS: 3000 }), 22);
+      const slow = exchanges.map((exchange, index) =>
+        index === 1000 * paths ? { ...exchange, t4: exchange.t4 + lateS * 1e9 } : exchange,
+      );
+      const calm = rms(watch(openCore({ combiner }, paths), exchanges), 1300);
+      const after = rms(
+        watch(
+          openCore({ combiner }, paths),
+          [...slow].sort((a, b) => a.t4 - b.t4),
+        ),
+        1300,
+      );
+      assert.ok(after < 2.5 * calm, `${paths} paths, ${lateS} s late: ${after} instead of ${calm}`);
+    }
+  });
+}
 
 test('a path asymmetric by 2 ms is told from three that are not', () => {
   const slow: WorldPath = { reverse: plain().reverse, forward: law(expo(MS), () => 2 * MS) };
   const paths = [slow, plain(), plain(), plain()];
-  const core = openCore({}, 4);
+  const core = openCore({ combiner: 'kalman' }, 4);
   watch(core, simulate(world(4, { paths, durationS: 1800 }), 17));
   assert.ok(Math.abs(core.path(0).asymmetryS - 1 * MS) < 0.2 * MS, `${core.path(0).asymmetryS}`);
   assert.ok(Math.abs(core.path(1).asymmetryS) < 0.2 * MS);

@@ -151,7 +151,7 @@ test('agrees with the twin over 10^5 steps of random worlds with 1 to 64 paths',
   const worst = newWorst();
   for (let seed = 0; seed < 33; seed++) {
     const world = randomWorld(seed);
-    const core = openCore({}, world.paths.length);
+    const core = openCore({ combiner: 'kalman' }, world.paths.length);
     const twin = createKalmanTwin();
     for (const _ of world.paths) twin.openPath();
     for (const exchange of bend(simulate(world, seed), seed)) {
@@ -177,7 +177,7 @@ test('agrees through steps of the local clock of 1 s and more, forwards and back
   for (const [seed, byS] of [1, -1, 30, -30, 1e4, -1e4, 2e6].entries()) {
     const paths = Array.from({ length: 3 }, () => ({ reverse: delay, forward: delay }));
     const world = { paths, pollS: 1, durationS: 600, steps: [{ atS: 300, byS }] };
-    const [core, twin] = [openCore({}, 3), createKalmanTwin()];
+    const [core, twin] = [openCore({ combiner: 'kalman' }, 3), createKalmanTwin()];
     for (const _ of paths) twin.openPath();
     for (const exchange of simulate(world, seed)) compare(core, twin, exchange, worst, `${byS} s`);
   }
@@ -191,7 +191,7 @@ test('agrees while paths are closed and opened again', () => {
   const random = createRandom(77);
   const world = { ...randomWorld(6), steps: [] }; // 8 paths
   const count = world.paths.length;
-  const [core, twin] = [openCore({}, count), createKalmanTwin()];
+  const [core, twin] = [openCore({ combiner: 'kalman' }, count), createKalmanTwin()];
   for (const _ of world.paths) twin.openPath();
   const open = new Set(world.paths.keys());
   let opened = 0;

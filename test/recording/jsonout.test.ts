@@ -21,6 +21,8 @@ const RESULT: ReplayResult = {
   earliestS: 0.2499,
   latestS: 0.2501,
   frequency: -1.5e-5,
+  causalEarliestS: 0.2475,
+  causalLatestS: 0.2525,
   pathState: 'good',
 };
 
@@ -28,11 +30,12 @@ test('a result line is the issue’s, field by field and in its order', () => {
   assert.is(
     resultLine(RESULT),
     '{"at":"1763600000010000003","offset":0.25,"uncertainty":1e-7,"earliest":0.2499,' +
-      '"latest":0.2501,"frequency":-0.000015,"path":"192.0.2.1|198.51.100.7","pathState":"good"}',
+      '"latest":0.2501,"frequency":-0.000015,"path":"192.0.2.1|198.51.100.7","pathState":"good",' +
+      '"causalEarliest":0.2475,"causalLatest":0.2525}',
   );
 });
 
-test('without a clock the five figures are null', () => {
+test('without a clock all figures are null', () => {
   assert.equal(JSON.parse(resultLine({ ...RESULT, valid: false, pathState: 'warming' })), {
     at: '1763600000010000003',
     offset: null,
@@ -42,6 +45,8 @@ test('without a clock the five figures are null', () => {
     frequency: null,
     path: '192.0.2.1|198.51.100.7',
     pathState: 'warming',
+    causalEarliest: null,
+    causalLatest: null,
   });
 });
 
