@@ -109,7 +109,8 @@ for (const runtime of RUNTIMES) {
       });
       const again = lastJson(open) as { summary: { exchanges: number; rms: number } };
       assert.is(again.summary.exchanges, summary.exchanges);
-      assert.ok(Math.abs(again.summary.rms - summary.rms) < 1e-8);
+      // JSON Lines hold whole ns, the recording 2^-32 s: a cold filter may amplify half a ns
+      assert.ok(Math.abs(again.summary.rms - summary.rms) < 0.02 * summary.rms);
       const first = JSON.parse(open.out.slice(0, open.out.indexOf('\n')));
       assert.equal(Object.keys(first), [
         ...['at', 'offset', 'uncertainty', 'earliest', 'latest', 'frequency', 'path', 'pathState'],
