@@ -1,8 +1,9 @@
 /** The `clockbraid` program. Exit codes: 0 done, 1 failed or not synchronized, 2 usage or config. */
 import process from 'node:process';
 import { ConfigError, CoreError, HostError } from '../errors.ts';
+import { nearest } from '../nearest.ts';
 import { aboutCommand } from './about.ts';
-import { type Command, helpOf, nearest, readArgs, UsageError } from './args.ts';
+import { type Command, helpOf, readArgs, UsageError } from './args.ts';
 import { demoCommand } from './demo.ts';
 import { processIo } from './io.ts';
 import { queryCommand } from './query.ts';

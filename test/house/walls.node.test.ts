@@ -29,6 +29,8 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
   'src/errors': [],
   'src/format': [],
   'src/version': [],
+  'src/nearest': [],
+  'src/fields': ['src/errors', 'src/nearest'],
   'src/path': ['src/errors'],
   'src/machine': ['src/path', 'src/units'],
   'src/target': ['src/errors', 'src/path'],
