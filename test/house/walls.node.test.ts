@@ -59,6 +59,16 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
     'msgpackr/pack',
     'msgpackr/unpack',
   ],
+  'src/sim/': [
+    'src/errors',
+    'src/fields',
+    'src/nearest',
+    'src/path',
+    'src/recording/blocks',
+    'src/recording/record',
+    'src/recording/writer',
+    'src/sim/',
+  ],
 };
 
 const isIn = (name: string, room: string): boolean =>
