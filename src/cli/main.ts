@@ -11,6 +11,7 @@ import { recordCommand } from './record.ts';
 import { replayCommand } from './replay.ts';
 import { runCommand } from './run.ts';
 import { serveCommand } from './serve.ts';
+import { simCommand } from './sim.ts';
 
 const COMMANDS: readonly Command[] = [
   demoCommand,
@@ -19,6 +20,7 @@ const COMMANDS: readonly Command[] = [
   serveCommand,
   recordCommand,
   replayCommand,
+  simCommand,
   aboutCommand,
 ];
 
