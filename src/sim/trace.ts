@@ -5,12 +5,12 @@ import { hopTarget } from './events.ts';
 import type { Event, Scenario } from './scenario.ts';
 import { type Exchange, exchangesOf, putExchange } from './world.ts';
 
-/** Something happens to paths; what the scoreboard wants to see noticed. */
+/** Something happens to paths, or the local clock jumps; the scoreboard wants to see it noticed. */
 export interface Mark {
-  readonly kind: Event['kind'];
+  readonly kind: Event['kind'] | 'step';
   readonly fromS: number;
   readonly toS: number;
-  /** Indices, from 0. */
+  /** Indices, from 0; none for a step of the clock. */
   readonly paths: readonly number[];
 }
 
@@ -42,11 +42,14 @@ export function traceOf(scenario: Scenario, seed: number): Trace {
     truthS[k] = exchange.truth;
     atS[k] = exchange.at;
   }
-  const { paths, events } = scenario;
+  const { paths, events, clock } = scenario;
+  const steps = clock.steps.map(({ atS }) => ({
+    ...{ kind: 'step' as const, fromS: atS, toS: Number.POSITIVE_INFINITY, paths: [] },
+  }));
   return {
     ...{ count: all.length, records, truthS, atS },
     paths: paths.length,
-    marks: events.map(markOf),
+    marks: [...events.map(markOf), ...steps].sort((a, b) => a.fromS - b.fromS),
     clean: paths.flatMap(({ forward, reverse }, index) =>
       forward.baseS === reverse.baseS && !events.some((event) => event.paths.includes(index + 1))
         ? [index]

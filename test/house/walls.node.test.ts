@@ -59,6 +59,16 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
     'msgpackr/pack',
     'msgpackr/unpack',
   ],
+  'src/report/': [
+    'src/core',
+    'src/format',
+    'src/recording/blocks',
+    'src/recording/histogram',
+    'src/recording/record',
+    'src/recording/tally',
+    'src/report/',
+    'src/sim/',
+  ],
   'src/sim/': [
     'src/errors',
     'src/fields',
