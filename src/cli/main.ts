@@ -4,6 +4,7 @@ import { ConfigError, CoreError, HostError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { aboutCommand } from './about.ts';
 import { type Command, helpOf, readArgs, UsageError } from './args.ts';
+import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
 import { processIo } from './io.ts';
 import { queryCommand } from './query.ts';
@@ -21,6 +22,7 @@ const COMMANDS: readonly Command[] = [
   recordCommand,
   replayCommand,
   simCommand,
+  benchCommand,
   aboutCommand,
 ];
 

@@ -160,8 +160,9 @@ async function write(
     }
   } else for await (const piece of pieces(scenario, seed, io)) sink?.write(piece);
   await sink?.close();
+  if (io.signal.aborted) return `stopped; what is in ${out} can be replayed\n`;
   const name = out === '-' ? 'standard output' : out;
-  return `${heading(scenario, seed)}\nwritten to ${name} in ${pace(scenario, started)}\n`;
+  return `${heading(scenario, seed)}\nwritten to ${name} in ${pace(scenario.durationS, started)}\n`;
 }
 
 async function score(
@@ -182,7 +183,7 @@ async function score(
   await replay.read(scenario.name, pieces(scenario, seed, io));
   const summary = replay.summary();
   if (args.flag('json')) return `${summaryLine(summary)}\n`;
-  const combined = `${summary.exchanges} exchanges made and combined in ${pace(scenario, started)}`;
+  const combined = `${summary.exchanges} exchanges made and combined in ${pace(summary.spanS, started)}`;
   const lines = [
     ...(args.text('out') === undefined ? [heading(scenario, seed)] : []),
     `${combined}; errors count from ${scenario.settleS} s`,
@@ -197,7 +198,7 @@ function heading({ name, title, paths, pollS, durationS }: Scenario, seed: numbe
   return `${what}\n${paths.length} paths, ${durationS} s, polled every ${pollS} s, seed ${seed}`;
 }
 
-function pace({ durationS }: Scenario, startedMs: number): string {
+function pace(durationS: number, startedMs: number): string {
   const tookS = Math.max((performance.now() - startedMs) / 1000, 1e-6);
   const factor = Math.round(durationS / tookS).toLocaleString('en');
   return `${formatSeconds(tookS)}, ${factor} times real time`;

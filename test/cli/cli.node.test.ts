@@ -7,7 +7,9 @@ import * as assert from 'uvu/assert';
 import { lastJson, RUNTIMES, run, start } from './program.ts';
 
 const test = suite('cli');
-const COMMANDS = ['demo', 'query', 'run', 'serve', 'record', 'replay', 'about'];
+const COMMANDS = [
+  ...['demo', 'query', 'run', 'serve', 'record', 'replay', 'sim', 'bench', 'about'],
+];
 
 interface DemoSummary {
   combiner: string;
