@@ -6,11 +6,27 @@ import { DETAIL_LEGEND, DETAILS, legend, reaches, rowName, sizeText } from './wo
 const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('|', '\\|');
 
-const line = (cells: readonly string[]): string => `| ${cells.map(escaped).join(' | ')} |`;
-
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const rule = header.map((_, column) => (column === 0 ? '---' : '--:'));
-  return [line(header), line(rule), ...rows.map(line)];
+/** A table as a formatter would leave it: padded, all but the first `left` columns to the right. */
+function table(
+  header: readonly string[],
+  body: readonly (readonly string[])[],
+  left = 1,
+): string[] {
+  const rows = [header, ...body].map((cells) => cells.map(escaped));
+  const widths = header.map((_, column) =>
+    Math.max(3, ...rows.map((cells) => cells[column]?.length ?? 0)),
+  );
+  const rule = widths.map((width, column) =>
+    column < left ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`,
+  );
+  const [first = [], ...rest] = rows;
+  return [first, rule, ...rest].map((cells) => {
+    const padded = widths.map((width, column) => {
+      const cell = cells[column] ?? '';
+      return column < left ? cell.padEnd(width) : cell.padStart(width);
+    });
+    return `| ${padded.join(' | ')} |`;
+  });
 }
 
 /** The best of ours is bold. */
@@ -44,7 +60,7 @@ export function boardMarkdown(board: Board, command: string): string {
     '',
     '### Scenarios',
     '',
-    ...table(['name', 'what happens'], [...titles]),
+    ...table(['name', 'what happens'], [...titles], 2),
     '',
     '### Detection, recovery, honesty',
     '',
@@ -59,6 +75,7 @@ export function boardMarkdown(board: Board, command: string): string {
           ...DETAILS.map(({ of }) => of(figures)),
         ]),
       ),
+      2,
     ),
   ].join('\n')}\n`;
 }

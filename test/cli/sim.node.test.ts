@@ -83,7 +83,7 @@ for (const runtime of RUNTIMES) {
       assert.is(accuracy.rows[1].combiners.kalman.seeds.length, 2);
       assert.is(accuracy.rows[1].reference.chrony, 30e-9);
       assert.match(readFileSync(file('a.svg'), 'utf8'), /^<svg .*<\/svg>\n$/s);
-      assert.match(readFileSync(file('a.md'), 'utf8'), /\| Phw 1 \|/);
+      assert.match(readFileSync(file('a.md'), 'utf8'), /\| Phw 1 +\|/);
     }));
 }
 
