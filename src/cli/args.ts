@@ -1,6 +1,7 @@
 /** Commands as tables: parsing, checking and `--help` all come from the same rows. */
 import { parseArgs } from 'node:util';
 import { ConfigError } from '../errors.ts';
+import { nearest } from '../nearest.ts';
 import type { Io } from './io.ts';
 
 export interface Option {
@@ -143,33 +144,6 @@ function sentence(error: unknown, options: Readonly<Record<string, Option>>): st
     return `unknown option "--${unknown}"${near === null ? '' : `, did you mean "--${near}"?`}`;
   }
   return message.split(/\. |\n/)[0]?.replace(/'/g, '"') ?? message;
-}
-
-/** The closest word within two edits, or null. */
-export function nearest(word: string, words: readonly string[]): string | null {
-  let best: string | null = null;
-  let least = 3;
-  for (const candidate of words) {
-    const distance = edits(word, candidate);
-    if (distance < least) {
-      least = distance;
-      best = candidate;
-    }
-  }
-  return best;
-}
-
-function edits(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
 
 /** The help page of one command. */

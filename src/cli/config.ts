@@ -1,10 +1,19 @@
 /** The daemon's configuration file: TOML, kebab-case, every unknown key an error. */
-import { parse, TomlError } from 'smol-toml';
 import type { ClientOptions } from '../client.ts';
 import { COMBINERS } from '../core.ts';
 import { ConfigError } from '../errors.ts';
+import {
+  integer,
+  knownKeys,
+  optionalText,
+  type Table,
+  table,
+  tables,
+  texts,
+  word,
+} from '../fields.ts';
 import { formatTarget, NTP_PORT, parseTarget } from '../target.ts';
-import { nearest } from './args.ts';
+import { readToml } from './toml.ts';
 
 export interface RunConfig {
   readonly client: Omit<ClientOptions, 'host' | 'signal' | 'events'>;
@@ -14,24 +23,13 @@ export interface RunConfig {
   readonly statusIntervalS: number;
 }
 
-type Table = Readonly<Record<string, unknown>>;
-
 /**
  * Reads a configuration text.
  * @param file its name, for messages
  * @throws ConfigError: key, what is allowed, what it got; syntax errors with line and column
  */
 export function readConfig(text: string, file: string): RunConfig {
-  let root: Table;
-  try {
-    root = parse(text);
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const reason = error.message.split('\n')[0]?.replace(/^Invalid TOML document: /, '');
-    throw new ConfigError(`${file}:${error.line}:${error.column}`, 'TOML', reason, {
-      cause: error,
-    });
-  }
+  const root = readToml(text, file);
   const at = (path: string) => `${file}: ${path}`;
   knownKeys(at(''), root, ['source', 'combiner', 'poll', 'output', 'observability']);
   const sources = tables(root.source, at('source'));
@@ -121,66 +119,4 @@ function readSource(
   } else if (paths.length === 0) {
     servers.push(...addresses);
   }
-}
-
-function knownKeys(at: string, table: Table, known: readonly string[]): void {
-  for (const key of Object.keys(table)) {
-    if (known.includes(key)) continue;
-    const near = nearest(key, known);
-    const guess = near === null ? known.join(', ') : `"${near}" perhaps`;
-    throw new ConfigError(
-      at.endsWith(': ') ? `${at}${key}` : `${at}.${key}`,
-      `a known key (${guess})`,
-      key,
-    );
-  }
-}
-
-function table(value: unknown, at: string): Table {
-  if (value === undefined) return {};
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new ConfigError(at, 'a table', value);
-  }
-  return value as Table;
-}
-
-function tables(value: unknown, at: string): Table[] {
-  if (value === undefined) return [];
-  if (!Array.isArray(value)) throw new ConfigError(at, 'an array of tables ([[…]])', value);
-  return value.map((entry, index) => table(entry, `${at}.${index}`));
-}
-
-function optionalText(value: unknown, at: string): string | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== 'string' || value === '') throw new ConfigError(at, 'a text', value);
-  return value;
-}
-
-function texts(value: unknown, at: string): string[] {
-  if (value === undefined) return [];
-  if (!Array.isArray(value) || !value.every((entry) => typeof entry === 'string')) {
-    throw new ConfigError(at, 'an array of texts', value);
-  }
-  return value;
-}
-
-function integer(
-  value: unknown,
-  at: string,
-  least: number,
-  most: number,
-  fallback: number,
-): number {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
-    throw new ConfigError(at, `an integer ${least}..${most}`, value);
-  }
-  return value;
-}
-
-function word<T extends string>(value: unknown, at: string, allowed: readonly T[], fallback: T): T {
-  if (value === undefined) return fallback;
-  const found = allowed.find((candidate) => candidate === value);
-  if (found === undefined) throw new ConfigError(at, `one of ${allowed.join(', ')}`, value);
-  return found;
 }

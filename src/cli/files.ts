@@ -25,6 +25,13 @@ export async function readText(name: string): Promise<string> {
   }
 }
 
+/** Writes a text file; an existing one is replaced. */
+export async function writeText(name: string, text: string): Promise<void> {
+  const sink = await fileSink(name);
+  sink.write(new TextEncoder().encode(text));
+  await sink.close();
+}
+
 export interface Sink {
   /** Queues bytes; errors surface on close. */
   write(bytes: Uint8Array): void;

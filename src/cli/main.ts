@@ -1,8 +1,10 @@
 /** The `clockbraid` program. Exit codes: 0 done, 1 failed or not synchronized, 2 usage or config. */
 import process from 'node:process';
 import { ConfigError, CoreError, HostError } from '../errors.ts';
+import { nearest } from '../nearest.ts';
 import { aboutCommand } from './about.ts';
-import { type Command, helpOf, nearest, readArgs, UsageError } from './args.ts';
+import { type Command, helpOf, readArgs, UsageError } from './args.ts';
+import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
 import { processIo } from './io.ts';
 import { queryCommand } from './query.ts';
@@ -10,6 +12,7 @@ import { recordCommand } from './record.ts';
 import { replayCommand } from './replay.ts';
 import { runCommand } from './run.ts';
 import { serveCommand } from './serve.ts';
+import { simCommand } from './sim.ts';
 
 const COMMANDS: readonly Command[] = [
   demoCommand,
@@ -18,6 +21,8 @@ const COMMANDS: readonly Command[] = [
   serveCommand,
   recordCommand,
   replayCommand,
+  simCommand,
+  benchCommand,
   aboutCommand,
 ];
 

@@ -6,7 +6,7 @@ import { type BadLine, createReplay, type ReplaySummary } from '../recording/rep
 import { type Args, type Command, UsageError } from './args.ts';
 import { fileChunks } from './files.ts';
 import type { Io } from './io.ts';
-import { bar } from './table.ts';
+import { scoreLines } from './scores.ts';
 
 export const replayCommand: Command = {
   name: 'replay',
@@ -117,26 +117,7 @@ function report(summary: ReplaySummary, tookS: number): string {
     `replayed in ${formatSeconds(tookS)}: ${speed} exchanges/s through ${combiners.length} combiner${combiners.length > 1 ? 's' : ''}`,
     '',
   ];
-  const most = Math.max(...combiners.map(({ truth }) => truth?.rms ?? 0));
-  for (const { combiner, used, held, refused, truth } of combiners) {
-    const counts = `used ${used}  held ${held}  refused ${refused}`;
-    if (truth === null) {
-      lines.push(`  ${combiner.padEnd(9)} ${counts}`);
-      continue;
-    }
-    const figures = [
-      `rms ${formatSeconds(truth.rms).padStart(7)}`,
-      `p95 ${formatSeconds(truth.p95).padStart(7)}`,
-      `max ${formatSeconds(truth.max).padStart(7)}`,
-      `inside ${(truth.inside * 100).toFixed(2)}%`,
-      `causal ${(truth.causalInside * 100).toFixed(2)}%`,
-    ].join('  ');
-    const mark = combiners.length > 1 ? `  ${bar(truth.rms, most, 30)}` : '';
-    lines.push(`  ${combiner.padEnd(9)} ${figures}  ${counts}${mark}`);
-  }
-  if (combiners.every(({ truth }) => truth === null))
-    lines.push('', '(no truth in it: nothing to score)');
-  return `${lines.join('\n')}\n`;
+  return `${[...lines, ...scoreLines(combiners)].join('\n')}\n`;
 }
 
 async function convert(args: Args, io: Io): Promise<number> {

@@ -1,8 +1,8 @@
 /** The demo's network: 2 server addresses × 4 client addresses on loopback, 8 paths, 4 in trouble. */
 import type { Address } from '../machine.ts';
 import { allPairs, type PathKey, pathKey } from '../path.ts';
+import { exponential, type Random, seeded } from '../sim/random.ts';
 import type { Fate, FateOf } from './impair.ts';
-import { exponential, type Random, seeded } from './random.ts';
 
 export const SERVER_IPS = ['127.0.0.11', '127.0.0.12'] as const;
 export const CLIENT_IPS = ['127.0.0.21', '127.0.0.22', '127.0.0.23', '127.0.0.24'] as const;

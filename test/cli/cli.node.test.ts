@@ -8,7 +8,9 @@ import { COMBINERS } from '../../src/core.ts';
 import { lastJson, RUNTIMES, run, start } from './program.ts';
 
 const test = suite('cli');
-const COMMANDS = ['demo', 'query', 'run', 'serve', 'record', 'replay', 'about'];
+const COMMANDS = [
+  ...['demo', 'query', 'run', 'serve', 'record', 'replay', 'sim', 'bench', 'about'],
+];
 
 interface DemoSummary {
   combiner: string;

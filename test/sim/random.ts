@@ -1,9 +1,2 @@
-/** Seeded random numbers and the laws the scenarios need. */
-import type { Random } from '../../src/demo/random.ts';
-
-export { type Random, seeded } from '../../src/demo/random.ts';
-
-export const exponential = (random: Random): number => -Math.log(random());
-
-export const normal = (random: Random): number =>
-  Math.sqrt(-2 * Math.log(random())) * Math.cos(2 * Math.PI * random());
+/** The simulator's random numbers, under the name the tests know. */
+export { exponential, normal, type Random, seeded } from '../../src/sim/random.ts';

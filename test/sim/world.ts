@@ -1,112 +1,52 @@
 /**
- * A small world for the core: one wandering local clock, paths with one-way delay laws, exchanges
- * in order of their receipt, and the truth. Times in s; `x` is local − true as in ALGORITHMS §3,
- * so the true offset (remote − local) is −x.
+ * The simulator for tests that want a few exchanges and a score: worlds with delay laws as
+ * functions (or SCENARIOS of scenarios.ts), whole runs as arrays. The engine is src/sim/world.ts.
  */
 import type { Core } from '../../src/core.ts';
-import { KIND_UNIX, setHead, setUnixNs } from '../../src/recording/record.ts';
-import { normal, type Random, seeded } from './random.ts';
+import { DEFAULTS, type LocalClock } from '../../src/sim/scenario.ts';
+import {
+  type World as Engine,
+  type Exchange,
+  exchangesOf,
+  putExchange,
+  type WorldPath,
+} from '../../src/sim/world.ts';
 
-export interface Packet {
-  /** True time of sending, s since the start. */
-  readonly at: number;
-  readonly path: number;
-  readonly random: Random;
-}
+export type { WorldPath } from '../../src/sim/world.ts';
+export { type DelayLaw, EPOCH_S, type Exchange, type Packet } from '../../src/sim/world.ts';
 
-/** One-way delay of a packet, s; Infinity: lost. */
-export type DelayLaw = (packet: Packet) => number;
-
-export interface WorldPath {
-  /** local→remote */
-  readonly reverse: DelayLaw;
-  /** remote→local */
-  readonly forward: DelayLaw;
-}
-
-export interface World {
+export interface World extends Omit<Engine, 'clock' | 'paths'> {
   readonly paths: readonly WorldPath[];
-  readonly pollS: number;
-  readonly durationS: number;
+  /** The paths of one seeded run instead, where laws have a memory. */
+  readonly pathsOf?: (seed: number) => readonly WorldPath[];
   /** Random walk of the local frequency per second; default 1e-9. */
   readonly wanderPerS?: number;
   readonly frequency?: number;
   readonly offsetS?: number;
   /** Local clock steps: at true time, by seconds. */
-  readonly steps?: readonly { readonly atS: number; readonly byS: number }[];
+  readonly steps?: LocalClock['steps'];
 }
-
-export interface Exchange {
-  readonly path: number;
-  /** ns since EPOCH_S: local send, remote receive, remote send, local receive. */
-  readonly t1: number;
-  readonly t2: number;
-  readonly t3: number;
-  readonly t4: number;
-  /** True offset (remote − local) at t4, s. */
-  readonly truth: number;
-  /** True time at t4, s. */
-  readonly at: number;
-}
-
-export const EPOCH_S = 1_763_600_000;
-const HOLD_S = 20e-6;
 
 /** All exchanges of a seeded world in order of local receipt. */
 export function simulate(world: World, seed: number): Exchange[] {
-  const random = seeded(seed);
-  const local = localClock(world, seeded(seed ^ 0x9e3779b9));
-  const exchanges: Exchange[] = [];
-  const paths = world.paths.length;
-  for (let n = 0; n * world.pollS < world.durationS; n++) {
-    for (let path = 0; path < paths; path++) {
-      const law = world.paths[path];
-      if (law === undefined) continue;
-      const at = (n + path / paths) * world.pollS;
-      const arrives = at + law.reverse({ at, path, random });
-      const leaves = arrives + HOLD_S;
-      const back = leaves + law.forward({ at: leaves, path, random });
-      if (!Number.isFinite(back)) continue;
-      exchanges.push({
-        path,
-        t1: Math.round((at + local(at)) * 1e9),
-        t2: Math.round(arrives * 1e9),
-        t3: Math.round(leaves * 1e9),
-        t4: Math.round((back + local(back)) * 1e9),
-        truth: -local(back),
-        at: back,
-      });
-    }
-  }
-  return exchanges.sort((a, b) => a.at - b.at);
-}
-
-function localClock(world: World, random: Random): (at: number) => number {
-  const seconds = Math.ceil(world.durationS) + 60;
-  const x = new Float64Array(seconds + 1);
-  let y = world.frequency ?? 1e-5;
-  x[0] = world.offsetS ?? 0.01;
-  for (let n = 0; n < seconds; n++) {
-    y += (world.wanderPerS ?? 1e-9) * normal(random);
-    x[n + 1] = (x[n] ?? 0) + y;
-  }
-  return (at) => {
-    const n = Math.min(Math.max(Math.floor(at), 0), seconds - 1);
-    const a = x[n] ?? 0;
-    let value = a + ((x[n + 1] ?? 0) - a) * (at - n);
-    for (const step of world.steps ?? []) if (at >= step.atS) value += step.byS;
-    return value;
+  const { clock } = DEFAULTS;
+  const { wanderPerS, frequency, offsetS, steps } = world;
+  const engine: Engine = {
+    ...world,
+    paths: world.pathsOf ?? world.paths,
+    clock: {
+      wander: wanderPerS ?? clock.wander,
+      frequency: frequency ?? clock.frequency,
+      offsetS: offsetS ?? clock.offsetS,
+      steps: steps ?? [],
+    },
   };
+  return [...exchangesOf(engine, seed)].flat();
 }
 
 /** Writes an exchange into slot `slot` of the core's batch. */
 export function writeExchange(core: Core, slot: number, exchange: Exchange): void {
-  const at = slot * core.recordBytes;
-  setHead(core.records, at, exchange.path, KIND_UNIX);
-  setUnixNs(core.records, at + 8, EPOCH_S, exchange.t1);
-  setUnixNs(core.records, at + 16, EPOCH_S, exchange.t2);
-  setUnixNs(core.records, at + 24, EPOCH_S, exchange.t3);
-  setUnixNs(core.records, at + 32, EPOCH_S, exchange.t4);
+  putExchange(core.records, slot * core.recordBytes, exchange);
 }
 
 export interface Score {

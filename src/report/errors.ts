@@ -1,0 +1,107 @@
+/** Adds up errors of one run; all figures of it that need no path. */
+import { createHistogram } from '../recording/histogram.ts';
+
+export interface ErrorTally {
+  /**
+   * One scored exchange.
+   * @param atS true time
+   * @param errorS combined offset − truth
+   */
+  add(
+    atS: number,
+    errorS: number,
+    uncertaintyS: number,
+    earliestErrorS: number,
+    latestErrorS: number,
+  ): void;
+  report(): ErrorFigures;
+}
+
+export interface ErrorFigures {
+  readonly count: number;
+  readonly rmsS: number;
+  readonly p95S: number;
+  readonly maxS: number;
+  readonly biasS: number;
+  readonly inside: number;
+  readonly within4: number;
+  readonly nees: number;
+  readonly recoverS: number | null;
+}
+
+export interface ErrorOptions {
+  /** When the first event begins; null if there is none to recover from. */
+  readonly onsetS: number | null;
+  /** Errors after it are judged in windows of this length. */
+  readonly windowS: number;
+}
+
+/** An error is back when it is below so many times the rms before the event. */
+const BACK = 3;
+const SIGMAS = 4;
+
+export function createErrors({ onsetS, windowS }: ErrorOptions): ErrorTally {
+  const histogram = createHistogram();
+  let count = 0;
+  let total = 0;
+  let squares = 0;
+  let max = 0;
+  let inside = 0;
+  let within4 = 0;
+  let nees = 0;
+  let beforeSquares = 0;
+  let beforeCount = 0;
+  const windows: { squares: number; count: number }[] = [];
+
+  function window(atS: number, square: number, fromS: number): void {
+    if (atS < fromS) {
+      beforeSquares += square;
+      beforeCount++;
+      return;
+    }
+    const index = Math.floor((atS - fromS) / windowS);
+    windows[index] ??= { squares: 0, count: 0 };
+    const own = windows[index];
+    own.squares += square;
+    own.count++;
+  }
+
+  /** Null: nothing before or after the event; Infinity: the last window is still bad. */
+  function recoverS(): number | null {
+    if (beforeCount === 0 || windows.length === 0) return null;
+    const limit = (BACK * BACK * beforeSquares) / beforeCount;
+    let bad = windows.length - 1;
+    for (; bad >= 0; bad--) {
+      const own = windows[bad];
+      if (own !== undefined && own.squares > limit * own.count) break;
+    }
+    return bad === windows.length - 1 ? Number.POSITIVE_INFINITY : (bad + 1) * windowS;
+  }
+
+  return {
+    add(atS, errorS, uncertaintyS, earliestErrorS, latestErrorS) {
+      const size = Math.abs(errorS);
+      const square = errorS * errorS;
+      count++;
+      total += errorS;
+      squares += square;
+      if (size > max) max = size;
+      histogram.add(size);
+      if (earliestErrorS <= 0 && latestErrorS >= 0) inside++;
+      if (size <= SIGMAS * uncertaintyS) within4++;
+      nees += square / (uncertaintyS * uncertaintyS);
+      if (onsetS !== null) window(atS, square, onsetS);
+    },
+    report: () => ({
+      count,
+      rmsS: Math.sqrt(squares / count),
+      p95S: count === 0 ? Number.NaN : histogram.quantile(0.95),
+      maxS: count === 0 ? Number.NaN : max,
+      biasS: total / count,
+      inside: inside / count,
+      within4: within4 / count,
+      nees: nees / count,
+      recoverS: recoverS(),
+    }),
+  };
+}

@@ -1,0 +1,67 @@
+/**
+ * What a combiner's clock was worth over one run, and over several. Times in s. Errors are the
+ * combined offset right after an exchange against the truth at that moment.
+ */
+export interface Figures {
+  /** Errors scored. */
+  readonly count: number;
+  /** Exchanges in the scored time at which there was no clock, or no number. */
+  readonly unscored: number;
+  readonly rmsS: number;
+  /** 95 % of the errors are not larger. */
+  readonly p95S: number;
+  readonly maxS: number;
+  /** Mean error. */
+  readonly biasS: number;
+  /** Share of truths inside [earliest, latest]. */
+  readonly inside: number;
+  /** Share of errors of at most 4 times the uncertainty. */
+  readonly within4: number;
+  /** Mean of (error / uncertainty)²; 1 if the uncertainty is honest. */
+  readonly nees: number;
+  /**
+   * From an event to the moment when the last path it hits is no longer called good. Null: nothing
+   * to detect; Infinity: never.
+   */
+  readonly detectS: number | null;
+  /** From an event to the end of the last window whose rms is above 3 times that before it. */
+  readonly recoverS: number | null;
+  /** Share of exchanges on clean paths that were accused: quarantined, changed, stale. */
+  readonly falseAlarms: number | null;
+}
+
+/**
+ * Several seeds as one (ALGORITHMS §3): rms, bias and shares over all errors, p95 the mean and max
+ * the largest of the runs' own; times are medians.
+ */
+export function pooled(runs: readonly Figures[]): Figures {
+  const count = sum(runs.map((run) => run.count));
+  const mean = (of: (run: Figures) => number) =>
+    count === 0
+      ? Number.NaN
+      : sum(runs.map((run) => (run.count > 0 ? of(run) * run.count : 0))) / count;
+  const scored = runs.filter((run) => run.count > 0);
+  const alarms = runs.flatMap(({ falseAlarms }) => (falseAlarms === null ? [] : [falseAlarms]));
+  return {
+    count,
+    unscored: sum(runs.map((run) => run.unscored)),
+    rmsS: Math.sqrt(mean((run) => run.rmsS ** 2)),
+    p95S: scored.length === 0 ? Number.NaN : sum(scored.map((run) => run.p95S)) / scored.length,
+    maxS: scored.length === 0 ? Number.NaN : Math.max(...scored.map((run) => run.maxS)),
+    biasS: mean((run) => run.biasS),
+    inside: mean((run) => run.inside),
+    within4: mean((run) => run.within4),
+    nees: mean((run) => run.nees),
+    detectS: median(runs.map((run) => run.detectS)),
+    recoverS: median(runs.map((run) => run.recoverS)),
+    falseAlarms: alarms.length === 0 ? null : sum(alarms) / alarms.length,
+  };
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, one) => total + one, 0);
+
+/** The middle one, the later of two; null if there are none. */
+function median(values: readonly (number | null)[]): number | null {
+  const sorted = values.filter((value) => value !== null).sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? null;
+}
