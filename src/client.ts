@@ -7,7 +7,7 @@ import { createEnsemble, type Ensemble, type Sample } from './ensemble.ts';
 import { ConfigError } from './errors.ts';
 import type { PathEvent } from './machine.ts';
 import { createNtpClient, nextTimer, status as pathStatuses, stepNtpClient } from './ntp/client.ts';
-import { allPairs, isIpv6, type PathKey, pathParts, requireIp } from './path.ts';
+import { allPairs, isIpv6, isUnicast, type PathKey, pathParts, requireIp } from './path.ts';
 import { type PathView, viewPath } from './status.ts';
 import { NTP_PORT, parseTarget } from './target.ts';
 import { chooseHost } from './udp/choose.ts';
@@ -21,7 +21,7 @@ export interface ClientOptions {
   readonly servers: readonly string[];
   /** Local addresses (IP literals). Default: one path per server, local address left to the system. */
   readonly locals?: readonly string[];
-  /** Explicit paths instead of all pairs of `servers` and `locals`; `local` is an IP literal. */
+  /** Explicit paths, beside all pairs of `servers` and `locals`; `local` is an IP literal. */
   readonly pairs?: readonly { readonly server: string; readonly local: string }[];
   /** Combiner by name. Default `braid`. */
   readonly combiner?: CombinerName;
@@ -207,15 +207,14 @@ interface Pair {
 
 /** All {server address, local address} pairs, names resolved (NTP-D1…D3). */
 async function resolvePairs(host: Host, options: ClientOptions): Promise<Pair[]> {
-  if (options.pairs !== undefined) return explicitPairs(host, options.pairs, options.port);
-  if (options.servers.length === 0) {
+  const pairs = await explicitPairs(host, options.pairs ?? [], options.port);
+  if (options.servers.length === 0 && pairs.size === 0) {
     throw new ConfigError('servers', 'at least one server', options.servers);
   }
   const locals = options.locals?.map((ip, index) => requireIp(`locals.${index}`, ip));
-  const pairs = new Map<PathKey, Pair>();
   for (const [index, text] of options.servers.entries()) {
     const target = parseTarget(`servers.${index}`, text, options.port ?? NTP_PORT);
-    const remotes = await host.resolve(target.name);
+    const remotes = await resolveUnicast(host, `servers.${index}`, target.name);
     const before = pairs.size;
     for (const remote of remotes) {
       const own = locals ?? [isIpv6(remote) ? '::' : '0.0.0.0'];
@@ -232,19 +231,26 @@ async function explicitPairs(
   host: Host,
   given: NonNullable<ClientOptions['pairs']>,
   port = NTP_PORT,
-): Promise<Pair[]> {
-  if (given.length === 0) throw new ConfigError('pairs', 'at least one pair', given);
+): Promise<Map<PathKey, Pair>> {
   const pairs = new Map<PathKey, Pair>();
   for (const [index, { server, local }] of given.entries()) {
     const target = parseTarget(`pairs.${index}.server`, server, port);
     const localIp = requireIp(`pairs.${index}.local`, local);
-    const keys = allPairs(await host.resolve(target.name), [localIp]);
+    const remotes = await resolveUnicast(host, `pairs.${index}.server`, target.name);
+    const keys = allPairs(remotes, [localIp]);
     if (keys.length === 0) {
       throw new ConfigError(`pairs.${index}.local`, `an address of the family of ${server}`, local);
     }
     for (const key of keys) pairs.set(key, { key, port: target.port });
   }
-  return [...pairs.values()];
+  return pairs;
+}
+
+async function resolveUnicast(host: Host, field: string, name: string): Promise<string[]> {
+  const ips = await host.resolve(name);
+  const wrong = ips.find((ip) => !isUnicast(ip));
+  if (wrong !== undefined) throw new ConfigError(field, 'a unicast address', wrong);
+  return ips;
 }
 
 const known = (pairs: ReadonlyMap<PathKey, Pair>, ip: string): boolean =>

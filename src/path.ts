@@ -19,6 +19,13 @@ export function pathParts(key: PathKey): { remoteIp: string; localIp: string } {
 
 export const isIpv6 = (ip: string): boolean => ip.includes(':');
 
+/** False for multicast, broadcast and unspecified addresses: nobody can be asked there. */
+export function isUnicast(ip: string): boolean {
+  if (isIpv6(ip)) return ip !== '::' && !/^ff/i.test(ip);
+  const first = Number(ip.slice(0, ip.indexOf('.')));
+  return first > 0 && first < 224;
+}
+
 /** Four octets of a dotted IPv4 literal, or null. Leading zeros are refused (octal ambiguity). */
 export function ipv4Octets(ip: string): number[] | null {
   const parts = ip.split('.');

@@ -63,7 +63,7 @@ export function readArgs(command: Command, argv: readonly string[]): Args | null
   const { positionals } = parsed;
   const { least, most, name } = command.positionals;
   if (positionals.length < least || positionals.length > most) {
-    const wanted = most === 0 ? 'no argument' : least === most ? `${least}` : `at least ${least}`;
+    const wanted = most === 0 ? 'no argument' : least === most ? `${least}` : `${least} to ${most}`;
     const got = positionals.length > most ? `"${positionals[most]}" too` : `${positionals.length}`;
     throw new UsageError(
       `"clockbraid ${command.name}" takes ${wanted}${most === 0 ? '' : ` ${name}`}, got ${got}; see "clockbraid ${command.name} --help"`,
@@ -116,7 +116,7 @@ function joinNegatives(
     const last = joined.at(-1);
     const takesValue = last?.startsWith('--') && options[last.slice(2)]?.type === 'string';
     if (takesValue && /^-[\d.]/.test(word)) joined[joined.length - 1] = `${last}=${word}`;
-    else joined.push(word);
+    else joined.push(word === '-h' ? '--help' : word);
   }
   return joined;
 }

@@ -70,7 +70,7 @@ export async function clientOptions(
     );
   }
   const limit = most ?? pairs.length;
-  return { options: { servers, pairs: pairs.slice(0, limit), port, combiner, host }, remotes };
+  return { options: { servers: [], pairs: pairs.slice(0, limit), port, combiner, host }, remotes };
 }
 
 type Scope = 'loopback' | 'link' | 'private' | 'public';

@@ -39,15 +39,6 @@ export function readConfig(text: string, file: string): RunConfig {
   for (const [index, source] of sources.entries()) {
     readSource(source, at(`source.${index}`), servers, pairs);
   }
-  if (servers.length > 0 && pairs.length > 0) {
-    for (const server of servers) {
-      throw new ConfigError(
-        at('source'),
-        'local-addresses or [[source.path]] for every source once one has them',
-        server,
-      );
-    }
-  }
   const combiner = table(root.combiner, at('combiner'));
   knownKeys(at('combiner'), combiner, ['kind']);
   const kind = word(combiner.kind, at('combiner.kind'), COMBINERS, 'braid');

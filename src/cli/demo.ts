@@ -124,7 +124,7 @@ function frame(demo: Demo, atS: number, seconds: number, columns: number): strin
       columns,
     ),
     '',
-    ...scoreLines(demo, columns),
+    ...scoreLines(demo, columns).map((line) => line.slice(0, columns)),
   ];
   return lines;
 }
@@ -175,12 +175,12 @@ function summary(demo: Demo, seed: number, seconds: number): object {
 function next(file: string | undefined): string {
   const replay =
     file === undefined
-      ? 'clockbraid demo --record demo.cbr     then  clockbraid replay demo.cbr --combiner all'
-      : `clockbraid replay ${file} --combiner all     the same packets through every combiner`;
+      ? 'npx clockbraid demo --record demo.cbr     then  npx clockbraid replay demo.cbr --combiner all'
+      : `npx clockbraid replay ${file} --combiner all     the same packets through every combiner`;
   return `
 next:
-  clockbraid demo --seed 2              other weather
+  npx clockbraid demo --seed 2              other weather
   ${replay}
-  clockbraid query pool.ntp.org         a real server, over one path
-  clockbraid query HOST --local A --local B    over several of your own addresses`;
+  npx clockbraid query pool.ntp.org         a real server, over one path
+  npx clockbraid query HOST --local A --local B    over several of your own addresses`;
 }

@@ -19,23 +19,32 @@ export function processIo(): Io {
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  let gone = false;
+  let room: (() => void) | null = null;
   process.stdout.on('error', (error: Error & { code?: string }) => {
-    if (error.code === 'EPIPE') controller.abort();
-    else throw error;
+    if (error.code !== 'EPIPE') throw error;
+    gone = true;
+    controller.abort();
+    room?.();
   });
+  process.stdout.on('drain', () => room?.());
+  let waiting: Promise<void> | null = null;
   return {
     out(text) {
-      if (controller.signal.aborted && !process.stdout.writable) return Promise.resolve();
-      if (process.stdout.write(text)) return Promise.resolve();
-      return new Promise((resolve) => {
-        process.stdout.once('drain', resolve);
-        controller.signal.addEventListener('abort', () => resolve(), { once: true });
+      if (gone || process.stdout.write(text)) return Promise.resolve();
+      waiting ??= new Promise<void>((resolve) => {
+        room = () => {
+          room = null;
+          waiting = null;
+          resolve();
+        };
       });
+      return waiting;
     },
     err: (text) => void process.stderr.write(text),
     isTty: process.stdout.isTTY === true,
     get columns() {
-      return process.stdout.columns ?? 100;
+      return process.stdout.columns || 100;
     },
     signal: controller.signal,
   };

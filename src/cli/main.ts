@@ -47,7 +47,8 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(asked === undefined ? overview() : helpOf(asked));
     return name === undefined ? 2 : 0;
   }
-  if (name === '--version') return aboutCommand.run(noArgs(), processIo());
+  if (name === '--version' || name === '-V' || name === 'version')
+    return aboutCommand.run(noArgs(), processIo());
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (command === undefined) {
     const near = nearest(

@@ -47,11 +47,15 @@ async function run(args: Args, io: Io): Promise<number> {
   const host = chooseHost();
   const { options, remotes } = await clientOptions(args, host);
   const isPublic = remotes.some((ip) => scopeOf(ip) === 'public');
-  if (isPublic && (options.pairs?.length ?? 0) > PUBLIC_PATHS && args.text('paths') === undefined) {
+  if (
+    isPublic &&
+    (options.pairs ?? remotes).length > PUBLIC_PATHS &&
+    args.text('paths') === undefined
+  ) {
     throw new ConfigError(
       '--paths',
       `given for more than ${PUBLIC_PATHS} paths to public servers`,
-      options.pairs?.length,
+      (options.pairs ?? remotes).length,
     );
   }
   if (isPublic && asked !== undefined && asked < PUBLIC_INTERVAL_S) {

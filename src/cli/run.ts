@@ -140,7 +140,7 @@ async function draw(client: Client, io: Io, drawn: number): Promise<number> {
   const lines = [
     `clockbraid run  ${paths.length} paths on ${host}, combined by ${combiner}`,
     '',
-    ...pathTable(paths, io.columns),
+    ...pathTable(paths, io.isTty ? io.columns : 200),
     '',
     clockLine(clock).slice(0, io.columns),
   ];

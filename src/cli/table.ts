@@ -18,7 +18,7 @@ export interface ExtraColumn {
   cell(view: PathView): string;
 }
 
-/** One line per path, header first; lines are cut at `columns`. */
+/** One line per path, header first, the most telling columns left; lines are cut at `columns`. */
 export function pathTable(
   views: readonly PathView[],
   columns: number,
@@ -38,13 +38,13 @@ export function pathTable(
   ) =>
     [
       path.padEnd(pathWidth),
+      state.padEnd(11),
       reach.padStart(5),
       offset.padStart(13),
+      ...more,
       noise.padStart(7),
       delay.padStart(7),
       weight.padStart(5),
-      ...more,
-      state.padEnd(11),
       reason,
     ]
       .join(' ')

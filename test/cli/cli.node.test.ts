@@ -128,7 +128,7 @@ for (const runtime of RUNTIMES) {
       [['demmo'], 2, /did you mean "demo"/],
       [['demo', '--sed', '3'], 2, /did you mean "--seed"/],
       [['demo', '--seconds', 'x'], 2, /"--seconds" expected a number 3\.\.3600, got "x"/],
-      [['query'], 2, /takes at least 1 HOST/],
+      [['query'], 2, /takes 1 to 16 HOST/],
       [['query', '127.0.0.1:0'], 2, /1\.\.65535/],
       [['run'], 2, /--config/],
       [['serve', '0.0.0.0'], 2, /local IP address/],

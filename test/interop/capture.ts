@@ -137,7 +137,8 @@ function ntpPacket(line: string): NtpPacket {
 export function distanceS(stamp: string, unixS: number): number {
   const NTP_EPOCH_S = 2_208_988_800; // 1900 to 1970
   const seconds = Number.parseInt(stamp.slice(0, 8), 16);
-  const apart = (((seconds - unixS - NTP_EPOCH_S) % 2 ** 32) + 2 ** 32) % 2 ** 32;
+  const fraction = Number.parseInt(stamp.slice(8), 16) / 2 ** 32;
+  const apart = (((seconds + fraction - unixS - NTP_EPOCH_S) % 2 ** 32) + 2 ** 32) % 2 ** 32;
   return Math.min(apart, 2 ** 32 - apart);
 }
 
