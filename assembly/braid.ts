@@ -323,8 +323,39 @@ function judge(i: i32, reverse: f64, forward: f64): i32 {
     return STATUS_USED;
   }
   if (load<f64>(k, B_PENDING) < PENDING_RUN || 2 * moving > fresh) return STATUS_HELD;
-  changePath(i, fall, shift);
+  if (2 * (forgetAlike(i, nowS) + 1) > fresh) {
+    // one path after the other made the same jump: it was the clock's all along
+    stepClock(load<f64>(k, B_PENDING_S), max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8)));
+    return STATUS_USED;
+  }
+  changePath(i, fall, load<f64>(k, B_PENDING_S));
   return STATUS_USED;
+}
+
+/**
+ * Fresh paths that were taken for changed of late by the same jump as path i wants now. If they and
+ * i are most paths they are met anew, since what they changed by was never theirs.
+ */
+function forgetAlike(i: i32, nowS: f64): i32 {
+  const shift = load<f64>(braidRow(i), B_PENDING_S);
+  let alike = 0;
+  let fresh = 0;
+  for (let j = 0; j < pathEnd; j++) {
+    if (!isFresh(j, nowS)) continue;
+    fresh++;
+    if (j != i && isAlike(j, shift)) alike++;
+  }
+  if (2 * (alike + 1) <= fresh) return alike;
+  for (let j = 0; j < pathEnd; j++) {
+    if (j != i && isFresh(j, nowS) && isAlike(j, shift)) store<f64>(braidRow(j), 0.0, B_TAKEN);
+  }
+  return alike;
+}
+
+function isAlike(j: i32, shift: f64): bool {
+  const r = braidRow(j);
+  if (load<f64>(r, B_CHANGED) == 0.0) return false;
+  return abs<f64>(load<f64>(r, B_JUMP) - shift) <= 0.5 * abs<f64>(shift);
 }
 
 /** Most paths shifted alike: the local clock was stepped. */
@@ -485,7 +516,6 @@ function weigh(nowS: f64): void {
   let sum: f64 = 0;
   let low: f64 = NO_SPAN;
   let high: f64 = -NO_SPAN;
-  let total: f64 = 0;
   let counted = 0;
   for (let j = 0; j < pathEnd; j++) {
     const k = braidRow(j);
@@ -497,15 +527,16 @@ function weigh(nowS: f64): void {
     const own = load<f64>(k, K_MEAN);
     low = min<f64>(low, own);
     high = max<f64>(high, own);
-    total += own;
     counted++;
   }
   let fresh = 0;
   for (let j = 0; j < pathEnd; j++) if (isFresh(j, nowS)) fresh++;
   if (sum <= 0.0) return;
   const split = voters >= 2 && 2 * tightlyAgreeing <= voters && counted >= 2;
-  middleS = split && voters == 2 && fresh == 2 ? total / f64(counted) : 0.0;
-  bound = split ? (high - low) * 0.5 : 0.0;
+  const tied = split && 2 * tightlyAgreeing == voters && fresh == voters;
+  middleS = tied ? (low + high) * 0.5 : 0.0;
+  // whoever is right, the bound reaches to the farthest of them
+  bound = split ? max<f64>(abs<f64>(high - middleS), abs<f64>(low - middleS)) : 0.0;
   carrying = 0;
   for (let j = 0; j < pathEnd; j++) {
     const p = row(j);

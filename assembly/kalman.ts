@@ -587,6 +587,7 @@ function weigh(nowS: f64): void {
     sum += w;
   }
   if (sum <= 0.0) return;
+  let apart: f64 = 0;
   bound = 0;
   carrying = 0;
   for (let j = 0; j < pathEnd; j++) {
@@ -596,9 +597,12 @@ function weigh(nowS: f64): void {
     store<f64>(p, share, PATH_WEIGHT);
     bound += share * load<f64>(p, PATH_FLOOR_S) * 0.5;
     if (load<f64>(kalmanRow(j), K_FREE) == 0.0) carrying++;
+    // with no majority, whoever is right must lie within the bound
+    if (!majority) apart = max<f64>(apart, abs<f64>(load<f64>(kalmanRow(j), K_MEAN)));
     store<f64>(p, -load<f64>(BIAS + (usize(j) << 3)), PATH_ASYMMETRY_S);
     store<f64>(p, sqrt<f64>(load<f64>(covariance(j, j))), PATH_ASYMMETRY_SIGMA_S);
   }
+  bound += apart;
 }
 
 function information(i: i32): f64 {

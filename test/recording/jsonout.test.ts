@@ -154,7 +154,7 @@ test('the summary line has counts for all and errors where there was truth', asy
   });
   const summary = await replay(pieces(utf8(`x\n${lines.join('\n')}`)), {
     fileName: 'a',
-    cores: [createCore(), createCore({ combiner: 'average' })],
+    cores: [createCore({ combiner: 'kalman' }), createCore({ combiner: 'average' })],
   });
   const { summary: printed } = JSON.parse(summaryLine(summary));
   assert.is(printed.combiner, 'kalman');
