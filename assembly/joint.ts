@@ -56,6 +56,18 @@ export function placeOffset(offset: f64, variance: f64): void {
   memory.fill(CROSS_OFFSET, 0, COLUMN_BYTES);
 }
 
+/** Puts θ somewhere with what it shares with ω; the columns' shares are the caller's. */
+export function setOffset(offset: f64, variance: f64, withFrequency: f64): void {
+  theta = offset;
+  p00 = variance;
+  p01 = withFrequency;
+}
+
+/** Corrects the variance of θ where a caller knows a form that does not cancel. */
+export function setOffsetVariance(variance: f64): void {
+  p00 = max<f64>(variance, LEAST_OFFSET_VARIANCE);
+}
+
 export function covariance(i: i32, j: i32): usize {
   return COVARIANCE + usize(i) * COLUMN_BYTES + (usize(j) << 3);
 }
@@ -99,6 +111,15 @@ export function along(i: i32, sign: f64): f64 {
     }
   }
   return sign * gain0 + load<f64>(COLUMN + c);
+}
+
+/** Prepares an update along d_i alone; returns its variance. */
+export function alongColumn(i: i32): f64 {
+  const c = usize(i) << 3;
+  gain0 = load<f64>(CROSS_OFFSET + c);
+  gain1 = load<f64>(CROSS_FREQUENCY + c);
+  memory.copy(COLUMN, covariance(i, 0), usize((pathEnd + 1) & ~1) << 3);
+  return load<f64>(covariance(i, i));
 }
 
 /** x += column·step, P −= column·columnᵀ·shrink, with what `along` prepared. */

@@ -12,6 +12,25 @@
 import { axisS, countStep, nowNs, publishClock } from './clock';
 import { delayS, offsetS } from './exchange';
 import {
+  along,
+  alongColumn,
+  clearJoint,
+  columnOf,
+  covariance,
+  crossOf,
+  moveAlong,
+  omega,
+  p00,
+  p01,
+  p11,
+  placeColumn,
+  placeOffset,
+  predictJoint,
+  setOffset,
+  setOffsetVariance,
+  theta,
+} from './joint';
+import {
   K_AT,
   K_BAD,
   K_CHANGED,
@@ -40,7 +59,6 @@ import {
 } from './majority';
 import {
   BIAS,
-  COLUMN,
   COLUMN_BYTES,
   COVARIANCE,
   CROSS_FREQUENCY,
@@ -106,11 +124,6 @@ const YOUNG: i32 = 32;
 /** A path whose noise is this many times the median's is called congested. */
 const CONGESTED_RATIO: f64 = 25.0;
 
-let theta: f64 = 0;
-let omega: f64 = 0;
-let p00: f64 = 0;
-let p01: f64 = 0;
-let p11: f64 = 0;
 let started: bool = false;
 let badRun: f64 = 0; // gated in a row over all paths
 let badSquare: f64 = 0; // squared residual of the last of them, s²
@@ -120,18 +133,10 @@ let bound: f64 = 0;
 let carrying: i32 = 0;
 let lastLearntS: f64 = 0;
 
-function covariance(i: i32, j: i32): usize {
-  return COVARIANCE + usize(i) * COLUMN_BYTES + (usize(j) << 3);
-}
-
 export function clearKalman(): void {
   clearQuickest();
   memory.fill(KALMAN, 0, COVARIANCE + COLUMN_BYTES * usize(MAX_PATHS) - KALMAN);
-  theta = 0;
-  omega = 0;
-  p00 = 0;
-  p01 = 0;
-  p11 = START_FREQUENCY_VARIANCE;
+  clearJoint(START_FREQUENCY_VARIANCE);
   started = false;
   badRun = 0;
   badSquare = 0;
@@ -148,15 +153,14 @@ export function clearKalman(): void {
 export function openKalman(i: i32): void {
   forgetQuickest(i);
   memory.fill(kalmanRow(i), 0, KALMAN_BYTES);
-  decouple(i);
+  placeColumn(i, 0.0, 0.0);
 }
 
 /** The offset jumped (local clock stepped): θ starts again, frequency and biases stay. */
 export function restartKalman(): void {
   started = false;
-  p01 = 0;
   badRun = 0;
-  memory.fill(CROSS_OFFSET, 0, COLUMN_BYTES);
+  placeOffset(theta, p00);
   for (let i = 0; i < pathEnd; i++) {
     store<f64>(kalmanRow(i), 0.0, K_BAD);
     store<f64>(kalmanRow(i), 0.0, K_MEAN);
@@ -164,16 +168,6 @@ export function restartKalman(): void {
     forgetQuickest(i);
   }
   restartWander();
-}
-
-/** Forgets what b_i shares with the rest and sets its mean to zero. */
-function decouple(i: i32): void {
-  const c = usize(i) << 3;
-  store<f64>(BIAS + c, 0.0);
-  store<f64>(CROSS_OFFSET + c, 0.0);
-  store<f64>(CROSS_FREQUENCY + c, 0.0);
-  memory.fill(covariance(i, 0), 0, COLUMN_BYTES);
-  for (let j = 0; j < MAX_PATHS; j++) store<f64>(covariance(j, i), 0.0);
 }
 
 function priorOf(i: i32): f64 {
@@ -240,25 +234,14 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
 }
 
 function predict(dtS: f64): void {
-  if (!started || dtS <= 0.0) return;
-  theta += omega * dtS;
-  p00 += dtS * (2.0 * p01 + dtS * p11) + (wander * dtS * dtS * dtS) / 3.0;
-  p01 += dtS * p11 + wander * dtS * dtS * 0.5;
-  p11 += wander * dtS;
-  for (let j: usize = 0; j < usize(pathEnd) << 3; j += 8) {
-    store<f64>(
-      CROSS_OFFSET + j,
-      load<f64>(CROSS_OFFSET + j) + dtS * load<f64>(CROSS_FREQUENCY + j),
-    );
-  }
+  if (started && dtS > 0.0) predictJoint(dtS, wander);
 }
 
 /** θ from nothing but one measurement of path i: θ = measured − b_i, with all that b_i shares. */
 function begin(i: i32, measured: f64, variance: f64): void {
   started = true;
-  theta = measured - load<f64>(BIAS + (usize(i) << 3));
-  p00 = variance + load<f64>(covariance(i, i));
-  p01 = -load<f64>(CROSS_FREQUENCY + (usize(i) << 3));
+  const shared = -load<f64>(CROSS_FREQUENCY + (usize(i) << 3));
+  setOffset(measured - columnOf(i), variance + load<f64>(covariance(i, i)), shared);
   for (let j: usize = 0; j < COLUMN_BYTES; j += 8) {
     store<f64>(CROSS_OFFSET + j, -load<f64>(covariance(i, 0) + j));
   }
@@ -289,86 +272,15 @@ function walkBias(i: i32, nowS: f64): void {
  * where the subtraction cancels after a long gap or a big jump, is written in a form that cannot.
  */
 function correct(i: i32, residual: f64, variance: f64, total: f64): void {
-  const c = usize(i) << 3;
-  const x = load<f64>(CROSS_OFFSET + c);
+  const x = load<f64>(crossOf(i));
   const own = load<f64>(covariance(i, i));
   const area = max<f64>(p00 * own - x * x, 0.0);
   const offsetVariance = (p00 * variance + area) / total;
-  const c0 = p00 + load<f64>(CROSS_OFFSET + c);
-  const c1 = p01 + load<f64>(CROSS_FREQUENCY + c);
-  const line = covariance(i, 0);
-  const end = usize((pathEnd + 1) & ~1) << 3;
-  if (ASC_FEATURE_SIMD) {
-    for (let j: usize = 0; j < end; j += 16) {
-      v128.store(COLUMN + j, f64x2.add(v128.load(CROSS_OFFSET + j), v128.load(line + j)));
-    }
-  } else {
-    for (let j: usize = 0; j < end; j += 8) {
-      store<f64>(COLUMN + j, load<f64>(CROSS_OFFSET + j) + load<f64>(line + j));
-    }
-  }
-  rankOne(c0, c1, residual, 1.0 / total, end);
-  p00 = max<f64>(offsetVariance, 1.0e-24);
-  store<f64>(CROSS_OFFSET + c, (x * variance - area) / total);
+  along(i, 1.0);
+  moveAlong(residual * (1.0 / total), 1.0 / total);
+  setOffsetVariance(offsetVariance);
+  store<f64>(crossOf(i), (x * variance - area) / total);
   store<f64>(covariance(i, i), max<f64>((own * variance + area) / total, 1.0e-24));
-}
-
-/**
- * x += column·residual/total, P −= column·columnᵀ/total, where the column of the biases lies in
- * COLUMN and c0, c1 are the entries of θ and ω. `inverse` = 1/total may be negative (a prior
- * taken away).
- */
-function rankOne(c0: f64, c1: f64, residual: f64, inverse: f64, end: usize): void {
-  const g0 = c0 * inverse;
-  const g1 = c1 * inverse;
-  const step = residual * inverse;
-  theta += c0 * step;
-  omega += c1 * step;
-  p00 = max<f64>(p00 - g0 * c0, 1.0e-24);
-  p01 -= g0 * c1;
-  p11 = max<f64>(p11 - g1 * c1, 1.0e-30);
-  if (ASC_FEATURE_SIMD) {
-    const steps = f64x2.splat(step);
-    const g0s = f64x2.splat(g0);
-    const g1s = f64x2.splat(g1);
-    for (let j: usize = 0; j < end; j += 16) {
-      const column = v128.load(COLUMN + j);
-      v128.store(BIAS + j, f64x2.add(v128.load(BIAS + j), f64x2.mul(column, steps)));
-      v128.store(CROSS_OFFSET + j, f64x2.sub(v128.load(CROSS_OFFSET + j), f64x2.mul(column, g0s)));
-      v128.store(
-        CROSS_FREQUENCY + j,
-        f64x2.sub(v128.load(CROSS_FREQUENCY + j), f64x2.mul(column, g1s)),
-      );
-    }
-    for (let a: usize = 0; a < usize(pathEnd) << 3; a += 8) {
-      const gain = f64x2.splat(load<f64>(COLUMN + a) * inverse);
-      const line = COVARIANCE + (a >> 3) * COLUMN_BYTES;
-      for (let j: usize = 0; j < end; j += 16) {
-        v128.store(
-          line + j,
-          f64x2.sub(v128.load(line + j), f64x2.mul(v128.load(COLUMN + j), gain)),
-        );
-      }
-    }
-  } else {
-    for (let j: usize = 0; j < end; j += 8) {
-      const column = load<f64>(COLUMN + j);
-      store<f64>(BIAS + j, load<f64>(BIAS + j) + column * step);
-      store<f64>(CROSS_OFFSET + j, load<f64>(CROSS_OFFSET + j) - column * g0);
-      store<f64>(CROSS_FREQUENCY + j, load<f64>(CROSS_FREQUENCY + j) - column * g1);
-    }
-    for (let a: usize = 0; a < usize(pathEnd) << 3; a += 8) {
-      const gain = load<f64>(COLUMN + a) * inverse;
-      const line = COVARIANCE + (a >> 3) * COLUMN_BYTES;
-      for (let j: usize = 0; j < end; j += 8) {
-        store<f64>(line + j, load<f64>(line + j) - load<f64>(COLUMN + j) * gain);
-      }
-    }
-  }
-  for (let a = 0; a < pathEnd; a++) {
-    const cell = covariance(a, a);
-    if (load<f64>(cell) < 1.0e-24) store<f64>(cell, 1.0e-24);
-  }
 }
 
 /**
@@ -380,21 +292,13 @@ function swapPrior(i: i32, wanted: f64): bool {
   const old = load<f64>(k, K_PRIOR);
   if (abs<f64>(wanted - old) <= 0.05 * old) return true;
   const information = 1.0 / wanted - 1.0 / old;
-  const c = usize(i) << 3;
   const own = load<f64>(covariance(i, i));
   const total = own + 1.0 / information;
   // taking a prior away must leave the state observable: total stays clear of zero below it
   if (information < 0.0 && !(total < -1.0e-3 * old)) return false;
-  const end = usize((pathEnd + 1) & ~1) << 3;
   const before = theta;
-  memory.copy(COLUMN, covariance(i, 0), end);
-  rankOne(
-    load<f64>(CROSS_OFFSET + c),
-    load<f64>(CROSS_FREQUENCY + c),
-    -load<f64>(BIAS + c),
-    1.0 / total,
-    end,
-  );
+  alongColumn(i);
+  moveAlong(-columnOf(i) * (1.0 / total), 1.0 / total);
   store<f64>(covariance(i, i), max<f64>(own / (own * information + 1.0), 1.0e-24));
   moveMeans(theta - before);
   store<f64>(k, wanted, K_PRIOR);
@@ -450,7 +354,7 @@ function isClockStep(i: i32, residual: f64): bool {
  */
 function changePath(i: i32, residual: f64): void {
   const k = kalmanRow(i);
-  decouple(i);
+  placeColumn(i, 0.0, 0.0);
   resetFloor(i);
   const prior = priorOf(i) + 4.0 * residual * residual;
   store<f64>(covariance(i, i), prior);
@@ -488,13 +392,12 @@ function leaveImpossible(nowS: f64): void {
   if (!findPossible(theta, omega, nowS)) return;
   restartKalman();
   started = true;
-  theta = possibleS;
-  p00 = possibleHalfS * possibleHalfS;
+  setOffset(possibleS, possibleHalfS * possibleHalfS, p01);
   for (let j = 0; j < pathEnd; j++) {
     const k = kalmanRow(j);
     if (load<f64>(k, K_TAKEN) == 0.0) continue;
     const prior = load<f64>(k, K_FREE) != 0.0 ? load<f64>(k, K_PRIOR) : priorOf(j);
-    decouple(j);
+    placeColumn(j, 0.0, 0.0);
     store<f64>(covariance(j, j), prior);
     store<f64>(k, prior, K_PRIOR);
   }
@@ -537,13 +440,11 @@ function shouldReseat(): bool {
 
 /** Puts θ into the middle of the majority and lets every bias start again around it. */
 function reseat(nowS: f64): void {
-  theta += centreS;
-  p00 = memberHalfS * memberHalfS + LEAST_PRIOR_S * LEAST_PRIOR_S;
-  p01 = 0.0;
+  setOffset(theta + centreS, memberHalfS * memberHalfS + LEAST_PRIOR_S * LEAST_PRIOR_S, 0.0);
   for (let j = 0; j < pathEnd; j++) {
     if (!isOpen(j)) continue;
     const k = kalmanRow(j);
-    decouple(j);
+    placeColumn(j, 0.0, 0.0);
     const prior = priorOf(j);
     store<f64>(covariance(j, j), prior);
     store<f64>(k, prior, K_PRIOR);
