@@ -36,6 +36,10 @@ export function combinerName(id: i32): string {
       return 'best';
     case 5:
       return 'braid';
+    case 6:
+      return 'median';
+    case 7:
+      return 'trimmed';
     default:
       return '';
   }

@@ -37,6 +37,8 @@ import {
   takeExchange,
 } from './path';
 import { clearRfc5905, clearStages, updateRfc5905 } from './rfc5905';
+import { clearTracks, openTrack, restartTracks } from './track';
+import { updateVote } from './vote';
 
 export const KALMAN_COMBINER: i32 = 0;
 export const RFC5905_COMBINER: i32 = 1;
@@ -44,7 +46,9 @@ export const AVERAGE_COMBINER: i32 = 2;
 export const WEIGHTED_COMBINER: i32 = 3;
 export const BEST_COMBINER: i32 = 4;
 export const BRAID_COMBINER: i32 = 5;
-export const COMBINERS: i32 = 6;
+export const MEDIAN_COMBINER: i32 = 6;
+export const TRIMMED_COMBINER: i32 = 7;
+export const COMBINERS: i32 = 8;
 
 /** An exchange that ended this long before the newest one is no use any more, s. */
 const LATE_S: f64 = 64.0;
@@ -66,6 +70,7 @@ export function reset(id: i32): i32 {
   clearPaths();
   clearRfc5905();
   clearDiversity();
+  clearTracks();
   // the two keep their state in the same memory
   if (id == BRAID_COMBINER) clearBraid();
   else clearKalman();
@@ -79,6 +84,7 @@ export function openPath(): i32 {
   clearStages(i);
   openKalman(i);
   openBraid(i);
+  openTrack(i);
   return i;
 }
 
@@ -88,6 +94,7 @@ export function closePath(i: i32): i32 {
   releasePath(i);
   openKalman(i);
   openBraid(i);
+  openTrack(i);
   return STATUS_USED;
 }
 
@@ -140,6 +147,10 @@ function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
       return updateBest(i, dtS);
     case BRAID_COMBINER:
       return updateBraid(i, dtS, lateS);
+    case MEDIAN_COMBINER:
+      return updateVote(i, dtS, lateS, false);
+    case TRIMMED_COMBINER:
+      return updateVote(i, dtS, lateS, true);
     default:
       return updateKalman(i, dtS, lateS);
   }
@@ -153,6 +164,7 @@ function startAgain(record: usize, localReceive: i64): void {
   else restartKalman();
   clearRfc5905();
   clearDiversity();
+  restartTracks();
   rebase(record, localReceive);
 }
 

@@ -80,8 +80,15 @@ export const SPANS_BYTES: usize = 4 * 8;
 export const QUICKEST: usize = SPANS + SPANS_BYTES * usize(MAX_PATHS);
 export const QUICKEST_BYTES: usize = 3 * 8;
 
+/** One path's own filter (track.ts) and its place in the failover set (failover.ts): f64 slots. */
+export const TRACKS: usize = QUICKEST + QUICKEST_BYTES * usize(MAX_PATHS);
+export const TRACK_BYTES: usize = 24 * 8;
+
+/** The fresh paths carried to now (pool.ts): 8 columns over paths. */
+export const POOL: usize = TRACKS + TRACK_BYTES * usize(MAX_PATHS);
+
 /** First byte past the map; must stay below the fixed memory size (a test looks). */
-export const MAP_END: usize = QUICKEST + QUICKEST_BYTES * usize(MAX_PATHS);
+export const MAP_END: usize = POOL + 8 * COLUMN_BYTES;
 
 // --- slots, in bytes from the start of a row ---------------------------------------------------
 

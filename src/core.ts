@@ -13,7 +13,16 @@ export { ConfigError, CoreError };
 export const ABI_VERSION = 1;
 
 /** Combiners by name, in the order of their numbers in the core. */
-export const COMBINERS = ['kalman', 'rfc5905', 'average', 'weighted', 'best', 'braid'] as const;
+export const COMBINERS = [
+  'kalman',
+  'rfc5905',
+  'average',
+  'weighted',
+  'best',
+  'braid',
+  'median',
+  'trimmed',
+] as const;
 export type CombinerName = (typeof COMBINERS)[number];
 
 /** Path states by name, in the order of their numbers in the core. */

@@ -85,6 +85,8 @@ const SETTLED_S: Record<CombinerName, number> = {
   weighted: 3 * MS,
   best: 6 * MS,
   braid: 0.15 * MS,
+  median: 0.3 * MS,
+  trimmed: 0.3 * MS,
 };
 
 for (const combiner of COMBINERS) {

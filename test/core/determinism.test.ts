@@ -20,6 +20,8 @@ const HASHES: Record<CombinerName, string> = {
   weighted: '72fcc1cb8d5444cb',
   best: '1efb7777291d5cba',
   braid: 'ff2bad11e7f5935e',
+  median: 'f5259579f10e959d',
+  trimmed: 'd4ddfd4923158604',
 };
 
 /** FNV-1a, 64 bits, in four pieces of 16: prime 2^40 + 0x1b3. */
