@@ -40,6 +40,8 @@ export function combinerName(id: i32): string {
       return 'median';
     case 7:
       return 'trimmed';
+    case 8:
+      return 'failover';
     default:
       return '';
   }

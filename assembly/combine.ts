@@ -8,6 +8,7 @@ import { boundCausal, clearCausal } from './causal';
 import { baseClock, based, baseS, clearClock, moveClock, sinceNow } from './clock';
 import { clearDiversity, updateAverage, updateBest } from './diversity';
 import { measure, wholeOffset } from './exchange';
+import { clearFailover, updateFailover } from './failover';
 import { clearKalman, openKalman, restartKalman, updateKalman } from './kalman';
 import {
   CLOCK,
@@ -48,7 +49,8 @@ export const BEST_COMBINER: i32 = 4;
 export const BRAID_COMBINER: i32 = 5;
 export const MEDIAN_COMBINER: i32 = 6;
 export const TRIMMED_COMBINER: i32 = 7;
-export const COMBINERS: i32 = 8;
+export const FAILOVER_COMBINER: i32 = 8;
+export const COMBINERS: i32 = 9;
 
 /** An exchange that ended this long before the newest one is no use any more, s. */
 const LATE_S: f64 = 64.0;
@@ -71,6 +73,7 @@ export function reset(id: i32): i32 {
   clearRfc5905();
   clearDiversity();
   clearTracks();
+  clearFailover();
   // the two keep their state in the same memory
   if (id == BRAID_COMBINER) clearBraid();
   else clearKalman();
@@ -151,6 +154,8 @@ function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
       return updateVote(i, dtS, lateS, false);
     case TRIMMED_COMBINER:
       return updateVote(i, dtS, lateS, true);
+    case FAILOVER_COMBINER:
+      return updateFailover(i, lateS);
     default:
       return updateKalman(i, dtS, lateS);
   }
@@ -165,6 +170,7 @@ function startAgain(record: usize, localReceive: i64): void {
   clearRfc5905();
   clearDiversity();
   restartTracks();
+  clearFailover();
   rebase(record, localReceive);
 }
 

@@ -22,6 +22,7 @@ export const COMBINERS = [
   'braid',
   'median',
   'trimmed',
+  'failover',
 ] as const;
 export type CombinerName = (typeof COMBINERS)[number];
 

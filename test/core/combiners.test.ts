@@ -87,6 +87,7 @@ const SETTLED_S: Record<CombinerName, number> = {
   braid: 0.15 * MS,
   median: 0.3 * MS,
   trimmed: 0.3 * MS,
+  failover: 0.3 * MS,
 };
 
 for (const combiner of COMBINERS) {

@@ -22,6 +22,7 @@ const HASHES: Record<CombinerName, string> = {
   braid: 'ff2bad11e7f5935e',
   median: 'f5259579f10e959d',
   trimmed: 'd4ddfd4923158604',
+  failover: 'f2b771aa7eaabf96',
 };
 
 /** FNV-1a, 64 bits, in four pieces of 16: prime 2^40 + 0x1b3. */
