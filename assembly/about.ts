@@ -42,6 +42,8 @@ export function combinerName(id: i32): string {
       return 'trimmed';
     case 8:
       return 'failover';
+    case 9:
+      return 'khronos';
     default:
       return '';
   }

@@ -10,6 +10,7 @@ import { clearDiversity, updateAverage, updateBest } from './diversity';
 import { measure, wholeOffset } from './exchange';
 import { clearFailover, updateFailover } from './failover';
 import { clearKalman, openKalman, restartKalman, updateKalman } from './kalman';
+import { clearKhronos, updateKhronos } from './khronos';
 import {
   CLOCK,
   CLOCK_REFUSED,
@@ -50,7 +51,8 @@ export const BRAID_COMBINER: i32 = 5;
 export const MEDIAN_COMBINER: i32 = 6;
 export const TRIMMED_COMBINER: i32 = 7;
 export const FAILOVER_COMBINER: i32 = 8;
-export const COMBINERS: i32 = 9;
+export const KHRONOS_COMBINER: i32 = 9;
+export const COMBINERS: i32 = 10;
 
 /** An exchange that ended this long before the newest one is no use any more, s. */
 const LATE_S: f64 = 64.0;
@@ -74,6 +76,7 @@ export function reset(id: i32): i32 {
   clearDiversity();
   clearTracks();
   clearFailover();
+  clearKhronos();
   // the two keep their state in the same memory
   if (id == BRAID_COMBINER) clearBraid();
   else clearKalman();
@@ -156,6 +159,8 @@ function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
       return updateVote(i, dtS, lateS, true);
     case FAILOVER_COMBINER:
       return updateFailover(i, lateS);
+    case KHRONOS_COMBINER:
+      return updateKhronos(i, lateS);
     default:
       return updateKalman(i, dtS, lateS);
   }

@@ -29,6 +29,7 @@ export {
   statusName,
 } from './about';
 export { closePath, openPath, reset } from './combine';
+export { seed } from './khronos';
 export {
   ABI_VERSION,
   AT,

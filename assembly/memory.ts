@@ -213,3 +213,4 @@ export const REASON_FALSETICKER: i32 = 6; // interval misses the intersection (R
 export const REASON_OUTLYING: i32 = 7; // pruned by the cluster algorithm (RFC 5905 §11.2.2)
 export const REASON_NOT_BEST: i32 = 8; // another path is better
 export const REASON_NO_MAJORITY: i32 = 9; // paths disagree and none has a majority
+export const REASON_PANIC: i32 = 10; // no random sample agreed: the middle third of all (khronos)

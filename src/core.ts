@@ -23,6 +23,7 @@ export const COMBINERS = [
   'median',
   'trimmed',
   'failover',
+  'khronos',
 ] as const;
 export type CombinerName = (typeof COMBINERS)[number];
 
@@ -214,6 +215,8 @@ export interface CoreExports {
   ingest(count: number): number;
   absorb(count: number): number;
   clockAt(epochS: number, ns: number): number;
+  /** Seeds the sampling of `khronos`, now and after every reset; 0: the built-in constant. */
+  seed(value: number): void;
 }
 
 /** The members of WebAssembly used here; declared by hand so that no host types are needed. */

@@ -25,6 +25,8 @@ export function explainPath(report: PathReport): string {
       return 'another path is better';
     case 9:
       return 'paths disagree and no majority is left to tell who is right';
+    case 10:
+      return `no sample of the paths agrees within ${figure}: the middle third of all carries the clock`;
     default:
       return '';
   }

@@ -88,6 +88,7 @@ const SETTLED_S: Record<CombinerName, number> = {
   median: 0.3 * MS,
   trimmed: 0.3 * MS,
   failover: 0.3 * MS,
+  khronos: 0.3 * MS,
 };
 
 for (const combiner of COMBINERS) {

@@ -23,6 +23,7 @@ const HASHES: Record<CombinerName, string> = {
   median: 'f5259579f10e959d',
   trimmed: 'd4ddfd4923158604',
   failover: 'f2b771aa7eaabf96',
+  khronos: '8d46aa64d7ca3c4d',
 };
 
 /** FNV-1a, 64 bits, in four pieces of 16: prime 2^40 + 0x1b3. */
