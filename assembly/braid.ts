@@ -78,6 +78,7 @@ import {
   STATUS_USED,
 } from './memory';
 import {
+  countFresh,
   countGated,
   isFresh,
   markStale,
@@ -339,13 +340,10 @@ function judge(i: i32, reverse: f64, forward: f64): i32 {
 function forgetAlike(i: i32, nowS: f64): i32 {
   const shift = load<f64>(braidRow(i), B_PENDING_S);
   let alike = 0;
-  let fresh = 0;
   for (let j = 0; j < pathEnd; j++) {
-    if (!isFresh(j, nowS)) continue;
-    fresh++;
-    if (j != i && isAlike(j, shift)) alike++;
+    if (j != i && isFresh(j, nowS) && isAlike(j, shift)) alike++;
   }
-  if (2 * (alike + 1) <= fresh) return alike;
+  if (2 * (alike + 1) <= countFresh(nowS)) return alike;
   for (let j = 0; j < pathEnd; j++) {
     if (j != i && isFresh(j, nowS) && isAlike(j, shift)) store<f64>(braidRow(j), 0.0, B_TAKEN);
   }
@@ -529,8 +527,7 @@ function weigh(nowS: f64): void {
     high = max<f64>(high, own);
     counted++;
   }
-  let fresh = 0;
-  for (let j = 0; j < pathEnd; j++) if (isFresh(j, nowS)) fresh++;
+  const fresh = countFresh(nowS);
   if (sum <= 0.0) return;
   const split = voters >= 2 && 2 * tightlyAgreeing <= voters && counted >= 2;
   const tied = split && 2 * tightlyAgreeing == voters && fresh == voters;

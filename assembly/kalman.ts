@@ -90,6 +90,7 @@ import {
 } from './memory';
 import { GATE, learnNoise, MEMORY, measurementVariance, START_DIVISOR, startNoise } from './noise';
 import {
+  countFresh,
   countGated,
   isFresh,
   isOpen,
@@ -313,7 +314,7 @@ function gate(i: i32, measured: f64, residual: f64): void {
   badRun += 1.0;
   badSquare = residual * residual;
   countGated(i);
-  const fresh = freshPaths();
+  const fresh = countFresh(axisS(nowNs));
   const alone = fresh < 2;
   const allBad = badRun >= max<f64>(GATE_RUN, 2.0 * f64(fresh));
   const mostMove = !alone && bad >= GATE_RUN && 2 * (movingPaths(i, residual) + 1) > fresh;
@@ -378,13 +379,6 @@ function rememberDeviation(k: usize, deviation: f64, variance: f64): void {
   const mean = load<f64>(k, K_MEAN);
   store<f64>(k, mean + (deviation - mean) / variance / information, K_MEAN);
   store<f64>(k, information, K_INFORMATION);
-}
-
-function freshPaths(): i32 {
-  const nowS = axisS(nowNs);
-  let fresh = 0;
-  for (let j = 0; j < pathEnd; j++) if (isFresh(j, nowS)) fresh++;
-  return fresh;
 }
 
 /** If θ is impossible (quickest.ts), it starts again where it can be. */

@@ -267,6 +267,13 @@ export function isFresh(i: i32, nowS: f64): bool {
   return min<f64>(nowS, newestS) - load<f64>(p, PATH_AT_S) <= staleAfterS(i);
 }
 
+/** Paths that are fresh at axis time `nowS`. */
+export function countFresh(nowS: f64): i32 {
+  let fresh = 0;
+  for (let j = 0; j < pathEnd; j++) if (isFresh(j, nowS)) fresh++;
+  return fresh;
+}
+
 /** How long a path may be silent before it is stale, s. */
 export function staleAfterS(i: i32): f64 {
   const p = row(i);

@@ -2,7 +2,7 @@
  * The step from machine to core: which path has which index, and an exchange turned into a sample.
  * Several cores (combiners) can listen to the same exchanges; the first is the one in charge.
  */
-import { type CombinedClock, type Core, isRefused, type PathReport, type Status } from './core.ts';
+import type { CombinedClock, Core, PathReport, Status } from './core.ts';
 import { CoreError } from './errors.ts';
 import type { ExchangeOutput } from './machine.ts';
 import type { PathKey } from './path.ts';
@@ -70,6 +70,3 @@ export function createEnsemble(cores: readonly [Core, ...Core[]], epochS: number
     index: (path) => indices.get(path),
   };
 }
-
-/** True if a sample moved or may have moved the clock. */
-export const isTaken = (sample: Sample): boolean => !isRefused(sample.status);

@@ -29,7 +29,5 @@ export const seconds = (s: number): Seconds => s as Seconds;
 export const tickAfter = (from: Tick, s: number): Tick => (from + s * NS_PER_S) as Tick;
 /** Seconds from `from` to `to`, negative if `to` is earlier. */
 export const tickSpan = (from: Tick, to: Tick): Seconds => ((to - from) / NS_PER_S) as Seconds;
-/** True if `a` lies before `b`. */
-export const isBefore = (a: Tick, b: Tick): boolean => a < b;
 /** Seconds from one local clock reading to another. */
 export const stampSpan = (from: Stamp, to: Stamp): Seconds => ((to - from) / NS_PER_S) as Seconds;
