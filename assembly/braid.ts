@@ -14,6 +14,7 @@
 import {
   B_BLOCK,
   B_CHANGED,
+  B_CLEAN,
   B_EDGE2,
   B_JUMP,
   B_LATE,
@@ -133,6 +134,8 @@ const NEAR_FLOOR: f64 = 0.25; // of L
 const BLOCK: f64 = 64.0;
 const CHANGED_FOR: f64 = 32.0;
 const CONGESTED_RATIO: f64 = 5.0;
+/** A path that agreed in so many assessments has a history that outweighs a tie. */
+const CLEAN_RUN: f64 = 32.0;
 /** So many round trips below this share of the queueing learnt forget it. */
 const OVERGROWN: f64 = 0.02;
 const SHORT_RUN: f64 = 8.0;
@@ -147,8 +150,10 @@ let sinceAssessed: i32 = 0;
 let lastLearntS: f64 = 0;
 let bound: f64 = 0;
 let carrying: i32 = 0;
-/** Added to θ when published: the middle between two paths that nobody can tell apart. */
+/** Added to θ when published: a middle between paths that nobody can tell apart, and never could. */
 let middleS: f64 = 0;
+/** How far the clock may have been stepped, while only shifted exchanges have come since, s. */
+let doubtS: f64 = 0;
 
 export function clearBraid(): void {
   memory.fill(KALMAN, 0, KALMAN_BYTES * usize(MAX_PATHS));
@@ -164,6 +169,7 @@ export function clearBraid(): void {
   bound = 0;
   carrying = 0;
   middleS = 0;
+  doubtS = 0;
 }
 
 export function openBraid(i: i32): void {
@@ -192,7 +198,8 @@ export function updateBraid(i: i32, dtS: f64, lateS: f64): i32 {
   store<f64>(row(i), offsetS - theta, PATH_RESIDUAL_S);
   assess(nowS);
   describe(i);
-  publishClock(theta + middleS, omega, p00, p01, p11, wander, bound, carrying);
+  const variance = p00 + doubtS * doubtS;
+  publishClock(theta + middleS, omega, variance, p01, p11, wander, bound, carrying);
   return status;
 }
 
@@ -213,8 +220,10 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
   const status = judge(i, reverse, forward);
   if (status != STATUS_USED) {
     countGated(i);
+    doubtS = max<f64>(doubtS, abs<f64>(load<f64>(k, B_PENDING_S)));
     return status;
   }
+  doubtS = 0.0;
   store<f64>(k, 0.0, B_PENDING);
   rememberSpans(i, reverse - theta, forward + theta);
   if (!first) {
@@ -527,9 +536,12 @@ function assess(nowS: f64): void {
     restartWander();
   }
   const asked = assessMajority(nowS);
+  // at first every path agrees with every other, for want of knowledge
+  const agreed = asked && exchanges > 64 && 2 * tightlyAgreeing > voters;
   for (let j = 0; j < pathEnd; j++) {
     const k = braidRow(j);
     const vote = load<f64>(k, K_VOTE);
+    if (agreed && vote > 0.0) store<f64>(k, load<f64>(k, B_CLEAN) + 1.0, B_CLEAN);
     if (asked && vote <= -2.0) store<f64>(k, 1.0, K_FREE);
     else if (!asked || vote >= 4.0) store<f64>(k, 0.0, K_FREE);
   }
@@ -543,6 +555,9 @@ function weigh(nowS: f64): void {
   let low: f64 = NO_SPAN;
   let high: f64 = -NO_SPAN;
   let counted = 0;
+  let isClean = false;
+  let middle: f64 = 0;
+  let weights: f64 = 0;
   for (let j = 0; j < pathEnd; j++) {
     const k = braidRow(j);
     if (!isFresh(j, nowS) || load<f64>(k, B_TAKEN) == 0.0) continue;
@@ -553,13 +568,18 @@ function weigh(nowS: f64): void {
     const own = load<f64>(k, K_MEAN);
     low = min<f64>(low, own);
     high = max<f64>(high, own);
+    isClean = isClean || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
+    // a longer path has more room for asymmetry
+    const floorS = load<f64>(row(j), PATH_FLOOR_S);
+    middle += own / (floorS * floorS);
+    weights += 1.0 / (floorS * floorS);
     counted++;
   }
   const fresh = countFresh(nowS);
   if (sum <= 0.0) return;
   const split = voters >= 2 && 2 * tightlyAgreeing <= voters && counted >= 2;
   const tied = split && 2 * tightlyAgreeing == voters && fresh == voters;
-  middleS = tied ? (low + high) * 0.5 : 0.0;
+  middleS = tied && !isClean ? middle / weights : 0.0;
   // whoever is right, the bound reaches to the farthest of them
   bound = split ? max<f64>(abs<f64>(high - middleS), abs<f64>(low - middleS)) : 0.0;
   carrying = 0;
