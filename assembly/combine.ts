@@ -11,6 +11,7 @@ import { measure, wholeOffset } from './exchange';
 import { clearFailover, updateFailover } from './failover';
 import { clearKalman, openKalman, restartKalman, updateKalman } from './kalman';
 import { clearKhronos, updateKhronos } from './khronos';
+import { clearLost, isLost, isOtherRoute, noteNonsense } from './lost';
 import {
   CLOCK,
   CLOCK_REFUSED,
@@ -35,11 +36,12 @@ import {
   isRepeat,
   refuseExchange,
   releasePath,
+  restartPath,
   restartPaths,
   takeExchange,
 } from './path';
 import { clearRfc5905, clearStages, updateRfc5905 } from './rfc5905';
-import { clearTracks, openTrack, restartTracks } from './track';
+import { clearTracks, openTrack } from './track';
 import { updateVote } from './vote';
 
 export const KALMAN_COMBINER: i32 = 0;
@@ -72,6 +74,7 @@ export function reset(id: i32): i32 {
   clearClock();
   clearCausal();
   clearPaths();
+  clearLost();
   clearRfc5905();
   clearDiversity();
   clearTracks();
@@ -137,10 +140,26 @@ export function take(record: usize): i32 {
   const lateS = dtS < 0.0 ? -dtS : 0.0;
   if (dtS > 0.0) moveClock(localReceive);
   else dtS = 0;
+  store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_TAKEN) + 1.0, CLOCK_TAKEN);
+  if (isOtherRoute(i)) meetAgain(i);
+  const status = fold(i, localSend, localReceive, dtS, lateS);
+  if (!isLost(i, lateS)) return status;
+  startAgain(record, localReceive);
+  return fold(i, localSend, localReceive, 0.0, 0.0);
+}
+
+function fold(i: i32, localSend: i64, localReceive: i64, dtS: f64, lateS: f64): i32 {
   takeExchange(i, localSend);
   boundCausal(i, dtS, lateS);
-  store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_TAKEN) + 1.0, CLOCK_TAKEN);
   return update(i, dtS, lateS, f64(localReceive - localSend) / 1.0e9);
+}
+
+/** What was learnt of path i was another route's: it begins anew, the clock goes on. */
+function meetAgain(i: i32): void {
+  restartPath(i);
+  clearStages(i);
+  openFilter(i);
+  openTrack(i);
 }
 
 function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
@@ -170,15 +189,16 @@ function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
   }
 }
 
-/** The local clock was set: offsets of before mean nothing. */
+/** The local clock was set, or the clock is lost: nothing learnt before is safe to keep. */
 function startAgain(record: usize, localReceive: i64): void {
   restartPaths();
+  clearLost();
   // the two keep their state in the same memory
   if (combiner == BRAID_COMBINER) restartBraid();
   else restartKalman();
   clearRfc5905();
   clearDiversity();
-  restartTracks();
+  clearTracks();
   clearFailover();
   rebase(record, localReceive);
 }
@@ -192,6 +212,7 @@ function rebase(record: usize, localReceive: i64): void {
 
 function refuse(i: i32, status: i32): i32 {
   refuseExchange(i);
+  if (status != STATUS_DUPLICATE) noteNonsense(i);
   store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_REFUSED) + 1.0, CLOCK_REFUSED);
   return status;
 }

@@ -44,7 +44,7 @@ export const RESULT_BYTES: usize = 12 * 8;
 
 /** Per-path statistics that no report shows (path.ts): f64 slots. */
 export const STATS: usize = RESULTS + RESULT_BYTES * usize(MAX_BATCH);
-export const STATS_BYTES: usize = 16 * 8;
+export const STATS_BYTES: usize = 24 * 8;
 
 /** RFC 5905 clock filter: 8 stages of {offset, delay, dispersion, at} per path. */
 export const STAGES: usize = STATS + STATS_BYTES * usize(MAX_PATHS);

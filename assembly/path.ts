@@ -8,8 +8,6 @@ import { axisS } from './clock';
 import { atNs, delayS, forwardS, offsetS, reverseS } from './exchange';
 import {
   MAX_PATHS,
-  PATH_ASYMMETRY_S,
-  PATH_ASYMMETRY_SIGMA_S,
   PATH_AT_S,
   PATH_BYTES,
   PATH_DELAY_S,
@@ -19,13 +17,11 @@ import {
   PATH_GATED,
   PATH_INTERVAL_S,
   PATH_JITTER_S,
-  PATH_NOISE_S,
   PATH_OFFSET_S,
   PATH_OPEN,
   PATH_REASON,
   PATH_REASON_S,
   PATH_REFUSED,
-  PATH_RESIDUAL_S,
   PATH_REVERSE_S,
   PATH_STATE,
   PATH_TAKEN,
@@ -44,6 +40,8 @@ const BLOCK_EXCHANGES: f64 = 512.0;
 const BLOCKS: i32 = 4;
 /** Averages open as plain means and close to this memory, exchanges. */
 const MEMORY: f64 = 64.0;
+/** One hung packet counts as so many times the mean excess at the most. */
+const MOST_EXCESS: f64 = 16.0;
 
 const STAT_BLOCKS: usize = 0; // 4 block minima
 const STAT_IN_BLOCK: usize = 32; // exchanges in the current block
@@ -52,6 +50,19 @@ const STAT_VARIANCE: usize = 48; // mean squared successive difference / 2
 const STAT_SEND: usize = 56; // i64 localSend of the last exchange
 const STAT_RECEIVE: usize = 64; // i64 localReceive of the last exchange
 const STAT_SINCE: usize = 72; // exchanges since the floor was reset
+// what causal.ts keeps of a path that contradicted
+export const STAT_CAUSAL_LOW_S: usize = 80; // the last interval it said, relative to the base …
+export const STAT_CAUSAL_HIGH_S: usize = 88;
+export const STAT_CAUSAL_AT_S: usize = 96; // … and when, axis s
+export const STAT_CAUSAL_SINCE_S: usize = 104; // when it began to contradict, axis s
+export const STAT_CAUSAL_MUTE: usize = 112; // exchanges that must fit before it counts again
+// what lost.ts counts
+export const STAT_SHORT: usize = 120; // delays in a row far below all that was learnt
+export const STAT_LONG: usize = 128; // spans in a row, both ways, far above it
+export const STAT_AWAY: usize = 136; // exchanges in a row that exclude the clock, by sign
+export const STAT_AWAY_LEAST_S: usize = 144; // least and most residual in that row, s
+export const STAT_AWAY_MOST_S: usize = 152;
+export const STAT_NONSENSE: usize = 160; // share of exchanges that cannot be true
 
 /** An exchange is fresh while younger than this many mean spacings. */
 const FRESH_INTERVALS: f64 = 4.5;
@@ -70,7 +81,8 @@ export function row(i: i32): usize {
   return PATHS + usize(i) * PATH_BYTES;
 }
 
-function stat(i: i32): usize {
+/** Address of what no report shows of a path. */
+export function stat(i: i32): usize {
   return STATS + usize(i) * STATS_BYTES;
 }
 
@@ -157,7 +169,8 @@ export function takeExchange(i: i32, localSend: i64): void {
   lowerFloor(i);
   const excess = delayS - load<f64>(p, PATH_FLOOR_S);
   const mean = load<f64>(p, PATH_EXCESS_S);
-  store<f64>(p, mean + (excess - mean) * share, PATH_EXCESS_S);
+  const heard = min<f64>(excess, MOST_EXCESS * mean + load<f64>(p, PATH_FLOOR_S) + 1.0e-6);
+  store<f64>(p, mean + (heard - mean) * share, PATH_EXCESS_S);
   store<f64>(p, taken + 1.0, PATH_TAKEN);
   store<f64>(p, offsetS, PATH_OFFSET_S);
   store<f64>(p, delayS, PATH_DELAY_S);
@@ -237,22 +250,22 @@ export function resetFloor(i: i32): void {
   lowerFloor(i);
 }
 
-/** The local clock was stepped: offsets of before mean nothing, delays still do. */
+/** All paths are as if just opened; only their counters of what was refused stay. */
 export function restartPaths(): void {
-  for (let i = 0; i < pathEnd; i++) {
-    if (!isOpen(i)) continue;
-    const p = row(i);
-    store<f64>(p, 0.0, PATH_OFFSET_S);
-    store<f64>(p, 0.0, PATH_TAKEN);
-    store<f64>(p, 0.0, PATH_JITTER_S);
-    store<f64>(p, 0.0, PATH_ASYMMETRY_S);
-    store<f64>(p, 0.0, PATH_ASYMMETRY_SIGMA_S);
-    store<f64>(p, 0.0, PATH_NOISE_S);
-    store<f64>(p, 0.0, PATH_RESIDUAL_S);
-    store<f64>(p, 0.0, PATH_WEIGHT);
-    store<f64>(stat(i), 0.0, STAT_VARIANCE);
-    setState(i, STATE_WARMING, REASON_FEW, 0.0);
-  }
+  for (let i = 0; i < pathEnd; i++) if (isOpen(i)) restartPath(i);
+}
+
+/** Path i is as if just opened. */
+export function restartPath(i: i32): void {
+  const p = row(i);
+  const refused = load<f64>(p, PATH_REFUSED);
+  const gated = load<f64>(p, PATH_GATED);
+  memory.fill(p, 0, PATH_BYTES);
+  memory.fill(stat(i), 0, STATS_BYTES);
+  store<f64>(p, 1.0, PATH_OPEN);
+  store<f64>(p, refused, PATH_REFUSED);
+  store<f64>(p, gated, PATH_GATED);
+  setState(i, STATE_WARMING, REASON_FEW, 0.0);
 }
 
 /** Age of a path's last exchange at axis time `nowS`, s. */
