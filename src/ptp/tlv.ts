@@ -128,11 +128,10 @@ export function readTlvs(bytes: Uint8Array, from: number, to: number): readonly 
   const tlvs: Tlv[] = [];
   let at = from;
   while (at < to) {
-    if (to - at < TLV_HEADER_BYTES) return null;
     const length = readU16(bytes, at + 2);
     const start = at + TLV_HEADER_BYTES;
     at = start + length;
-    if (length % 2 !== 0 || at > to) return null;
+    if (length % 2 !== 0 || at > to) return null; // a cut type or length overruns as well
     const tlv = readTlv(readU16(bytes, start - TLV_HEADER_BYTES), bytes.subarray(start, at));
     if (tlv === null) return null;
     tlvs.push(tlv);

@@ -15,7 +15,7 @@ const sources = (folder: string): string[] =>
 function imports(file: string): string[] {
   const text = readFileSync(file, 'utf8');
   const found = text.matchAll(
-    /(?:^|\n)(?:import|export)\b[^;'"]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]/g,
+    /(?:^|\n)(?:import|export)\b[^;'"]*?from\s*['"]([^'"]+)['"]|import\s*\(?\s*['"]([^'"]+)['"]/g,
   );
   return [...found].map((match) => {
     const name = match[1] ?? match[2] ?? '';

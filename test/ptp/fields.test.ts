@@ -11,7 +11,7 @@ import {
   samePort,
   writeClockIdentity,
 } from '../../src/ptp/identity.ts';
-import { readU48, writeU48 } from '../../src/ptp/octets.ts';
+import { readI64, readU48, writeI64, writeU48 } from '../../src/ptp/octets.ts';
 import { taiFromUnix, timestampFromStamp, unixFromTai } from '../../src/ptp/timestamp.ts';
 import { stamp } from '../../src/units.ts';
 import { clockIdentity, timestamp } from './arbitrary.ts';
@@ -75,6 +75,15 @@ test('48 bits are exact', () => {
   for (const value of [0, 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 47 + 1, 2 ** 48 - 1]) {
     writeU48(bytes, 0, value);
     assert.is(readU48(bytes, 0), value);
+  }
+});
+
+test('64 bits replace what stood there', () => {
+  for (const value of [0n, 1n, -1n, 2n ** 62n, -(2n ** 63n)]) {
+    const bytes = new Uint8Array(10).fill(0x55);
+    writeI64(bytes, 1, value);
+    assert.is(readI64(bytes, 1), value);
+    assert.equal([bytes[0], bytes[9]], [0x55, 0x55]);
   }
 });
 

@@ -441,7 +441,8 @@ for (const [type, arbitrary] of Object.entries(MESSAGES)) {
 }
 
 test('what is read does not hang on the bytes it came from', () => {
-  for (const hex of Object.values(CAPTURED)) {
+  const unknown = toHex(changed(`${CAPTURED.sync}7fff00020102`, 2, '0032'));
+  for (const hex of [...Object.values(CAPTURED), unknown]) {
     const bytes = fromHex(hex);
     const message = readMessage(bytes);
     bytes.fill(0xff);
