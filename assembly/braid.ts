@@ -12,12 +12,16 @@
  * (this path); a floor nobody reached for long in both directions has risen.
  */
 import {
+  B_ALIKE,
   B_BLOCK,
   B_CHANGED,
   B_CLEAN,
+  B_DOUBT,
   B_EDGE2,
   B_JUMP,
+  B_LAST,
   B_LATE,
+  B_NEAR,
   B_PENDING,
   B_PENDING_S,
   B_QUIET,
@@ -47,7 +51,14 @@ import {
   predictJoint,
   theta,
 } from './joint';
-import { assessMajority, centreS, clearMajority, tightlyAgreeing, voters } from './majority';
+import {
+  assessMajority,
+  centreS,
+  clearMajority,
+  isSharp,
+  tightlyAgreeing,
+  voters,
+} from './majority';
 import {
   KALMAN,
   KALMAN_BYTES,
@@ -121,9 +132,13 @@ const MOST_LATE: f64 = 16.0;
 /** Exchanges near the edge that its softness remembers. */
 const EDGE_MEMORY: f64 = 10.0;
 const SOFT_MEMORY: f64 = 3000.0;
+/** A softness beyond the queueing itself, met by chance at the start, must not stay for hours. */
+const MOST_SOFT_MEMORY: f64 = 128.0;
 /** Softness is never below this share of the queueing. */
 const LEAST_EDGE: f64 = 1.0e-3;
 const LEAST_S: f64 = 1.0e-10;
+/** No path is shorter than 30 cm, s. */
+const LEAST_FLOOR_S: f64 = 1.0e-9;
 /** A span this many sigmas below its floor is no noise. */
 const BELOW: f64 = 8.0;
 const PENDING_RUN: f64 = 3.0;
@@ -132,10 +147,19 @@ const QUIET_RUN: f64 = 32.0;
 const QUIET_S: f64 = 512.0;
 const NEAR_FLOOR: f64 = 0.25; // of L
 const BLOCK: f64 = 64.0;
+/** Least spans start again once θ is known with so much less variance. */
+const CLEARER: f64 = 16.0;
 const CHANGED_FOR: f64 = 32.0;
 const CONGESTED_RATIO: f64 = 5.0;
-/** A path that agreed in so many assessments has a history that outweighs a tie. */
-const CLEAN_RUN: f64 = 32.0;
+/** A path that agreed in so many assessments on end has a history that outweighs a tie. */
+const CLEAN_RUN: f64 = 64.0;
+const BLUNT: f64 = 1.0 / 16.0;
+/** Share of a packet in the averages of persistence, and what chance alone makes of them. */
+const PERSISTENCE: f64 = 1.0 / 256.0;
+const EVEN_NEAR: f64 = 0.63;
+const RHO_NOISE: f64 = 0.1;
+/** Exchanges away from the floor that make a direction suspect of having no say. */
+const QUIET_SOON: f64 = 16.0;
 /** So many round trips below this share of the queueing learnt forget it. */
 const OVERGROWN: f64 = 0.02;
 const SHORT_RUN: f64 = 8.0;
@@ -152,6 +176,8 @@ let bound: f64 = 0;
 let carrying: i32 = 0;
 /** Added to θ when published: a middle between paths that nobody can tell apart, and never could. */
 let middleS: f64 = 0;
+/** Factor on the variance published: soft edges fit the model less well than sharp ones. */
+let misfit: f64 = 1;
 /** How far the clock may have been stepped, while only shifted exchanges have come since, s. */
 let doubtS: f64 = 0;
 
@@ -170,6 +196,7 @@ export function clearBraid(): void {
   carrying = 0;
   middleS = 0;
   doubtS = 0;
+  misfit = 1;
 }
 
 export function openBraid(i: i32): void {
@@ -198,7 +225,7 @@ export function updateBraid(i: i32, dtS: f64, lateS: f64): i32 {
   store<f64>(row(i), offsetS - theta, PATH_RESIDUAL_S);
   assess(nowS);
   describe(i);
-  const variance = p00 + doubtS * doubtS;
+  const variance = p00 * misfit + doubtS * doubtS;
   publishClock(theta + middleS, omega, variance, p01, p11, wander, bound, carrying);
   return status;
 }
@@ -286,6 +313,9 @@ function meetPath(i: i32, reverse: f64, forward: f64, nowS: f64): void {
   for (let side: usize = 0; side < 16; side += 8) {
     store<f64>(k + side, late, B_LATE);
     store<f64>(k + side, START_EDGE * START_EDGE * late * late, B_EDGE2);
+    store<f64>(k + side, EVEN_NEAR, B_NEAR);
+    store<f64>(k + side, EVEN_NEAR * EVEN_NEAR + (1.0 - EVEN_NEAR) * (1.0 - EVEN_NEAR), B_ALIKE);
+    store<f64>(k + side, 1.0, B_LAST);
     restartQuiet(k + side, nowS);
   }
   forgetSpans(i);
@@ -412,7 +442,8 @@ function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): voi
   const v = max<f64>(seat < 0 ? apart : along(seat, sign), LEAST_S * LEAST_S);
   const floorS = sign * theta + floorOf(i);
   const residual = span - floorS;
-  edge(residual, v, late, noise2);
+  edge(residual, v, late * repetition(k), noise2);
+  notePersistence(k, residual < late);
   noteQuiet(k, residual, nowS);
   if (seat < 0) follow(i, v);
   else lead(i, sign, floorS, v, nowS);
@@ -424,11 +455,33 @@ function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): voi
   store<f64>(k, next, B_LATE);
   if (residual < 3.0 * edgeSigma) {
     // a sharp edge is met rarely and must be learnt from few, a soft one shows in many
-    const memory = EDGE_MEMORY + (SOFT_MEMORY * noise2) / (late * late);
+    const soft = (SOFT_MEMORY * noise2) / (late * late);
+    const memory = EDGE_MEMORY + min<f64>(soft, MOST_SOFT_MEMORY);
     const quick = 1.0 / min<f64>(taken + 4.0, memory);
     const least = LEAST_EDGE * LEAST_EDGE * next * next + LEAST_S * LEAST_S;
     store<f64>(k, max<f64>(noise2 + (edgeNoise2 - noise2) * quick, least), B_EDGE2);
   }
+}
+
+/**
+ * How many packets say what one says, >= 1: queues have a memory, and a run of late packets is one
+ * observation, not many. It divides the push of late packets on the floor.
+ */
+function repetition(k: usize): f64 {
+  const near = load<f64>(k, B_NEAR);
+  const chance = near * near + (1.0 - near) * (1.0 - near);
+  const excess = load<f64>(k, B_ALIKE) - chance;
+  const memory = min<f64>(max<f64>(excess / max<f64>(1.0 - chance, 0.1) - RHO_NOISE, 0.0), 0.95);
+  const quiet = load<f64>(k, B_QUIET) / QUIET_SOON;
+  return sqrt<f64>((1.0 + memory) / (1.0 - memory)) * (quiet > 1.0 ? quiet * quiet : 1.0);
+}
+
+function notePersistence(k: usize, isNear: bool): void {
+  const near: f64 = isNear ? 1.0 : 0.0;
+  const alike: f64 = load<f64>(k, B_LAST) == near ? 1.0 : 0.0;
+  store<f64>(k, load<f64>(k, B_NEAR) + (near - load<f64>(k, B_NEAR)) * PERSISTENCE, B_NEAR);
+  store<f64>(k, load<f64>(k, B_ALIKE) + (alike - load<f64>(k, B_ALIKE)) * PERSISTENCE, B_ALIKE);
+  store<f64>(k, near, B_LAST);
 }
 
 /** A seated path moves θ, its floor and all they share. */
@@ -494,6 +547,8 @@ function forgetSpans(i: i32): void {
   const s = spans(i);
   for (let b: usize = 0; b < SPANS_BYTES; b += 8) store<f64>(s + b, NO_SPAN);
   store<f64>(braidRow(i), 0.0, B_BLOCK);
+  store<f64>(braidRow(i), 0.0, B_DOUBT);
+  store<f64>(braidRow(i), 0.0, B_DOUBT + 8);
   store<f64>(braidRow(i), 0.0, K_INFORMATION);
 }
 
@@ -501,14 +556,19 @@ function forgetSpans(i: i32): void {
 function rememberSpans(i: i32, reverse: f64, forward: f64): void {
   const k = braidRow(i);
   const s = spans(i);
+  // what was seen while θ was hardly known would be blamed on the path
+  if (p00 * CLEARER < max<f64>(load<f64>(k, B_DOUBT), load<f64>(k, B_DOUBT + 8))) forgetSpans(i);
   let inBlock = load<f64>(k, B_BLOCK);
   if (inBlock >= BLOCK) {
     memory.copy(s + 16, s, 16);
+    store<f64>(k, load<f64>(k, B_DOUBT), B_DOUBT + 8);
+    store<f64>(k, 0.0, B_DOUBT);
     store<f64>(s, NO_SPAN);
     store<f64>(s + 8, NO_SPAN);
     inBlock = 0.0;
   }
   store<f64>(k, inBlock + 1.0, B_BLOCK);
+  store<f64>(k, max<f64>(load<f64>(k, B_DOUBT), p00), B_DOUBT);
   store<f64>(s, min<f64>(load<f64>(s), reverse));
   store<f64>(s + 8, min<f64>(load<f64>(s + 8), forward));
   const leastReverse = min<f64>(load<f64>(s), load<f64>(s + 16));
@@ -518,7 +578,9 @@ function rememberSpans(i: i32, reverse: f64, forward: f64): void {
   const a = load<f64>(k, B_LATE) / n;
   const b = load<f64>(k, B_LATE + 8) / n;
   const variance =
-    (a * a + b * b) * 0.25 + (load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8)) * 0.25;
+    (a * a + b * b) * 0.25 +
+    (load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8)) * 0.25 +
+    max<f64>(max<f64>(load<f64>(k, B_DOUBT), load<f64>(k, B_DOUBT + 8)) - p00, 0.0);
   store<f64>(k, (leastReverse - leastForward) * 0.5, K_MEAN);
   store<f64>(k, 1.0 / variance, K_INFORMATION);
 }
@@ -541,7 +603,10 @@ function assess(nowS: f64): void {
   for (let j = 0; j < pathEnd; j++) {
     const k = braidRow(j);
     const vote = load<f64>(k, K_VOTE);
-    if (agreed && vote > 0.0) store<f64>(k, load<f64>(k, B_CLEAN) + 1.0, B_CLEAN);
+    const clean = load<f64>(k, B_CLEAN);
+    // agreeing means less where noise is what makes room for it
+    if (agreed && vote > 0.0) store<f64>(k, clean + (isSharp(j) ? 1.0 : BLUNT), B_CLEAN);
+    else if (asked && !agreed && clean < CLEAN_RUN) store<f64>(k, 0.0, B_CLEAN);
     if (asked && vote <= -2.0) store<f64>(k, 1.0, K_FREE);
     else if (!asked || vote >= 4.0) store<f64>(k, 0.0, K_FREE);
   }
@@ -570,7 +635,7 @@ function weigh(nowS: f64): void {
     high = max<f64>(high, own);
     isClean = isClean || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
     // a longer path has more room for asymmetry
-    const floorS = load<f64>(row(j), PATH_FLOOR_S);
+    const floorS = max<f64>(load<f64>(row(j), PATH_FLOOR_S), LEAST_FLOOR_S);
     middle += own / (floorS * floorS);
     weights += 1.0 / (floorS * floorS);
     counted++;
@@ -583,6 +648,7 @@ function weigh(nowS: f64): void {
   // whoever is right, the bound reaches to the farthest of them
   bound = split ? max<f64>(abs<f64>(high - middleS), abs<f64>(low - middleS)) : 0.0;
   carrying = 0;
+  misfit = 1.0;
   for (let j = 0; j < pathEnd; j++) {
     const p = row(j);
     const k = braidRow(j);
@@ -590,12 +656,19 @@ function weigh(nowS: f64): void {
     const share = load<f64>(p, PATH_WEIGHT) / sum;
     store<f64>(p, share, PATH_WEIGHT);
     bound += share * load<f64>(p, PATH_FLOOR_S) * 0.5;
+    misfit += share * (softness(k) + softness(k + 8));
     if (load<f64>(k, K_FREE) == 0.0) carrying++;
     store<f64>(p, -load<f64>(k, K_MEAN), PATH_ASYMMETRY_S);
     const information = load<f64>(k, K_INFORMATION);
     store<f64>(p, information > 0.0 ? 1.0 / sqrt<f64>(information) : 0.0, PATH_ASYMMETRY_SIGMA_S);
     store<f64>(p, noiseOf(k), PATH_NOISE_S);
   }
+}
+
+/** Softness of an edge as a share of the queueing, [0, 1/2]; small again where all noise is Gaussian. */
+function softness(side: usize): f64 {
+  const x = sqrt<f64>(load<f64>(side, B_EDGE2)) / load<f64>(side, B_LATE);
+  return x / (1.0 + x * x);
 }
 
 /** 1 sigma of a raw offset of this path. */

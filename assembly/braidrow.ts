@@ -22,3 +22,7 @@ export const B_SEAT: usize = 192; // seat in the joint filter + 1; 0: it follows
 export const B_FLOOR: usize = 200; // a follower's floor, s
 export const B_FLOOR2: usize = 208; // its variance, s²
 export const B_CLEAN: usize = 216; // assessments in which it agreed with a majority, tightly
+export const B_NEAR: usize = 224; // pair: share of packets that queued less than L
+export const B_ALIKE: usize = 240; // pair: share of those that queued as the one before them did
+export const B_LAST: usize = 256; // pair: 1 if the last one queued less than L
+export const B_DOUBT: usize = 272; // this and the last block: largest variance θ had in it, s²
