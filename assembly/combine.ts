@@ -11,7 +11,7 @@ import { measure, wholeOffset } from './exchange';
 import { clearFailover, updateFailover } from './failover';
 import { clearKalman, openKalman, restartKalman, updateKalman } from './kalman';
 import { clearKhronos, updateKhronos } from './khronos';
-import { clearLost, isLost, isOtherRoute, noteNonsense } from './lost';
+import { clearLost, isLost, isOtherRoute } from './lost';
 import {
   CLOCK,
   CLOCK_REFUSED,
@@ -212,7 +212,6 @@ function rebase(record: usize, localReceive: i64): void {
 
 function refuse(i: i32, status: i32): i32 {
   refuseExchange(i);
-  if (status != STATUS_DUPLICATE) noteNonsense(i);
   store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_REFUSED) + 1.0, CLOCK_REFUSED);
   return status;
 }

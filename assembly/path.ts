@@ -58,11 +58,12 @@ export const STAT_CAUSAL_SINCE_S: usize = 104; // when it began to contradict, a
 export const STAT_CAUSAL_MUTE: usize = 112; // exchanges that must fit before it counts again
 // what lost.ts counts
 export const STAT_SHORT: usize = 120; // delays in a row far below all that was learnt
-export const STAT_LONG: usize = 128; // spans in a row, both ways, far above it
+export const STAT_LONG: usize = 128; // delays in a row far above it
 export const STAT_AWAY: usize = 136; // exchanges in a row that exclude the clock, by sign
 export const STAT_AWAY_LEAST_S: usize = 144; // least and most residual in that row, s
 export const STAT_AWAY_MOST_S: usize = 152;
 export const STAT_NONSENSE: usize = 160; // share of exchanges that cannot be true
+export const STAT_LONG_STEPS: usize = 168; // steps of the clock when the long row began
 
 /** An exchange is fresh while younger than this many mean spacings. */
 const FRESH_INTERVALS: f64 = 4.5;
