@@ -13,10 +13,9 @@
  */
 import {
   B_ALIKE,
-  B_BLOCK,
+  B_ANCHOR,
   B_CHANGED,
   B_CLEAN,
-  B_DOUBT,
   B_EDGE2,
   B_JUMP,
   B_LAST,
@@ -76,8 +75,6 @@ import {
   REASON_NO_MAJORITY,
   REASON_NONE,
   REASON_QUEUE,
-  SPANS,
-  SPANS_BYTES,
   STATE_CHANGED,
   STATE_CONGESTED,
   STATE_GOOD,
@@ -118,12 +115,23 @@ import {
   sharpness,
   trySeat,
 } from './seats';
+import {
+  anchorS,
+  anchorSigmaS,
+  findAnchor,
+  forgetSpans,
+  isAdrift,
+  leastSum,
+  rememberSpans,
+} from './spans';
 import { clearWander, learnWander, restartWander, wander } from './wander';
 
 const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
 /** Queueing of a new path, as a share of its delay, and its edge's softness as a share of that. */
 const START_LATE: f64 = 0.1;
 const START_EDGE: f64 = 0.04;
+/** The first packets say less: their queueing is a guess. */
+const NEWCOMER: f64 = 16.0;
 /** Pull of the wander towards its start, log-likelihood per squared decade. */
 const WANDER_PRIOR: f64 = 3.0;
 const LATE_MEMORY: f64 = 512.0;
@@ -146,9 +154,6 @@ const PENDING_RUN: f64 = 3.0;
 const QUIET_RUN: f64 = 32.0;
 const QUIET_S: f64 = 512.0;
 const NEAR_FLOOR: f64 = 0.25; // of L
-const BLOCK: f64 = 64.0;
-/** Least spans start again once θ is known with so much less variance. */
-const CLEARER: f64 = 16.0;
 const CHANGED_FOR: f64 = 32.0;
 const CONGESTED_RATIO: f64 = 5.0;
 /** A path that agreed in so many assessments on end has a history that outweighs a tie. */
@@ -318,6 +323,7 @@ function meetPath(i: i32, reverse: f64, forward: f64, nowS: f64): void {
     store<f64>(k + side, 1.0, B_LAST);
     restartQuiet(k + side, nowS);
   }
+  store<f64>(k, 0.0, B_ANCHOR);
   forgetSpans(i);
 }
 
@@ -442,7 +448,8 @@ function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): voi
   const v = max<f64>(seat < 0 ? apart : along(seat, sign), LEAST_S * LEAST_S);
   const floorS = sign * theta + floorOf(i);
   const residual = span - floorS;
-  edge(residual, v, late * repetition(k), noise2);
+  const guess = 1.0 + NEWCOMER / load<f64>(braidRow(i), B_TAKEN);
+  edge(residual, v, late * repetition(k) * guess, noise2);
   notePersistence(k, residual < late);
   noteQuiet(k, residual, nowS);
   if (seat < 0) follow(i, v);
@@ -537,52 +544,31 @@ function raiseFloor(i: i32, nowS: f64): void {
   changePath(i, lift, lift);
 }
 
-// --- the paths' own offsets, for votes, the asymmetry column and ties ---------------------------
-
-function spans(i: i32): usize {
-  return SPANS + usize(i) * SPANS_BYTES;
-}
-
-function forgetSpans(i: i32): void {
-  const s = spans(i);
-  for (let b: usize = 0; b < SPANS_BYTES; b += 8) store<f64>(s + b, NO_SPAN);
-  store<f64>(braidRow(i), 0.0, B_BLOCK);
-  store<f64>(braidRow(i), 0.0, B_DOUBT);
-  store<f64>(braidRow(i), 0.0, B_DOUBT + 8);
-  store<f64>(braidRow(i), 0.0, K_INFORMATION);
-}
-
-/** Least spans of this and the last block, θ taken out, so that they are one-way delays. */
-function rememberSpans(i: i32, reverse: f64, forward: f64): void {
-  const k = braidRow(i);
-  const s = spans(i);
-  // what was seen while θ was hardly known would be blamed on the path
-  if (p00 * CLEARER < max<f64>(load<f64>(k, B_DOUBT), load<f64>(k, B_DOUBT + 8))) forgetSpans(i);
-  let inBlock = load<f64>(k, B_BLOCK);
-  if (inBlock >= BLOCK) {
-    memory.copy(s + 16, s, 16);
-    store<f64>(k, load<f64>(k, B_DOUBT), B_DOUBT + 8);
-    store<f64>(k, 0.0, B_DOUBT);
-    store<f64>(s, NO_SPAN);
-    store<f64>(s + 8, NO_SPAN);
-    inBlock = 0.0;
+/**
+ * θ never stood where the least spans of most paths say: queueing was taken for a floor, or a floor
+ * for queueing. They start again from there, with what they learnt of their queues.
+ */
+function settle(nowS: f64): void {
+  placeOffset(theta + anchorS, anchorSigmaS * anchorSigmaS);
+  for (let j = 0; j < pathEnd; j++) {
+    if (!isAdrift(j, nowS)) continue;
+    const k = braidRow(j);
+    const floorS = leastSum(j) * 0.5;
+    for (let side: usize = 0; side < 16; side += 8) {
+      const sign: f64 = side == 0 ? 1.0 : -1.0;
+      // mean span = floor + mean queueing, whichever way it is shared out
+      const late = load<f64>(k + side, B_LATE) + floorOf(j) - sign * anchorS - floorS;
+      store<f64>(k + side, max<f64>(late, anchorSigmaS), B_LATE);
+    }
+    placeFloor(j, floorS, 4.0 * anchorSigmaS * anchorSigmaS);
+    for (let side: usize = 0; side < 16; side += 8) {
+      const late = load<f64>(k + side, B_LATE);
+      store<f64>(k + side, START_EDGE * START_EDGE * late * late, B_EDGE2);
+      restartQuiet(k + side, nowS);
+    }
+    forgetSpans(j);
   }
-  store<f64>(k, inBlock + 1.0, B_BLOCK);
-  store<f64>(k, max<f64>(load<f64>(k, B_DOUBT), p00), B_DOUBT);
-  store<f64>(s, min<f64>(load<f64>(s), reverse));
-  store<f64>(s + 8, min<f64>(load<f64>(s + 8), forward));
-  const leastReverse = min<f64>(load<f64>(s), load<f64>(s + 16));
-  const leastForward = min<f64>(load<f64>(s + 8), load<f64>(s + 24));
-  const full = load<f64>(s + 16) < NO_SPAN;
-  const n = inBlock + 1.0 + (full ? BLOCK : 0.0);
-  const a = load<f64>(k, B_LATE) / n;
-  const b = load<f64>(k, B_LATE + 8) / n;
-  const variance =
-    (a * a + b * b) * 0.25 +
-    (load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8)) * 0.25 +
-    max<f64>(max<f64>(load<f64>(k, B_DOUBT), load<f64>(k, B_DOUBT + 8)) - p00, 0.0);
-  store<f64>(k, (leastReverse - leastForward) * 0.5, K_MEAN);
-  store<f64>(k, 1.0 / variance, K_INFORMATION);
+  restartWander();
 }
 
 function assess(nowS: f64): void {
@@ -597,6 +583,7 @@ function assess(nowS: f64): void {
     for (let j = 0; j < pathEnd; j++) store<f64>(braidRow(j), 0.0, B_TAKEN);
     restartWander();
   }
+  if (findAnchor(nowS)) settle(nowS);
   const asked = assessMajority(nowS);
   // at first every path agrees with every other, for want of knowledge
   const agreed = asked && exchanges > 64 && 2 * tightlyAgreeing > voters;

@@ -26,3 +26,4 @@ export const B_NEAR: usize = 224; // pair: share of packets that queued less tha
 export const B_ALIKE: usize = 240; // pair: share of those that queued as the one before them did
 export const B_LAST: usize = 256; // pair: 1 if the last one queued less than L
 export const B_DOUBT: usize = 272; // this and the last block: largest variance θ had in it, s²
+export const B_ANCHOR: usize = 288; // 1: its least spans once agreed with θ
