@@ -23,10 +23,12 @@ import {
   B_NEAR,
   B_PENDING,
   B_PENDING_S,
+  B_POOLED,
   B_QUIET,
   B_QUIET_AT,
   B_QUIET_LATE,
   B_QUIET_LEAST,
+  B_REFIT,
   B_SHORT,
   B_TAKEN,
   braidRow,
@@ -84,6 +86,15 @@ import {
   STATUS_USED,
 } from './memory';
 import {
+  clearMoments,
+  fitLate,
+  fitLaw,
+  fitMeanS,
+  fitNoise2,
+  fitVariance,
+  noteMoments,
+} from './moments';
+import {
   countFresh,
   countGated,
   isFresh,
@@ -130,6 +141,9 @@ const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
 /** Queueing of a new path, as a share of its delay, and its edge's softness as a share of that. */
 const START_LATE: f64 = 0.1;
 const START_EDGE: f64 = 0.04;
+const FIRST_REFIT: f64 = 256.0;
+const POOL_SLACK: f64 = 0.1;
+const POOL_SIGMAS: f64 = 6.0;
 /** The first packets say less: their queueing is a guess. */
 const NEWCOMER: f64 = 16.0;
 /** Pull of the wander towards its start, log-likelihood per squared decade. */
@@ -262,6 +276,7 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
     // θ stands where the first exchange put it; only the next ones can tell more
     learnFrom(i, 0, reverse, 1.0, nowS);
     learnFrom(i, 1, forward, -1.0, nowS);
+    refit(i, nowS);
   }
   raiseFloor(i, nowS);
   return status;
@@ -324,7 +339,42 @@ function meetPath(i: i32, reverse: f64, forward: f64, nowS: f64): void {
     restartQuiet(k + side, nowS);
   }
   store<f64>(k, 0.0, B_ANCHOR);
+  store<f64>(k, FIRST_REFIT, B_REFIT);
+  store<f64>(k, 0.0, B_POOLED);
+  clearMoments(i, floorS);
   forgetSpans(i);
+}
+
+/** Tails too light for their edge to be met: the law follows from the moments instead. */
+function refit(i: i32, nowS: f64): void {
+  const k = braidRow(i);
+  const taken = load<f64>(k, B_TAKEN);
+  if (taken < load<f64>(k, B_REFIT)) return;
+  store<f64>(k, taken * 2.0, B_REFIT);
+  store<f64>(k, 0.0, B_POOLED);
+  if (persistence(k) > 0.0 || persistence(k + 8) > 0.0) return;
+  if (!fitLaw(i, 0)) return;
+  const late = fitLate;
+  const noise2 = fitNoise2;
+  const mean = fitMeanS;
+  const variance = fitVariance;
+  if (!fitLaw(i, 8)) return;
+  const ratio = variance / fitVariance;
+  const isOne = abs<f64>(Math.log(ratio)) < POOL_SLACK + POOL_SIGMAS / sqrt<f64>(taken);
+  // what one direction alone says of its shape is noise in the offset
+  const lateR = isOne ? (late + fitLate) * 0.5 : late;
+  const lateF = isOne ? lateR : fitLate;
+  const noiseR = isOne ? (noise2 + fitNoise2) * 0.5 : noise2;
+  const noiseF = isOne ? noiseR : fitNoise2;
+  store<f64>(k, isOne ? 1.0 : 0.0, B_POOLED);
+  store<f64>(k, lateR, B_LATE);
+  store<f64>(k, noiseR, B_EDGE2);
+  store<f64>(k, lateF, B_LATE + 8);
+  store<f64>(k, noiseF, B_EDGE2 + 8);
+  const floorS = (mean - lateR + fitMeanS - lateF) * 0.5;
+  placeFloor(i, floorS, (variance + fitVariance) / taken + p00);
+  restartQuiet(k, nowS);
+  restartQuiet(k + 8, nowS);
 }
 
 /** 1 sigma that a span of this side has about its floor, prior included. */
@@ -450,6 +500,7 @@ function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): voi
   const residual = span - floorS;
   const guess = 1.0 + NEWCOMER / load<f64>(braidRow(i), B_TAKEN);
   edge(residual, v, late * repetition(k) * guess, noise2);
+  noteMoments(i, side, span - sign * theta);
   notePersistence(k, residual < late);
   noteQuiet(k, residual, nowS);
   if (seat < 0) follow(i, v);
@@ -460,13 +511,18 @@ function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): voi
   const heard = min<f64>(edgeLate, MOST_LATE * late); // one hung packet is no new law
   const next = max<f64>(late + (heard - late) * pace, LEAST_S);
   store<f64>(k, next, B_LATE);
+  const other = braidRow(i) + (8 - side);
+  const isPooled = load<f64>(braidRow(i), B_POOLED) != 0.0;
+  if (isPooled) store<f64>(other, next, B_LATE);
   if (residual < 3.0 * edgeSigma) {
     // a sharp edge is met rarely and must be learnt from few, a soft one shows in many
     const soft = (SOFT_MEMORY * noise2) / (late * late);
     const memory = EDGE_MEMORY + min<f64>(soft, MOST_SOFT_MEMORY);
     const quick = 1.0 / min<f64>(taken + 4.0, memory);
     const least = LEAST_EDGE * LEAST_EDGE * next * next + LEAST_S * LEAST_S;
-    store<f64>(k, max<f64>(noise2 + (edgeNoise2 - noise2) * quick, least), B_EDGE2);
+    const soft2 = max<f64>(noise2 + (edgeNoise2 - noise2) * quick, least);
+    store<f64>(k, soft2, B_EDGE2);
+    if (isPooled) store<f64>(other, soft2, B_EDGE2);
   }
 }
 
@@ -475,12 +531,17 @@ function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): voi
  * observation, not many. It divides the push of late packets on the floor.
  */
 function repetition(k: usize): f64 {
+  const memory = persistence(k);
+  const quiet = load<f64>(k, B_QUIET) / QUIET_SOON;
+  return sqrt<f64>((1.0 + memory) / (1.0 - memory)) * (quiet > 1.0 ? quiet * quiet : 1.0);
+}
+
+/** How much alike successive packets of this direction queue beyond chance, [0, 1). */
+function persistence(k: usize): f64 {
   const near = load<f64>(k, B_NEAR);
   const chance = near * near + (1.0 - near) * (1.0 - near);
   const excess = load<f64>(k, B_ALIKE) - chance;
-  const memory = min<f64>(max<f64>(excess / max<f64>(1.0 - chance, 0.1) - RHO_NOISE, 0.0), 0.95);
-  const quiet = load<f64>(k, B_QUIET) / QUIET_SOON;
-  return sqrt<f64>((1.0 + memory) / (1.0 - memory)) * (quiet > 1.0 ? quiet * quiet : 1.0);
+  return min<f64>(max<f64>(excess / max<f64>(1.0 - chance, 0.1) - RHO_NOISE, 0.0), 0.95);
 }
 
 function notePersistence(k: usize, isNear: bool): void {
