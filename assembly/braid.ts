@@ -157,7 +157,7 @@ const SOFT_MEMORY: f64 = 3000.0;
 /** A softness beyond the queueing itself, met by chance at the start, must not stay for hours. */
 const MOST_SOFT_MEMORY: f64 = 128.0;
 /** Softness is never below this share of the queueing. */
-const LEAST_EDGE: f64 = 1.0e-3;
+const LEAST_EDGE: f64 = 1.0e-4;
 const LEAST_S: f64 = 1.0e-10;
 /** No path is shorter than 30 cm, s. */
 const LEAST_FLOOR_S: f64 = 1.0e-9;
@@ -704,7 +704,7 @@ function weigh(nowS: f64): void {
     const share = load<f64>(p, PATH_WEIGHT) / sum;
     store<f64>(p, share, PATH_WEIGHT);
     bound += share * load<f64>(p, PATH_FLOOR_S) * 0.5;
-    misfit += share * (softness(k) + softness(k + 8));
+    misfit += share * (softness(k) + softness(k + 8) + lopsidedness(k));
     if (load<f64>(k, K_FREE) == 0.0) carrying++;
     store<f64>(p, -load<f64>(k, K_MEAN), PATH_ASYMMETRY_S);
     const information = load<f64>(k, K_INFORMATION);
@@ -717,6 +717,11 @@ function weigh(nowS: f64): void {
 function softness(side: usize): f64 {
   const x = sqrt<f64>(load<f64>(side, B_EDGE2)) / load<f64>(side, B_LATE);
   return x / (1.0 + x * x);
+}
+
+/** How differently the two directions queue, >= 0: what their edges get wrong does not cancel then. */
+function lopsidedness(k: usize): f64 {
+  return 2.0 * abs<f64>(Math.log(load<f64>(k, B_LATE) / load<f64>(k, B_LATE + 8)));
 }
 
 /** 1 sigma of a raw offset of this path. */
