@@ -32,7 +32,7 @@ import {
   K_MEAN,
   K_VOTE,
 } from './braidrow';
-import { axisS, countStep, nowNs, publishClock } from './clock';
+import { axisS, countStep, countStepBy, nowNs, publishClock } from './clock';
 import { edge, edgeLate, edgeNoise2, edgeShift, edgeSigma, edgeVariance } from './edge';
 import { delayS, forwardS, offsetS, reverseS } from './exchange';
 import {
@@ -49,6 +49,12 @@ import {
 } from './joint';
 import { assessMajority, centreS, clearMajority, tightlyAgreeing, voters } from './majority';
 import {
+  AGREE_FEW,
+  AGREE_HISTORY,
+  AGREE_HOLDOVER,
+  AGREE_MAJORITY,
+  CLOCK,
+  CLOCK_AGREEMENT,
   KALMAN,
   KALMAN_BYTES,
   MAX_PATHS,
@@ -59,12 +65,16 @@ import {
   PATH_RESIDUAL_S,
   PATH_TAKEN,
   PATH_WEIGHT,
+  REASON_CONTRADICTS,
   REASON_DISAGREES,
   REASON_FEW,
+  REASON_HOLDOVER,
   REASON_JUMPED,
   REASON_NO_MAJORITY,
   REASON_NONE,
+  REASON_ONE_SIDED,
   REASON_QUEUE,
+  REASON_REROUTED,
   SPANS,
   SPANS_BYTES,
   STATE_CHANGED,
@@ -79,11 +89,13 @@ import {
   countFresh,
   countGated,
   isFresh,
+  isOpen,
   markStale,
   openPaths,
   pathEnd,
   resetFloor,
   row,
+  setShift,
   setState,
   WARM_EXCHANGES,
 } from './path';
@@ -107,6 +119,19 @@ import {
   sharpness,
   trySeat,
 } from './seats';
+import {
+  changedAt,
+  changeOf,
+  isLonger,
+  isOneSided,
+  noteChange,
+  openShift,
+  restartRuns,
+  shiftedAt,
+  shiftOf,
+  watchShift,
+} from './shift';
+import { isConvicted, isLying, setAgreement } from './verdict';
 import { clearWander, learnWander, restartWander, wander } from './wander';
 
 const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
@@ -154,6 +179,8 @@ let carrying: i32 = 0;
 let middleS: f64 = 0;
 /** How far the clock may have been stepped, while only shifted exchanges have come since, s. */
 let doubtS: f64 = 0;
+/** Some fresh path has a clean history. */
+let isClean: bool = false;
 
 export function clearBraid(): void {
   memory.fill(KALMAN, 0, KALMAN_BYTES * usize(MAX_PATHS));
@@ -170,10 +197,12 @@ export function clearBraid(): void {
   carrying = 0;
   middleS = 0;
   doubtS = 0;
+  isClean = false;
 }
 
 export function openBraid(i: i32): void {
   forgetQuickest(i);
+  openShift(i);
   leaveSeat(i);
   memory.fill(braidRow(i), 0, KALMAN_BYTES);
 }
@@ -231,6 +260,8 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
     learnFrom(i, 0, reverse, 1.0, nowS);
     learnFrom(i, 1, forward, -1.0, nowS);
   }
+  watchShift(i, reverse - theta, forward + theta, sqrt<f64>(p00), nowS);
+
   raiseFloor(i, nowS);
   return status;
 }
@@ -268,7 +299,10 @@ function isSane(i: i32): bool {
 /** Starts from nothing; the paths stay open. */
 function collapse(): void {
   clearBraid();
-  for (let j = 0; j < pathEnd; j++) forgetSpans(j);
+  for (let j = 0; j < pathEnd; j++) {
+    forgetSpans(j);
+    openShift(j);
+  }
 }
 
 /**
@@ -289,6 +323,7 @@ function meetPath(i: i32, reverse: f64, forward: f64, nowS: f64): void {
     restartQuiet(k + side, nowS);
   }
   forgetSpans(i);
+  openShift(i);
 }
 
 /** 1 sigma that a span of this side has about its floor, prior included. */
@@ -312,7 +347,7 @@ function judge(i: i32, reverse: f64, forward: f64): i32 {
   const fall = min<f64>(low, high);
   if (low + high < 0.5 * fall) {
     // the round trip itself got shorter than it could be: the floor fell
-    changePath(i, fall, fall);
+    changePath(i, fall, 0.0, min<f64>(low, 0.0), min<f64>(high, 0.0));
     return STATUS_USED;
   }
   const shift = low < high ? low : -high;
@@ -349,7 +384,8 @@ function judge(i: i32, reverse: f64, forward: f64): i32 {
     stepClock(load<f64>(k, B_PENDING_S), max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8)));
     return STATUS_USED;
   }
-  changePath(i, fall, load<f64>(k, B_PENDING_S));
+  const moved = load<f64>(k, B_PENDING_S);
+  changePath(i, fall, moved, moved, -moved);
   return STATUS_USED;
 }
 
@@ -378,20 +414,25 @@ function isAlike(j: i32, shift: f64): bool {
 
 /** Most paths shifted alike: the local clock was stepped. */
 function stepClock(shift: f64, spread: f64): void {
-  countStep();
+  countStepBy(shift);
   placeOffset(theta + shift, spread * spread + p00);
   for (let j = 0; j < pathEnd; j++) {
     store<f64>(braidRow(j), 0.0, B_PENDING);
     forgetQuickest(j);
     forgetSpans(j);
+    restartRuns(j);
   }
   middleS = 0;
   restartWander();
 }
 
-/** The floor of path i moved by `byS`; θ stays. */
-function changePath(i: i32, byS: f64, jump: f64): void {
+/**
+ * The floor of path i moved by `byS`; θ stays. `jump`: what its offset jumped by, 0 if the route
+ * just got longer or shorter; `reverse` and `forward`: what its directions moved by.
+ */
+function changePath(i: i32, byS: f64, jump: f64, reverse: f64, forward: f64): void {
   const k = braidRow(i);
+  noteChange(i, reverse, forward, axisS(nowNs));
   const late = max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8));
   placeFloor(i, floorOf(i) + byS, late * late);
   store<f64>(k, CHANGED_FOR, B_CHANGED);
@@ -481,7 +522,7 @@ function raiseFloor(i: i32, nowS: f64): void {
     store<f64>(k + side, late, B_LATE);
     restartQuiet(k + side, nowS);
   }
-  changePath(i, lift, lift);
+  changePath(i, lift, 0.0, lift, lift);
 }
 
 // --- the paths' own offsets, for votes, the asymmetry column and ties ---------------------------
@@ -542,11 +583,26 @@ function assess(nowS: f64): void {
     const k = braidRow(j);
     const vote = load<f64>(k, K_VOTE);
     if (agreed && vote > 0.0) store<f64>(k, load<f64>(k, B_CLEAN) + 1.0, B_CLEAN);
-    if (asked && vote <= -2.0) store<f64>(k, 1.0, K_FREE);
+    if (voters > 0 && isConvicted(j)) store<f64>(k, 1.0, K_FREE);
+    else if (asked && vote <= -2.0) store<f64>(k, 1.0, K_FREE);
     else if (!asked || vote >= 4.0) store<f64>(k, 0.0, K_FREE);
   }
   reseat(nowS);
   weigh(nowS);
+  compareAll(nowS);
+}
+
+function isAnyConvicted(): bool {
+  for (let j = 0; j < pathEnd; j++) if (isOpen(j) && isConvicted(j)) return true;
+  return false;
+}
+
+/** Do they agree, or what does the clock go by? */
+function compareAll(nowS: f64): void {
+  if (voters >= 2 && 2 * tightlyAgreeing > voters) setAgreement(AGREE_MAJORITY);
+  else if (voters < 2 && countFresh(nowS) < 2) setAgreement(AGREE_FEW);
+  else if (voters < 2 && !isAnyConvicted()) setAgreement(AGREE_FEW);
+  else setAgreement(isClean ? AGREE_HISTORY : AGREE_HOLDOVER);
 }
 
 /** Shares of the paths, by their sharpness. */
@@ -555,7 +611,7 @@ function weigh(nowS: f64): void {
   let low: f64 = NO_SPAN;
   let high: f64 = -NO_SPAN;
   let counted = 0;
-  let isClean = false;
+  isClean = false;
   let middle: f64 = 0;
   let weights: f64 = 0;
   for (let j = 0; j < pathEnd; j++) {
@@ -607,17 +663,41 @@ function noiseOf(k: usize): f64 {
 
 function describe(i: i32): void {
   const k = braidRow(i);
-  const p = row(i);
   const changed = load<f64>(k, B_CHANGED);
   if (changed > 0.0) store<f64>(k, changed - 1.0, B_CHANGED);
-  const late = max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8));
-  if (load<f64>(p, PATH_TAKEN) < WARM_EXCHANGES) setState(i, STATE_WARMING, REASON_FEW, 0.0);
-  else if (load<f64>(k, K_FREE) != 0.0)
-    setState(i, STATE_QUARANTINED, REASON_DISAGREES, load<f64>(k, K_MEAN) - centreS);
-  else if (changed > 0.0) setState(i, STATE_CHANGED, REASON_JUMPED, load<f64>(k, B_JUMP));
-  else if (isCongested(i, late)) setState(i, STATE_CONGESTED, REASON_QUEUE, late);
-  else if (voters >= 2 && 2 * tightlyAgreeing <= voters)
-    setState(i, STATE_GOOD, REASON_NO_MAJORITY, 0.0);
+  const isFree = load<f64>(k, K_FREE) != 0.0;
+  if (load<f64>(row(i), PATH_TAKEN) < WARM_EXCHANGES) setState(i, STATE_WARMING, REASON_FEW, 0.0);
+  else if (isLying(i)) setState(i, STATE_QUARANTINED, REASON_CONTRADICTS, 0.0);
+  else if (isOneSided(i)) describeShift(i, isFree ? STATE_QUARANTINED : STATE_CONGESTED);
+  else if (isFree) setState(i, STATE_QUARANTINED, REASON_DISAGREES, load<f64>(k, K_MEAN) - centreS);
+  else if (changed > 0.0) describeChange(i, load<f64>(k, B_JUMP));
+  else describeQueue(i, max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8)));
+}
+
+/** One direction moved: its delay, and the offset with it. */
+function describeShift(i: i32, state: i32): void {
+  const reverse = shiftOf(i, 0);
+  const forward = shiftOf(i, 1);
+  setState(i, state, REASON_ONE_SIDED, reverse + forward);
+  setShift(i, reverse, forward, shiftedAt(i));
+}
+
+function describeChange(i: i32, jump: f64): void {
+  const reverse = changeOf(i, 0);
+  const forward = changeOf(i, 1);
+  if (jump != 0.0) setState(i, STATE_CHANGED, REASON_JUMPED, jump);
+  else setState(i, STATE_CHANGED, REASON_REROUTED, reverse + forward);
+  setShift(i, reverse, forward, changedAt(i));
+}
+
+function describeQueue(i: i32, late: f64): void {
+  const agreement = i32(load<f64>(CLOCK, CLOCK_AGREEMENT));
+  if (isLonger(i)) {
+    setState(i, STATE_CONGESTED, REASON_QUEUE, shiftOf(i, 0) + shiftOf(i, 1));
+    setShift(i, shiftOf(i, 0), shiftOf(i, 1), shiftedAt(i));
+  } else if (isCongested(i, late)) setState(i, STATE_CONGESTED, REASON_QUEUE, late);
+  else if (agreement == AGREE_HISTORY) setState(i, STATE_GOOD, REASON_NO_MAJORITY, 0.0);
+  else if (agreement == AGREE_HOLDOVER) setState(i, STATE_GOOD, REASON_HOLDOVER, 0.0);
   else setState(i, STATE_GOOD, REASON_NONE, 0.0);
 }
 
