@@ -12,12 +12,15 @@
  * (this path); a floor nobody reached for long in both directions has risen.
  */
 import {
-  B_BLOCK,
+  B_ALIKE,
+  B_ANCHOR,
   B_CHANGED,
   B_CLEAN,
   B_EDGE2,
   B_JUMP,
+  B_LAST,
   B_LATE,
+  B_NEAR,
   B_PENDING,
   B_PENDING_S,
   B_QUIET,
@@ -33,6 +36,7 @@ import {
   K_VOTE,
 } from './braidrow';
 import { axisS, countStep, countStepBy, nowNs, publishClock } from './clock';
+import { compareAll, describeBraid } from './describe';
 import { edge, edgeLate, edgeNoise2, edgeShift, edgeSigma, edgeVariance } from './edge';
 import { delayS, forwardS, offsetS, reverseS } from './exchange';
 import {
@@ -47,14 +51,8 @@ import {
   predictJoint,
   theta,
 } from './joint';
-import { assessMajority, centreS, clearMajority, tightlyAgreeing, voters } from './majority';
+import { assessMajority, clearMajority, isSharp, tightlyAgreeing, voters } from './majority';
 import {
-  AGREE_FEW,
-  AGREE_HISTORY,
-  AGREE_HOLDOVER,
-  AGREE_MAJORITY,
-  CLOCK,
-  CLOCK_AGREEMENT,
   KALMAN,
   KALMAN_BYTES,
   MAX_PATHS,
@@ -63,25 +61,7 @@ import {
   PATH_FLOOR_S,
   PATH_NOISE_S,
   PATH_RESIDUAL_S,
-  PATH_TAKEN,
   PATH_WEIGHT,
-  REASON_CONTRADICTS,
-  REASON_DISAGREES,
-  REASON_FEW,
-  REASON_HOLDOVER,
-  REASON_JUMPED,
-  REASON_NO_MAJORITY,
-  REASON_NONE,
-  REASON_ONE_SIDED,
-  REASON_QUEUE,
-  REASON_REROUTED,
-  SPANS,
-  SPANS_BYTES,
-  STATE_CHANGED,
-  STATE_CONGESTED,
-  STATE_GOOD,
-  STATE_QUARANTINED,
-  STATE_WARMING,
   STATUS_HELD,
   STATUS_USED,
 } from './memory';
@@ -89,14 +69,11 @@ import {
   countFresh,
   countGated,
   isFresh,
-  isOpen,
   markStale,
   openPaths,
   pathEnd,
   resetFloor,
   row,
-  setShift,
-  setState,
   WARM_EXCHANGES,
 } from './path';
 import {
@@ -119,25 +96,25 @@ import {
   sharpness,
   trySeat,
 } from './seats';
+import { noteChange, openShift, restartRuns, watchShift } from './shift';
 import {
-  changedAt,
-  changeOf,
-  isLonger,
-  isOneSided,
-  noteChange,
-  openShift,
-  restartRuns,
-  shiftedAt,
-  shiftOf,
-  watchShift,
-} from './shift';
-import { isConvicted, isLying, setAgreement } from './verdict';
+  anchorS,
+  anchorSigmaS,
+  findAnchor,
+  forgetSpans,
+  isAdrift,
+  leastSum,
+  rememberSpans,
+} from './spans';
+import { isConvicted } from './verdict';
 import { clearWander, learnWander, restartWander, wander } from './wander';
 
 const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
 /** Queueing of a new path, as a share of its delay, and its edge's softness as a share of that. */
 const START_LATE: f64 = 0.1;
 const START_EDGE: f64 = 0.04;
+/** The first packets say less: their queueing is a guess. */
+const NEWCOMER: f64 = 16.0;
 /** Pull of the wander towards its start, log-likelihood per squared decade. */
 const WANDER_PRIOR: f64 = 3.0;
 const LATE_MEMORY: f64 = 512.0;
@@ -146,9 +123,13 @@ const MOST_LATE: f64 = 16.0;
 /** Exchanges near the edge that its softness remembers. */
 const EDGE_MEMORY: f64 = 10.0;
 const SOFT_MEMORY: f64 = 3000.0;
+/** A softness beyond the queueing itself, met by chance at the start, must not stay for hours. */
+const MOST_SOFT_MEMORY: f64 = 128.0;
 /** Softness is never below this share of the queueing. */
 const LEAST_EDGE: f64 = 1.0e-3;
 const LEAST_S: f64 = 1.0e-10;
+/** No path is shorter than 30 cm, s. */
+const LEAST_FLOOR_S: f64 = 1.0e-9;
 /** A span this many sigmas below its floor is no noise. */
 const BELOW: f64 = 8.0;
 const PENDING_RUN: f64 = 3.0;
@@ -156,11 +137,16 @@ const PENDING_RUN: f64 = 3.0;
 const QUIET_RUN: f64 = 32.0;
 const QUIET_S: f64 = 512.0;
 const NEAR_FLOOR: f64 = 0.25; // of L
-const BLOCK: f64 = 64.0;
 const CHANGED_FOR: f64 = 32.0;
-const CONGESTED_RATIO: f64 = 5.0;
-/** A path that agreed in so many assessments has a history that outweighs a tie. */
-const CLEAN_RUN: f64 = 32.0;
+/** A path that agreed in so many assessments on end has a history that outweighs a tie. */
+const CLEAN_RUN: f64 = 64.0;
+const BLUNT: f64 = 1.0 / 16.0;
+/** Share of a packet in the averages of persistence, and what chance alone makes of them. */
+const PERSISTENCE: f64 = 1.0 / 256.0;
+const EVEN_NEAR: f64 = 0.63;
+const RHO_NOISE: f64 = 0.1;
+/** Exchanges away from the floor that make a direction suspect of having no say. */
+const QUIET_SOON: f64 = 16.0;
 /** So many round trips below this share of the queueing learnt forget it. */
 const OVERGROWN: f64 = 0.02;
 const SHORT_RUN: f64 = 8.0;
@@ -177,6 +163,8 @@ let bound: f64 = 0;
 let carrying: i32 = 0;
 /** Added to θ when published: a middle between paths that nobody can tell apart, and never could. */
 let middleS: f64 = 0;
+/** Factor on the variance published: soft edges fit the model less well than sharp ones. */
+let misfit: f64 = 1;
 /** How far the clock may have been stepped, while only shifted exchanges have come since, s. */
 let doubtS: f64 = 0;
 /** Some fresh path has a clean history. */
@@ -198,6 +186,7 @@ export function clearBraid(): void {
   middleS = 0;
   doubtS = 0;
   isClean = false;
+  misfit = 1;
 }
 
 export function openBraid(i: i32): void {
@@ -226,8 +215,8 @@ export function updateBraid(i: i32, dtS: f64, lateS: f64): i32 {
   }
   store<f64>(row(i), offsetS - theta, PATH_RESIDUAL_S);
   assess(nowS);
-  describe(i);
-  const variance = p00 + doubtS * doubtS;
+  describeBraid(i);
+  const variance = p00 * misfit + doubtS * doubtS;
   publishClock(theta + middleS, omega, variance, p01, p11, wander, bound, carrying);
   return status;
 }
@@ -261,7 +250,6 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
     learnFrom(i, 1, forward, -1.0, nowS);
   }
   watchShift(i, reverse - theta, forward + theta, sqrt<f64>(p00), nowS);
-
   raiseFloor(i, nowS);
   return status;
 }
@@ -320,8 +308,12 @@ function meetPath(i: i32, reverse: f64, forward: f64, nowS: f64): void {
   for (let side: usize = 0; side < 16; side += 8) {
     store<f64>(k + side, late, B_LATE);
     store<f64>(k + side, START_EDGE * START_EDGE * late * late, B_EDGE2);
+    store<f64>(k + side, EVEN_NEAR, B_NEAR);
+    store<f64>(k + side, EVEN_NEAR * EVEN_NEAR + (1.0 - EVEN_NEAR) * (1.0 - EVEN_NEAR), B_ALIKE);
+    store<f64>(k + side, 1.0, B_LAST);
     restartQuiet(k + side, nowS);
   }
+  store<f64>(k, 0.0, B_ANCHOR);
   forgetSpans(i);
   openShift(i);
 }
@@ -453,7 +445,9 @@ function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): voi
   const v = max<f64>(seat < 0 ? apart : along(seat, sign), LEAST_S * LEAST_S);
   const floorS = sign * theta + floorOf(i);
   const residual = span - floorS;
-  edge(residual, v, late, noise2);
+  const guess = 1.0 + NEWCOMER / load<f64>(braidRow(i), B_TAKEN);
+  edge(residual, v, late * repetition(k) * guess, noise2);
+  notePersistence(k, residual < late);
   noteQuiet(k, residual, nowS);
   if (seat < 0) follow(i, v);
   else lead(i, sign, floorS, v, nowS);
@@ -465,11 +459,33 @@ function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): voi
   store<f64>(k, next, B_LATE);
   if (residual < 3.0 * edgeSigma) {
     // a sharp edge is met rarely and must be learnt from few, a soft one shows in many
-    const memory = EDGE_MEMORY + (SOFT_MEMORY * noise2) / (late * late);
+    const soft = (SOFT_MEMORY * noise2) / (late * late);
+    const memory = EDGE_MEMORY + min<f64>(soft, MOST_SOFT_MEMORY);
     const quick = 1.0 / min<f64>(taken + 4.0, memory);
     const least = LEAST_EDGE * LEAST_EDGE * next * next + LEAST_S * LEAST_S;
     store<f64>(k, max<f64>(noise2 + (edgeNoise2 - noise2) * quick, least), B_EDGE2);
   }
+}
+
+/**
+ * How many packets say what one says, >= 1: queues have a memory, and a run of late packets is one
+ * observation, not many. It divides the push of late packets on the floor.
+ */
+function repetition(k: usize): f64 {
+  const near = load<f64>(k, B_NEAR);
+  const chance = near * near + (1.0 - near) * (1.0 - near);
+  const excess = load<f64>(k, B_ALIKE) - chance;
+  const memory = min<f64>(max<f64>(excess / max<f64>(1.0 - chance, 0.1) - RHO_NOISE, 0.0), 0.95);
+  const quiet = load<f64>(k, B_QUIET) / QUIET_SOON;
+  return sqrt<f64>((1.0 + memory) / (1.0 - memory)) * (quiet > 1.0 ? quiet * quiet : 1.0);
+}
+
+function notePersistence(k: usize, isNear: bool): void {
+  const near: f64 = isNear ? 1.0 : 0.0;
+  const alike: f64 = load<f64>(k, B_LAST) == near ? 1.0 : 0.0;
+  store<f64>(k, load<f64>(k, B_NEAR) + (near - load<f64>(k, B_NEAR)) * PERSISTENCE, B_NEAR);
+  store<f64>(k, load<f64>(k, B_ALIKE) + (alike - load<f64>(k, B_ALIKE)) * PERSISTENCE, B_ALIKE);
+  store<f64>(k, near, B_LAST);
 }
 
 /** A seated path moves θ, its floor and all they share. */
@@ -525,43 +541,32 @@ function raiseFloor(i: i32, nowS: f64): void {
   changePath(i, lift, 0.0, lift, lift);
 }
 
-// --- the paths' own offsets, for votes, the asymmetry column and ties ---------------------------
-
-function spans(i: i32): usize {
-  return SPANS + usize(i) * SPANS_BYTES;
-}
-
-function forgetSpans(i: i32): void {
-  const s = spans(i);
-  for (let b: usize = 0; b < SPANS_BYTES; b += 8) store<f64>(s + b, NO_SPAN);
-  store<f64>(braidRow(i), 0.0, B_BLOCK);
-  store<f64>(braidRow(i), 0.0, K_INFORMATION);
-}
-
-/** Least spans of this and the last block, θ taken out, so that they are one-way delays. */
-function rememberSpans(i: i32, reverse: f64, forward: f64): void {
-  const k = braidRow(i);
-  const s = spans(i);
-  let inBlock = load<f64>(k, B_BLOCK);
-  if (inBlock >= BLOCK) {
-    memory.copy(s + 16, s, 16);
-    store<f64>(s, NO_SPAN);
-    store<f64>(s + 8, NO_SPAN);
-    inBlock = 0.0;
+/**
+ * θ never stood where the least spans of most paths say: queueing was taken for a floor, or a floor
+ * for queueing. They start again from there, with what they learnt of their queues.
+ */
+function settle(nowS: f64): void {
+  placeOffset(theta + anchorS, anchorSigmaS * anchorSigmaS);
+  for (let j = 0; j < pathEnd; j++) {
+    if (!isAdrift(j, nowS)) continue;
+    const k = braidRow(j);
+    const floorS = leastSum(j) * 0.5;
+    for (let side: usize = 0; side < 16; side += 8) {
+      const sign: f64 = side == 0 ? 1.0 : -1.0;
+      // mean span = floor + mean queueing, whichever way it is shared out
+      const late = load<f64>(k + side, B_LATE) + floorOf(j) - sign * anchorS - floorS;
+      store<f64>(k + side, max<f64>(late, anchorSigmaS), B_LATE);
+    }
+    placeFloor(j, floorS, 4.0 * anchorSigmaS * anchorSigmaS);
+    for (let side: usize = 0; side < 16; side += 8) {
+      const late = load<f64>(k + side, B_LATE);
+      store<f64>(k + side, START_EDGE * START_EDGE * late * late, B_EDGE2);
+      restartQuiet(k + side, nowS);
+    }
+    forgetSpans(j);
   }
-  store<f64>(k, inBlock + 1.0, B_BLOCK);
-  store<f64>(s, min<f64>(load<f64>(s), reverse));
-  store<f64>(s + 8, min<f64>(load<f64>(s + 8), forward));
-  const leastReverse = min<f64>(load<f64>(s), load<f64>(s + 16));
-  const leastForward = min<f64>(load<f64>(s + 8), load<f64>(s + 24));
-  const full = load<f64>(s + 16) < NO_SPAN;
-  const n = inBlock + 1.0 + (full ? BLOCK : 0.0);
-  const a = load<f64>(k, B_LATE) / n;
-  const b = load<f64>(k, B_LATE + 8) / n;
-  const variance =
-    (a * a + b * b) * 0.25 + (load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8)) * 0.25;
-  store<f64>(k, (leastReverse - leastForward) * 0.5, K_MEAN);
-  store<f64>(k, 1.0 / variance, K_INFORMATION);
+  for (let j = 0; j < pathEnd; j++) openShift(j);
+  restartWander();
 }
 
 function assess(nowS: f64): void {
@@ -576,33 +581,24 @@ function assess(nowS: f64): void {
     for (let j = 0; j < pathEnd; j++) store<f64>(braidRow(j), 0.0, B_TAKEN);
     restartWander();
   }
+  if (findAnchor(nowS)) settle(nowS);
   const asked = assessMajority(nowS);
   // at first every path agrees with every other, for want of knowledge
   const agreed = asked && exchanges > 64 && 2 * tightlyAgreeing > voters;
   for (let j = 0; j < pathEnd; j++) {
     const k = braidRow(j);
     const vote = load<f64>(k, K_VOTE);
-    if (agreed && vote > 0.0) store<f64>(k, load<f64>(k, B_CLEAN) + 1.0, B_CLEAN);
+    const clean = load<f64>(k, B_CLEAN);
+    // agreeing means less where noise is what makes room for it
+    if (agreed && vote > 0.0) store<f64>(k, clean + (isSharp(j) ? 1.0 : BLUNT), B_CLEAN);
+    else if (asked && !agreed && clean < CLEAN_RUN) store<f64>(k, 0.0, B_CLEAN);
     if (voters > 0 && isConvicted(j)) store<f64>(k, 1.0, K_FREE);
     else if (asked && vote <= -2.0) store<f64>(k, 1.0, K_FREE);
     else if (!asked || vote >= 4.0) store<f64>(k, 0.0, K_FREE);
   }
   reseat(nowS);
   weigh(nowS);
-  compareAll(nowS);
-}
-
-function isAnyConvicted(): bool {
-  for (let j = 0; j < pathEnd; j++) if (isOpen(j) && isConvicted(j)) return true;
-  return false;
-}
-
-/** Do they agree, or what does the clock go by? */
-function compareAll(nowS: f64): void {
-  if (voters >= 2 && 2 * tightlyAgreeing > voters) setAgreement(AGREE_MAJORITY);
-  else if (voters < 2 && countFresh(nowS) < 2) setAgreement(AGREE_FEW);
-  else if (voters < 2 && !isAnyConvicted()) setAgreement(AGREE_FEW);
-  else setAgreement(isClean ? AGREE_HISTORY : AGREE_HOLDOVER);
+  compareAll(isClean, nowS);
 }
 
 /** Shares of the paths, by their sharpness. */
@@ -626,7 +622,7 @@ function weigh(nowS: f64): void {
     high = max<f64>(high, own);
     isClean = isClean || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
     // a longer path has more room for asymmetry
-    const floorS = load<f64>(row(j), PATH_FLOOR_S);
+    const floorS = max<f64>(load<f64>(row(j), PATH_FLOOR_S), LEAST_FLOOR_S);
     middle += own / (floorS * floorS);
     weights += 1.0 / (floorS * floorS);
     counted++;
@@ -639,6 +635,7 @@ function weigh(nowS: f64): void {
   // whoever is right, the bound reaches to the farthest of them
   bound = split ? max<f64>(abs<f64>(high - middleS), abs<f64>(low - middleS)) : 0.0;
   carrying = 0;
+  misfit = 1.0;
   for (let j = 0; j < pathEnd; j++) {
     const p = row(j);
     const k = braidRow(j);
@@ -646,6 +643,7 @@ function weigh(nowS: f64): void {
     const share = load<f64>(p, PATH_WEIGHT) / sum;
     store<f64>(p, share, PATH_WEIGHT);
     bound += share * load<f64>(p, PATH_FLOOR_S) * 0.5;
+    misfit += share * (softness(k) + softness(k + 8));
     if (load<f64>(k, K_FREE) == 0.0) carrying++;
     store<f64>(p, -load<f64>(k, K_MEAN), PATH_ASYMMETRY_S);
     const information = load<f64>(k, K_INFORMATION);
@@ -654,63 +652,15 @@ function weigh(nowS: f64): void {
   }
 }
 
+/** Softness of an edge as a share of the queueing, [0, 1/2]; small again where all noise is Gaussian. */
+function softness(side: usize): f64 {
+  const x = sqrt<f64>(load<f64>(side, B_EDGE2)) / load<f64>(side, B_LATE);
+  return x / (1.0 + x * x);
+}
+
 /** 1 sigma of a raw offset of this path. */
 function noiseOf(k: usize): f64 {
   const a = load<f64>(k, B_LATE);
   const b = load<f64>(k, B_LATE + 8);
   return 0.5 * sqrt<f64>(a * a + b * b + load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8));
-}
-
-function describe(i: i32): void {
-  const k = braidRow(i);
-  const changed = load<f64>(k, B_CHANGED);
-  if (changed > 0.0) store<f64>(k, changed - 1.0, B_CHANGED);
-  const isFree = load<f64>(k, K_FREE) != 0.0;
-  if (load<f64>(row(i), PATH_TAKEN) < WARM_EXCHANGES) setState(i, STATE_WARMING, REASON_FEW, 0.0);
-  else if (isLying(i)) setState(i, STATE_QUARANTINED, REASON_CONTRADICTS, 0.0);
-  else if (isOneSided(i)) describeShift(i, isFree ? STATE_QUARANTINED : STATE_CONGESTED);
-  else if (isFree) setState(i, STATE_QUARANTINED, REASON_DISAGREES, load<f64>(k, K_MEAN) - centreS);
-  else if (changed > 0.0) describeChange(i, load<f64>(k, B_JUMP));
-  else describeQueue(i, max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8)));
-}
-
-/** One direction moved: its delay, and the offset with it. */
-function describeShift(i: i32, state: i32): void {
-  const reverse = shiftOf(i, 0);
-  const forward = shiftOf(i, 1);
-  setState(i, state, REASON_ONE_SIDED, reverse + forward);
-  setShift(i, reverse, forward, shiftedAt(i));
-}
-
-function describeChange(i: i32, jump: f64): void {
-  const reverse = changeOf(i, 0);
-  const forward = changeOf(i, 1);
-  if (jump != 0.0) setState(i, STATE_CHANGED, REASON_JUMPED, jump);
-  else setState(i, STATE_CHANGED, REASON_REROUTED, reverse + forward);
-  setShift(i, reverse, forward, changedAt(i));
-}
-
-function describeQueue(i: i32, late: f64): void {
-  const agreement = i32(load<f64>(CLOCK, CLOCK_AGREEMENT));
-  if (isLonger(i)) {
-    setState(i, STATE_CONGESTED, REASON_QUEUE, shiftOf(i, 0) + shiftOf(i, 1));
-    setShift(i, shiftOf(i, 0), shiftOf(i, 1), shiftedAt(i));
-  } else if (isCongested(i, late)) setState(i, STATE_CONGESTED, REASON_QUEUE, late);
-  else if (agreement == AGREE_HISTORY) setState(i, STATE_GOOD, REASON_NO_MAJORITY, 0.0);
-  else if (agreement == AGREE_HOLDOVER) setState(i, STATE_GOOD, REASON_HOLDOVER, 0.0);
-  else setState(i, STATE_GOOD, REASON_NONE, 0.0);
-}
-
-/** Queues much longer than at most of the other paths. */
-function isCongested(i: i32, late: f64): bool {
-  let quieter = 0;
-  let others = 0;
-  for (let j = 0; j < pathEnd; j++) {
-    const k = braidRow(j);
-    if (j == i || load<f64>(k, B_TAKEN) == 0.0) continue;
-    others++;
-    if (max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8)) * CONGESTED_RATIO < late)
-      quieter++;
-  }
-  return others > 0 && 2 * quieter >= others;
 }
