@@ -41,7 +41,9 @@ import {
   takeExchange,
 } from './path';
 import { clearRfc5905, clearStages, updateRfc5905 } from './rfc5905';
+import { clearShifts } from './shift';
 import { clearTracks, openTrack } from './track';
+import { agreeAsPath, clearVerdicts, forgetVerdict, tell } from './verdict';
 import { updateVote } from './vote';
 
 export const KALMAN_COMBINER: i32 = 0;
@@ -75,6 +77,8 @@ export function reset(id: i32): i32 {
   clearCausal();
   clearPaths();
   clearLost();
+  clearShifts();
+  clearVerdicts();
   clearRfc5905();
   clearDiversity();
   clearTracks();
@@ -99,6 +103,7 @@ export function openPath(): i32 {
 /** Closes a path; its index may be given out again. */
 export function closePath(i: i32): i32 {
   if (!isOpen(i)) return ERROR_PATH;
+  forgetVerdict(i);
   releasePath(i);
   openFilter(i);
   openTrack(i);
@@ -142,10 +147,14 @@ export function take(record: usize): i32 {
   else dtS = 0;
   store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_TAKEN) + 1.0, CLOCK_TAKEN);
   if (isOtherRoute(i)) meetAgain(i);
-  const status = fold(i, localSend, localReceive, dtS, lateS);
-  if (!isLost(i, lateS)) return status;
-  startAgain(record, localReceive);
-  return fold(i, localSend, localReceive, 0.0, 0.0);
+  let status = fold(i, localSend, localReceive, dtS, lateS);
+  if (isLost(i, lateS)) {
+    startAgain(record, localReceive);
+    status = fold(i, localSend, localReceive, 0.0, 0.0);
+  }
+  if (combiner != BRAID_COMBINER) agreeAsPath(i);
+  tell(i);
+  return status;
 }
 
 function fold(i: i32, localSend: i64, localReceive: i64, dtS: f64, lateS: f64): i32 {

@@ -4,12 +4,13 @@
  * a slow ramp by an attacker cannot drag it along, and bounded, so that a longer route is believed
  * in the end.
  */
-import { axisS } from './clock';
+import { axisS, nowNs, startNs, unixS } from './clock';
 import { atNs, delayS, forwardS, offsetS, reverseS } from './exchange';
 import {
   MAX_PATHS,
   PATH_AT_S,
   PATH_BYTES,
+  PATH_CONTRADICTS,
   PATH_DELAY_S,
   PATH_EXCESS_S,
   PATH_FLOOR_S,
@@ -23,6 +24,9 @@ import {
   PATH_REASON_S,
   PATH_REFUSED,
   PATH_REVERSE_S,
+  PATH_SHIFT_FORWARD_S,
+  PATH_SHIFT_REVERSE_S,
+  PATH_SINCE_S,
   PATH_STATE,
   PATH_TAKEN,
   PATH_WEIGHT,
@@ -50,20 +54,26 @@ const STAT_VARIANCE: usize = 48; // mean squared successive difference / 2
 const STAT_SEND: usize = 56; // i64 localSend of the last exchange
 const STAT_RECEIVE: usize = 64; // i64 localReceive of the last exchange
 const STAT_SINCE: usize = 72; // exchanges since the floor was reset
+const STAT_BEFORE: usize = 80; // state, reason and since before the exchange of STAT_STAMPED
+const STAT_STAMPED: usize = 104; // i64 nowNs of the last change of state
+/** Three slots of verdict.ts. */
+export const STAT_TOLD: usize = 112; // state, reason and lies as last written down, in one number
+export const STAT_DWELT: usize = 120; // exchanges since they are otherwise
+export const STAT_LIES: usize = 128; // contradictions of late
 // what causal.ts keeps of a path that contradicted
-export const STAT_CAUSAL_LOW_S: usize = 80; // the last interval it said, relative to the base …
-export const STAT_CAUSAL_HIGH_S: usize = 88;
-export const STAT_CAUSAL_AT_S: usize = 96; // … and when, axis s
-export const STAT_CAUSAL_SINCE_S: usize = 104; // when it began to contradict, axis s
-export const STAT_CAUSAL_MUTE: usize = 112; // exchanges that must fit before it counts again
+export const STAT_CAUSAL_LOW_S: usize = 136; // the last interval it said, relative to the base …
+export const STAT_CAUSAL_HIGH_S: usize = 144;
+export const STAT_CAUSAL_AT_S: usize = 152; // … and when, axis s
+export const STAT_CAUSAL_SINCE_S: usize = 160; // when it began to contradict, axis s
+export const STAT_CAUSAL_MUTE: usize = 168; // exchanges that must fit before it counts again
 // what lost.ts counts
-export const STAT_SHORT: usize = 120; // delays in a row far below all that was learnt
-export const STAT_LONG: usize = 128; // delays in a row far above it
-export const STAT_AWAY: usize = 136; // exchanges in a row that exclude the clock, by sign
-export const STAT_AWAY_LEAST_S: usize = 144; // least and most residual in that row, s
-export const STAT_AWAY_MOST_S: usize = 152;
-export const STAT_NONSENSE: usize = 160; // share of exchanges that cannot be true
-export const STAT_LONG_STEPS: usize = 168; // steps of the clock when the long row began
+export const STAT_SHORT: usize = 176; // delays in a row far below all that was learnt
+export const STAT_LONG: usize = 184; // delays in a row far above it
+export const STAT_AWAY: usize = 192; // exchanges in a row that exclude the clock, by sign
+export const STAT_AWAY_LEAST_S: usize = 200; // least and most residual in that row, s
+export const STAT_AWAY_MOST_S: usize = 208;
+export const STAT_NONSENSE: usize = 216; // share of exchanges that cannot be true
+export const STAT_LONG_STEPS: usize = 224; // steps of the clock when the long row began
 
 /** An exchange is fresh while younger than this many mean spacings. */
 const FRESH_INTERVALS: f64 = 4.5;
@@ -127,9 +137,35 @@ export function clearPaths(): void {
 
 export function setState(i: i32, state: i32, reason: i32, figureS: f64): void {
   const p = row(i);
-  store<f64>(p, f64(state), PATH_STATE);
-  store<f64>(p, f64(reason), PATH_REASON);
   store<f64>(p, figureS, PATH_REASON_S);
+  if (load<f64>(p, PATH_STATE) == f64(state) && load<f64>(p, PATH_REASON) == f64(reason)) return;
+  changeState(i, f64(state), f64(reason));
+}
+
+/** A combiner may set a state several times in one exchange; only the outcome dates it. */
+function changeState(i: i32, state: f64, reason: f64): void {
+  const p = row(i);
+  const s = stat(i) + STAT_BEFORE;
+  if (load<i64>(stat(i), STAT_STAMPED) != nowNs) {
+    store<i64>(stat(i), nowNs, STAT_STAMPED);
+    store<f64>(s, load<f64>(p, PATH_STATE));
+    store<f64>(s + 8, load<f64>(p, PATH_REASON));
+    store<f64>(s + 16, load<f64>(p, PATH_SINCE_S));
+  }
+  const isBack = load<f64>(s) == state && load<f64>(s + 8) == reason;
+  store<f64>(p, isBack ? load<f64>(s + 16) : unixS(nowNs), PATH_SINCE_S);
+  store<f64>(p, state, PATH_STATE);
+  store<f64>(p, reason, PATH_REASON);
+  store<f64>(p, 0.0, PATH_SHIFT_REVERSE_S);
+  store<f64>(p, 0.0, PATH_SHIFT_FORWARD_S);
+}
+
+/** Says of the state just set how far which direction moved, and since when (axis s). */
+export function setShift(i: i32, reverse: f64, forward: f64, sinceS: f64): void {
+  const p = row(i);
+  store<f64>(p, reverse, PATH_SHIFT_REVERSE_S);
+  store<f64>(p, forward, PATH_SHIFT_FORWARD_S);
+  store<f64>(p, unixS(startNs) + sinceS, PATH_SINCE_S);
 }
 
 export function stateOf(i: i32): i32 {
@@ -251,21 +287,20 @@ export function resetFloor(i: i32): void {
   lowerFloor(i);
 }
 
-/** All paths are as if just opened; only their counters of what was refused stay. */
+/** All paths are as if just opened. */
 export function restartPaths(): void {
   for (let i = 0; i < pathEnd; i++) if (isOpen(i)) restartPath(i);
 }
 
-/** Path i is as if just opened. */
+/** Path i is as if just opened, but for its counters and what was said of it. */
 export function restartPath(i: i32): void {
   const p = row(i);
-  const refused = load<f64>(p, PATH_REFUSED);
-  const gated = load<f64>(p, PATH_GATED);
-  memory.fill(p, 0, PATH_BYTES);
-  memory.fill(stat(i), 0, STATS_BYTES);
-  store<f64>(p, 1.0, PATH_OPEN);
-  store<f64>(p, refused, PATH_REFUSED);
-  store<f64>(p, gated, PATH_GATED);
+  const s = stat(i);
+  store<f64>(p, 0.0, PATH_TAKEN);
+  memory.fill(p + PATH_OFFSET_S, 0, PATH_GATED - PATH_OFFSET_S);
+  memory.fill(p + PATH_REVERSE_S, 0, PATH_CONTRADICTS + 8 - PATH_REVERSE_S);
+  memory.fill(s, 0, STAT_BEFORE);
+  memory.fill(s + STAT_CAUSAL_LOW_S, 0, STATS_BYTES - STAT_CAUSAL_LOW_S);
   setState(i, STATE_WARMING, REASON_FEW, 0.0);
 }
 
