@@ -24,6 +24,7 @@ import {
   PATH_REASON_S,
   PATH_REFUSED,
   PATH_REVERSE_S,
+  PATH_SHARES,
   PATH_SHIFT_FORWARD_S,
   PATH_SHIFT_REVERSE_S,
   PATH_SINCE_S,
@@ -77,6 +78,8 @@ export const STAT_LONG_STEPS: usize = 224; // steps of the clock when the long r
 
 /** An exchange is fresh while younger than this many mean spacings. */
 const FRESH_INTERVALS: f64 = 4.5;
+/** Exchanges after which the rhythm of a path is known. */
+const KNOWN_RHYTHM: f64 = 16.0;
 /** Paths that have measured less are warming. */
 export const WARM_EXCHANGES: f64 = 4.0;
 
@@ -95,6 +98,11 @@ export function row(i: i32): usize {
 /** Address of what no report shows of a path. */
 export function stat(i: i32): usize {
   return STATS + usize(i) * STATS_BYTES;
+}
+
+/** True if path i shares its route with another, which speaks for both. */
+export function isShared(i: i32): bool {
+  return load<f64>(row(i), PATH_SHARES) != 0.0;
 }
 
 export function isOpen(i: i32): bool {
@@ -309,10 +317,11 @@ export function ageS(i: i32, nowS: f64): f64 {
   return nowS - load<f64>(row(i), PATH_AT_S);
 }
 
-/** True if the path has measured and its last exchange is not overdue. */
+/** True if the path speaks for itself, has measured and its last exchange is not overdue. */
 export function isFresh(i: i32, nowS: f64): bool {
   const p = row(i);
   if (load<f64>(p, PATH_OPEN) == 0.0 || load<f64>(p, PATH_TAKEN) == 0.0) return false;
+  if (isShared(i)) return false;
   return min<f64>(nowS, newestS) - load<f64>(p, PATH_AT_S) <= staleAfterS(i);
 }
 
@@ -335,7 +344,21 @@ export function staleAfterS(i: i32): f64 {
 export function markStale(nowS: f64): void {
   for (let i = 0; i < pathEnd; i++) {
     if (!isOpen(i) || load<f64>(row(i), PATH_TAKEN) == 0.0 || isFresh(i, nowS)) continue;
+    if (isShared(i)) continue;
     setState(i, STATE_STALE, REASON_SILENT, ageS(i, nowS));
     store<f64>(row(i), 0.0, PATH_WEIGHT);
   }
+}
+
+/**
+ * How long no path was heard beyond its turn, when one is heard again at axis time `nowS`, s; 0 if
+ * some path was not overdue. Paths that have measured little do not count: their rhythm is not known.
+ */
+export function silentS(nowS: f64): f64 {
+  let least: f64 = Infinity;
+  for (let i = 0; i < pathEnd; i++) {
+    if (!isOpen(i) || isShared(i) || load<f64>(row(i), PATH_TAKEN) < KNOWN_RHYTHM) continue;
+    least = min<f64>(least, ageS(i, nowS) - staleAfterS(i));
+  }
+  return least == Infinity ? 0.0 : max<f64>(least, 0.0);
 }
