@@ -6,6 +6,7 @@
 import { clearBraid, openBraid, restartBraid, updateBraid } from './braid';
 import { boundCausal, clearCausal } from './causal';
 import { baseClock, based, baseS, clearClock, moveClock, sinceNow } from './clock';
+import { clearFilter } from './clockfilter';
 import { clearDiversity, updateAverage, updateBest } from './diversity';
 import { measure, wholeOffset } from './exchange';
 import { clearFailover, updateFailover } from './failover';
@@ -38,7 +39,7 @@ import {
   restartPaths,
   takeExchange,
 } from './path';
-import { clearRfc5905, clearStages, updateRfc5905 } from './rfc5905';
+import { clearRfc5905, updateRfc5905 } from './rfc5905';
 import { clearTracks, openTrack, restartTracks } from './track';
 import { updateVote } from './vote';
 
@@ -87,7 +88,7 @@ export function reset(id: i32): i32 {
 export function openPath(): i32 {
   const i = claimPath();
   if (i < 0) return ERROR_FULL;
-  clearStages(i);
+  clearFilter(i);
   openFilter(i);
   openTrack(i);
   return i;

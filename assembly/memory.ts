@@ -9,7 +9,7 @@
 /** Raised whenever an address, a slot, a unit, an export or a code changes its meaning. */
 export const ABI_VERSION: i32 = 1;
 
-/** How many paths one clock can have; the build constant behind ERROR_FULL. */
+/** How many paths one clock can have, a multiple of 4; the build constant behind ERROR_FULL. */
 export const MAX_PATHS: i32 = 256;
 /** Records one batch call takes. */
 export const MAX_BATCH: i32 = 2048;
@@ -46,13 +46,12 @@ export const RESULT_BYTES: usize = 12 * 8;
 export const STATS: usize = RESULTS + RESULT_BYTES * usize(MAX_BATCH);
 export const STATS_BYTES: usize = 16 * 8;
 
-/** RFC 5905 clock filter: 8 stages of {offset, delay, dispersion, at} per path. */
-export const STAGES: usize = STATS + STATS_BYTES * usize(MAX_PATHS);
-export const STAGE_BYTES: usize = 32;
-export const STAGE_COUNT: i32 = 8;
+/** RFC 5905 clock filters (clockfilter.ts): one block for two paths, their slots side by side. */
+export const FILTERS: usize = STATS + STATS_BYTES * usize(MAX_PATHS);
+export const FILTER_BYTES: usize = (5 + 8 * 5) * 16;
 
 /** Scratch columns for sorting and sweeping, 4 f64 columns of 4 × MAX_PATHS. */
-export const SCRATCH: usize = STAGES + STAGE_BYTES * usize(STAGE_COUNT) * usize(MAX_PATHS);
+export const SCRATCH: usize = FILTERS + FILTER_BYTES * usize((MAX_PATHS + 1) >> 1);
 export const SCRATCH_COLUMN: usize = 4 * 8 * usize(MAX_PATHS);
 
 /** Joint Kalman filter, per-path scalars (kalman.ts): f64 slots. */
@@ -88,8 +87,14 @@ export const TRACK_BYTES: usize = 24 * 8;
 /** The fresh paths carried to now (pool.ts): 8 columns over paths. */
 export const POOL: usize = TRACKS + TRACK_BYTES * usize(MAX_PATHS);
 
+/** Peers of a round and their survivors (rfc5905.ts, cluster.ts): 8 columns over paths. */
+export const PEERS: usize = POOL + 8 * COLUMN_BYTES;
+
+/** Edges of intervals, and the same sorted (intersect.ts): 10 columns over paths, two longer by 16. */
+export const EDGES: usize = PEERS + 8 * COLUMN_BYTES;
+
 /** First byte past the map; must stay below the fixed memory size (a test looks). */
-export const MAP_END: usize = POOL + 8 * COLUMN_BYTES;
+export const MAP_END: usize = EDGES + 10 * COLUMN_BYTES + 2 * 16;
 
 // --- slots, in bytes from the start of a row ---------------------------------------------------
 
