@@ -7,7 +7,18 @@
  * Edges are kept in the order of the last call: from one exchange to the next they hardly pass each
  * other, so an insertion sort has little to do. Intervals that all agree are not sorted at all.
  */
-import { COLUMN_BYTES, EDGES, SCRATCH } from './memory';
+import {
+  COLUMN_BYTES,
+  EDGES,
+  INTERVAL_HALF_S,
+  INTERVAL_OFFSET_S,
+  SCRATCH,
+  SCRATCH_COLUMN,
+  SELECTED_FOUND,
+  SELECTED_HIGH_S,
+  SELECTED_LOW_S,
+  SELECTED_MEMBERS,
+} from './memory';
 
 const LOWER: usize = EDGES;
 const UPPER: usize = EDGES + COLUMN_BYTES;
@@ -22,6 +33,9 @@ const LOW_AT: usize = EDGES + 8 * COLUMN_BYTES;
 const HIGH_AT: usize = LOW_AT + COLUMN_BYTES + 16;
 /** Merging needs as much room again. */
 const SPARE: usize = SCRATCH;
+// a set that did not come from peers, in columns
+const OWN_OFFSETS: usize = SCRATCH + SCRATCH_COLUMN;
+const OWN_HALVES: usize = SCRATCH + 2 * SCRATCH_COLUMN;
 
 /** Moves per edge after which an insertion sort gives up, and the runs it then makes for merging. */
 const PATIENCE: usize = 16;
@@ -66,6 +80,26 @@ export function intersect(offsets: usize, halves: usize, count: i32): bool {
   sortEdges(MIDDLES, offsets, count, kept);
   ordered = count;
   return widen(count, overlap(count));
+}
+
+/** One set of `count` rows INTERVAL_*, and its row SELECTED_*. */
+export function selectOne(intervals: usize, result: usize, count: i32): void {
+  for (let at: usize = 0; at < usize(count) << 3; at += 8) {
+    const interval = intervals + (at << 1);
+    store<f64>(at, load<f64>(interval, INTERVAL_OFFSET_S), OWN_OFFSETS);
+    store<f64>(at, load<f64>(interval, INTERVAL_HALF_S), OWN_HALVES);
+  }
+  forgetOrder();
+  const found = intersect(OWN_OFFSETS, OWN_HALVES, count);
+  forgetOrder();
+  let members = found && isUnanimous ? count : 0;
+  if (found && !isUnanimous) {
+    for (let k = 0; k < count; k++) members += i32(upperOf(k) >= low && lowerOf(k) <= high);
+  }
+  store<f64>(result, f64(found), SELECTED_FOUND);
+  store<f64>(result, low, SELECTED_LOW_S);
+  store<f64>(result, high, SELECTED_HIGH_S);
+  store<f64>(result, f64(members), SELECTED_MEMBERS);
 }
 
 /** Fills the edge columns; true if all intervals hold all middles: then low and high are known. */
@@ -145,14 +179,25 @@ function sortEdges(pairs: usize, column: usize, count: i32, kept: bool): void {
 function insert(first: usize, at: usize, column: usize): usize {
   const place = load<u32>(at, PLACE);
   const value = load<f64>(column + usize(place));
+  const to = makeRoom(first, at, value);
+  if (ASC_FEATURE_SIMD) {
+    // one store, since a 16-byte load soon after two stores waits for both
+    v128.store(to, i64x2.replace_lane(f64x2.splat(value), 1, i64(place)));
+  } else {
+    store<f64>(to, value);
+    store<u32>(to, place, PLACE);
+  }
+  return at - to;
+}
+
+/** Moves the pairs above `value` up by one, over the pair at `at`; returns where there is room. */
+function makeRoom(first: usize, at: usize, value: f64): usize {
   let to = at;
   while (to > first && load<f64>(to - PAIR) > value) {
     copyPair(to, to - PAIR);
     to -= PAIR;
   }
-  store<f64>(to, value);
-  store<u32>(to, place, PLACE);
-  return at - to;
+  return to;
 }
 
 function copyPair(to: usize, from: usize): void {
@@ -187,14 +232,15 @@ function mergeSort(pairs: usize, end: usize): void {
 function sortRun(first: usize, end: usize): void {
   for (let at = first + PAIR; at < end; at += PAIR) {
     const value = load<f64>(at);
-    const place = load<u32>(at, PLACE);
-    let to = at;
-    while (to > first && load<f64>(to - PAIR) > value) {
-      copyPair(to, to - PAIR);
-      to -= PAIR;
+    if (ASC_FEATURE_SIMD) {
+      const pair = v128.load(at);
+      v128.store(makeRoom(first, at, value), pair);
+    } else {
+      const place = load<u32>(at, PLACE);
+      const to = makeRoom(first, at, value);
+      store<f64>(to, value);
+      store<u32>(to, place, PLACE);
     }
-    store<f64>(to, value);
-    store<u32>(to, place, PLACE);
   }
 }
 

@@ -39,6 +39,11 @@ export const RECORD_BYTES: usize = 40;
 /** Batch output, one RESULT_BYTES row per record: f64 slots, see RESULT_*. */
 export const RESULTS: usize = RECORDS + RECORD_BYTES * usize(MAX_BATCH);
 export const RESULT_BYTES: usize = 12 * 8;
+/** What measureBatch and selectBatch write to RESULTS instead, as close together. */
+export const MEASURED_BYTES: usize = 3 * 8;
+export const SELECTED_BYTES: usize = 4 * 8;
+/** What selectBatch reads from RECORDS: intervals. */
+export const INTERVAL_BYTES: usize = 2 * 8;
 
 // --- private state of the core, no address promised -------------------------------------------
 
@@ -180,6 +185,18 @@ export const RESULT_PATH_OFFSET_S: usize = 72; // the raw offset of this exchang
 export const RESULT_CAUSAL_EARLIEST_S: usize = 80;
 export const RESULT_CAUSAL_LATEST_S: usize = 88;
 
+export const MEASURED_STATUS: usize = 0; // STATUS_USED, _ORDER or _HOLD, or ERROR_KIND
+export const MEASURED_OFFSET_S: usize = 8; // remote − local less the base; 0 unless used
+export const MEASURED_DELAY_S: usize = 16;
+
+export const INTERVAL_OFFSET_S: usize = 0; // middle
+export const INTERVAL_HALF_S: usize = 8; // root distance, >= 0
+
+export const SELECTED_FOUND: usize = 0; // 1, or 0 if half of the intervals or more stay out
+export const SELECTED_LOW_S: usize = 8; // the intersection
+export const SELECTED_HIGH_S: usize = 16;
+export const SELECTED_MEMBERS: usize = 24; // intervals that meet it
+
 // --- codes -------------------------------------------------------------------------------------
 
 export const STATUS_USED: i32 = 0;
@@ -196,7 +213,7 @@ export const STATUS_LATE: i32 = 5;
 
 export const ERROR_PATH: i32 = -1; // path index not open
 export const ERROR_KIND: i32 = -2; // record kind unknown
-export const ERROR_BATCH: i32 = -3; // batch longer than MAX_BATCH
+export const ERROR_BATCH: i32 = -3; // batch longer than its area
 export const ERROR_FULL: i32 = -4; // all MAX_PATHS paths are open
 export const ERROR_COMBINER: i32 = -5; // no such combiner
 
