@@ -12,17 +12,23 @@
  * (this path); a floor nobody reached for long in both directions has risen.
  */
 import {
-  B_BLOCK,
+  B_ALIKE,
+  B_ANCHOR,
   B_CHANGED,
+  B_CLEAN,
   B_EDGE2,
   B_JUMP,
+  B_LAST,
   B_LATE,
+  B_NEAR,
   B_PENDING,
   B_PENDING_S,
+  B_POOLED,
   B_QUIET,
   B_QUIET_AT,
   B_QUIET_LATE,
   B_QUIET_LEAST,
+  B_REFIT,
   B_SHORT,
   B_TAKEN,
   braidRow,
@@ -46,7 +52,14 @@ import {
   predictJoint,
   theta,
 } from './joint';
-import { assessMajority, centreS, clearMajority, tightlyAgreeing, voters } from './majority';
+import {
+  assessMajority,
+  centreS,
+  clearMajority,
+  isSharp,
+  tightlyAgreeing,
+  voters,
+} from './majority';
 import {
   KALMAN,
   KALMAN_BYTES,
@@ -64,8 +77,6 @@ import {
   REASON_NO_MAJORITY,
   REASON_NONE,
   REASON_QUEUE,
-  SPANS,
-  SPANS_BYTES,
   STATE_CHANGED,
   STATE_CONGESTED,
   STATE_GOOD,
@@ -74,6 +85,15 @@ import {
   STATUS_HELD,
   STATUS_USED,
 } from './memory';
+import {
+  clearMoments,
+  fitLate,
+  fitLaw,
+  fitMeanS,
+  fitNoise2,
+  fitVariance,
+  noteMoments,
+} from './moments';
 import {
   countFresh,
   countGated,
@@ -106,12 +126,26 @@ import {
   sharpness,
   trySeat,
 } from './seats';
+import {
+  anchorS,
+  anchorSigmaS,
+  findAnchor,
+  forgetSpans,
+  isAdrift,
+  leastSum,
+  rememberSpans,
+} from './spans';
 import { clearWander, learnWander, restartWander, wander } from './wander';
 
 const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
 /** Queueing of a new path, as a share of its delay, and its edge's softness as a share of that. */
 const START_LATE: f64 = 0.1;
 const START_EDGE: f64 = 0.04;
+const FIRST_REFIT: f64 = 256.0;
+const POOL_SLACK: f64 = 0.1;
+const POOL_SIGMAS: f64 = 6.0;
+/** The first packets say less: their queueing is a guess. */
+const NEWCOMER: f64 = 16.0;
 /** Pull of the wander towards its start, log-likelihood per squared decade. */
 const WANDER_PRIOR: f64 = 3.0;
 const LATE_MEMORY: f64 = 512.0;
@@ -120,9 +154,13 @@ const MOST_LATE: f64 = 16.0;
 /** Exchanges near the edge that its softness remembers. */
 const EDGE_MEMORY: f64 = 10.0;
 const SOFT_MEMORY: f64 = 3000.0;
+/** A softness beyond the queueing itself, met by chance at the start, must not stay for hours. */
+const MOST_SOFT_MEMORY: f64 = 128.0;
 /** Softness is never below this share of the queueing. */
 const LEAST_EDGE: f64 = 1.0e-3;
 const LEAST_S: f64 = 1.0e-10;
+/** No path is shorter than 30 cm, s. */
+const LEAST_FLOOR_S: f64 = 1.0e-9;
 /** A span this many sigmas below its floor is no noise. */
 const BELOW: f64 = 8.0;
 const PENDING_RUN: f64 = 3.0;
@@ -130,9 +168,17 @@ const PENDING_RUN: f64 = 3.0;
 const QUIET_RUN: f64 = 32.0;
 const QUIET_S: f64 = 512.0;
 const NEAR_FLOOR: f64 = 0.25; // of L
-const BLOCK: f64 = 64.0;
 const CHANGED_FOR: f64 = 32.0;
 const CONGESTED_RATIO: f64 = 5.0;
+/** A path that agreed in so many assessments on end has a history that outweighs a tie. */
+const CLEAN_RUN: f64 = 64.0;
+const BLUNT: f64 = 1.0 / 16.0;
+/** Share of a packet in the averages of persistence, and what chance alone makes of them. */
+const PERSISTENCE: f64 = 1.0 / 256.0;
+const EVEN_NEAR: f64 = 0.63;
+const RHO_NOISE: f64 = 0.1;
+/** Exchanges away from the floor that make a direction suspect of having no say. */
+const QUIET_SOON: f64 = 16.0;
 /** So many round trips below this share of the queueing learnt forget it. */
 const OVERGROWN: f64 = 0.02;
 const SHORT_RUN: f64 = 8.0;
@@ -147,8 +193,12 @@ let sinceAssessed: i32 = 0;
 let lastLearntS: f64 = 0;
 let bound: f64 = 0;
 let carrying: i32 = 0;
-/** Added to θ when published: the middle between two paths that nobody can tell apart. */
+/** Added to θ when published: a middle between paths that nobody can tell apart, and never could. */
 let middleS: f64 = 0;
+/** Factor on the variance published: soft edges fit the model less well than sharp ones. */
+let misfit: f64 = 1;
+/** How far the clock may have been stepped, while only shifted exchanges have come since, s. */
+let doubtS: f64 = 0;
 
 export function clearBraid(): void {
   memory.fill(KALMAN, 0, KALMAN_BYTES * usize(MAX_PATHS));
@@ -164,6 +214,8 @@ export function clearBraid(): void {
   bound = 0;
   carrying = 0;
   middleS = 0;
+  doubtS = 0;
+  misfit = 1;
 }
 
 export function openBraid(i: i32): void {
@@ -192,7 +244,8 @@ export function updateBraid(i: i32, dtS: f64, lateS: f64): i32 {
   store<f64>(row(i), offsetS - theta, PATH_RESIDUAL_S);
   assess(nowS);
   describe(i);
-  publishClock(theta + middleS, omega, p00, p01, p11, wander, bound, carrying);
+  const variance = p00 * misfit + doubtS * doubtS;
+  publishClock(theta + middleS, omega, variance, p01, p11, wander, bound, carrying);
   return status;
 }
 
@@ -213,14 +266,17 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
   const status = judge(i, reverse, forward);
   if (status != STATUS_USED) {
     countGated(i);
+    doubtS = max<f64>(doubtS, abs<f64>(load<f64>(k, B_PENDING_S)));
     return status;
   }
+  doubtS = 0.0;
   store<f64>(k, 0.0, B_PENDING);
   rememberSpans(i, reverse - theta, forward + theta);
   if (!first) {
     // θ stands where the first exchange put it; only the next ones can tell more
     learnFrom(i, 0, reverse, 1.0, nowS);
     learnFrom(i, 1, forward, -1.0, nowS);
+    refit(i, nowS);
   }
   raiseFloor(i, nowS);
   return status;
@@ -277,9 +333,48 @@ function meetPath(i: i32, reverse: f64, forward: f64, nowS: f64): void {
   for (let side: usize = 0; side < 16; side += 8) {
     store<f64>(k + side, late, B_LATE);
     store<f64>(k + side, START_EDGE * START_EDGE * late * late, B_EDGE2);
+    store<f64>(k + side, EVEN_NEAR, B_NEAR);
+    store<f64>(k + side, EVEN_NEAR * EVEN_NEAR + (1.0 - EVEN_NEAR) * (1.0 - EVEN_NEAR), B_ALIKE);
+    store<f64>(k + side, 1.0, B_LAST);
     restartQuiet(k + side, nowS);
   }
+  store<f64>(k, 0.0, B_ANCHOR);
+  store<f64>(k, FIRST_REFIT, B_REFIT);
+  store<f64>(k, 0.0, B_POOLED);
+  clearMoments(i, floorS);
   forgetSpans(i);
+}
+
+/** Tails too light for their edge to be met: the law follows from the moments instead. */
+function refit(i: i32, nowS: f64): void {
+  const k = braidRow(i);
+  const taken = load<f64>(k, B_TAKEN);
+  if (taken < load<f64>(k, B_REFIT)) return;
+  store<f64>(k, taken * 2.0, B_REFIT);
+  store<f64>(k, 0.0, B_POOLED);
+  if (persistence(k) > 0.0 || persistence(k + 8) > 0.0) return;
+  if (!fitLaw(i, 0)) return;
+  const late = fitLate;
+  const noise2 = fitNoise2;
+  const mean = fitMeanS;
+  const variance = fitVariance;
+  if (!fitLaw(i, 8)) return;
+  const ratio = variance / fitVariance;
+  const isOne = abs<f64>(Math.log(ratio)) < POOL_SLACK + POOL_SIGMAS / sqrt<f64>(taken);
+  // what one direction alone says of its shape is noise in the offset
+  const lateR = isOne ? (late + fitLate) * 0.5 : late;
+  const lateF = isOne ? lateR : fitLate;
+  const noiseR = isOne ? (noise2 + fitNoise2) * 0.5 : noise2;
+  const noiseF = isOne ? noiseR : fitNoise2;
+  store<f64>(k, isOne ? 1.0 : 0.0, B_POOLED);
+  store<f64>(k, lateR, B_LATE);
+  store<f64>(k, noiseR, B_EDGE2);
+  store<f64>(k, lateF, B_LATE + 8);
+  store<f64>(k, noiseF, B_EDGE2 + 8);
+  const floorS = (mean - lateR + fitMeanS - lateF) * 0.5;
+  placeFloor(i, floorS, (variance + fitVariance) / taken + p00);
+  restartQuiet(k, nowS);
+  restartQuiet(k + 8, nowS);
 }
 
 /** 1 sigma that a span of this side has about its floor, prior included. */
@@ -403,7 +498,10 @@ function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): voi
   const v = max<f64>(seat < 0 ? apart : along(seat, sign), LEAST_S * LEAST_S);
   const floorS = sign * theta + floorOf(i);
   const residual = span - floorS;
-  edge(residual, v, late, noise2);
+  const guess = 1.0 + NEWCOMER / load<f64>(braidRow(i), B_TAKEN);
+  edge(residual, v, late * repetition(k) * guess, noise2);
+  noteMoments(i, side, span - sign * theta);
+  notePersistence(k, residual < late);
   noteQuiet(k, residual, nowS);
   if (seat < 0) follow(i, v);
   else lead(i, sign, floorS, v, nowS);
@@ -413,13 +511,45 @@ function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): voi
   const heard = min<f64>(edgeLate, MOST_LATE * late); // one hung packet is no new law
   const next = max<f64>(late + (heard - late) * pace, LEAST_S);
   store<f64>(k, next, B_LATE);
+  const other = braidRow(i) + (8 - side);
+  const isPooled = load<f64>(braidRow(i), B_POOLED) != 0.0;
+  if (isPooled) store<f64>(other, next, B_LATE);
   if (residual < 3.0 * edgeSigma) {
     // a sharp edge is met rarely and must be learnt from few, a soft one shows in many
-    const memory = EDGE_MEMORY + (SOFT_MEMORY * noise2) / (late * late);
+    const soft = (SOFT_MEMORY * noise2) / (late * late);
+    const memory = EDGE_MEMORY + min<f64>(soft, MOST_SOFT_MEMORY);
     const quick = 1.0 / min<f64>(taken + 4.0, memory);
     const least = LEAST_EDGE * LEAST_EDGE * next * next + LEAST_S * LEAST_S;
-    store<f64>(k, max<f64>(noise2 + (edgeNoise2 - noise2) * quick, least), B_EDGE2);
+    const soft2 = max<f64>(noise2 + (edgeNoise2 - noise2) * quick, least);
+    store<f64>(k, soft2, B_EDGE2);
+    if (isPooled) store<f64>(other, soft2, B_EDGE2);
   }
+}
+
+/**
+ * How many packets say what one says, >= 1: queues have a memory, and a run of late packets is one
+ * observation, not many. It divides the push of late packets on the floor.
+ */
+function repetition(k: usize): f64 {
+  const memory = persistence(k);
+  const quiet = load<f64>(k, B_QUIET) / QUIET_SOON;
+  return sqrt<f64>((1.0 + memory) / (1.0 - memory)) * (quiet > 1.0 ? quiet * quiet : 1.0);
+}
+
+/** How much alike successive packets of this direction queue beyond chance, [0, 1). */
+function persistence(k: usize): f64 {
+  const near = load<f64>(k, B_NEAR);
+  const chance = near * near + (1.0 - near) * (1.0 - near);
+  const excess = load<f64>(k, B_ALIKE) - chance;
+  return min<f64>(max<f64>(excess / max<f64>(1.0 - chance, 0.1) - RHO_NOISE, 0.0), 0.95);
+}
+
+function notePersistence(k: usize, isNear: bool): void {
+  const near: f64 = isNear ? 1.0 : 0.0;
+  const alike: f64 = load<f64>(k, B_LAST) == near ? 1.0 : 0.0;
+  store<f64>(k, load<f64>(k, B_NEAR) + (near - load<f64>(k, B_NEAR)) * PERSISTENCE, B_NEAR);
+  store<f64>(k, load<f64>(k, B_ALIKE) + (alike - load<f64>(k, B_ALIKE)) * PERSISTENCE, B_ALIKE);
+  store<f64>(k, near, B_LAST);
 }
 
 /** A seated path moves θ, its floor and all they share. */
@@ -475,43 +605,31 @@ function raiseFloor(i: i32, nowS: f64): void {
   changePath(i, lift, lift);
 }
 
-// --- the paths' own offsets, for votes, the asymmetry column and ties ---------------------------
-
-function spans(i: i32): usize {
-  return SPANS + usize(i) * SPANS_BYTES;
-}
-
-function forgetSpans(i: i32): void {
-  const s = spans(i);
-  for (let b: usize = 0; b < SPANS_BYTES; b += 8) store<f64>(s + b, NO_SPAN);
-  store<f64>(braidRow(i), 0.0, B_BLOCK);
-  store<f64>(braidRow(i), 0.0, K_INFORMATION);
-}
-
-/** Least spans of this and the last block, θ taken out, so that they are one-way delays. */
-function rememberSpans(i: i32, reverse: f64, forward: f64): void {
-  const k = braidRow(i);
-  const s = spans(i);
-  let inBlock = load<f64>(k, B_BLOCK);
-  if (inBlock >= BLOCK) {
-    memory.copy(s + 16, s, 16);
-    store<f64>(s, NO_SPAN);
-    store<f64>(s + 8, NO_SPAN);
-    inBlock = 0.0;
+/**
+ * θ never stood where the least spans of most paths say: queueing was taken for a floor, or a floor
+ * for queueing. They start again from there, with what they learnt of their queues.
+ */
+function settle(nowS: f64): void {
+  placeOffset(theta + anchorS, anchorSigmaS * anchorSigmaS);
+  for (let j = 0; j < pathEnd; j++) {
+    if (!isAdrift(j, nowS)) continue;
+    const k = braidRow(j);
+    const floorS = leastSum(j) * 0.5;
+    for (let side: usize = 0; side < 16; side += 8) {
+      const sign: f64 = side == 0 ? 1.0 : -1.0;
+      // mean span = floor + mean queueing, whichever way it is shared out
+      const late = load<f64>(k + side, B_LATE) + floorOf(j) - sign * anchorS - floorS;
+      store<f64>(k + side, max<f64>(late, anchorSigmaS), B_LATE);
+    }
+    placeFloor(j, floorS, 4.0 * anchorSigmaS * anchorSigmaS);
+    for (let side: usize = 0; side < 16; side += 8) {
+      const late = load<f64>(k + side, B_LATE);
+      store<f64>(k + side, START_EDGE * START_EDGE * late * late, B_EDGE2);
+      restartQuiet(k + side, nowS);
+    }
+    forgetSpans(j);
   }
-  store<f64>(k, inBlock + 1.0, B_BLOCK);
-  store<f64>(s, min<f64>(load<f64>(s), reverse));
-  store<f64>(s + 8, min<f64>(load<f64>(s + 8), forward));
-  const leastReverse = min<f64>(load<f64>(s), load<f64>(s + 16));
-  const leastForward = min<f64>(load<f64>(s + 8), load<f64>(s + 24));
-  const full = load<f64>(s + 16) < NO_SPAN;
-  const n = inBlock + 1.0 + (full ? BLOCK : 0.0);
-  const a = load<f64>(k, B_LATE) / n;
-  const b = load<f64>(k, B_LATE + 8) / n;
-  const variance =
-    (a * a + b * b) * 0.25 + (load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8)) * 0.25;
-  store<f64>(k, (leastReverse - leastForward) * 0.5, K_MEAN);
-  store<f64>(k, 1.0 / variance, K_INFORMATION);
+  restartWander();
 }
 
 function assess(nowS: f64): void {
@@ -526,10 +644,17 @@ function assess(nowS: f64): void {
     for (let j = 0; j < pathEnd; j++) store<f64>(braidRow(j), 0.0, B_TAKEN);
     restartWander();
   }
+  if (findAnchor(nowS)) settle(nowS);
   const asked = assessMajority(nowS);
+  // at first every path agrees with every other, for want of knowledge
+  const agreed = asked && exchanges > 64 && 2 * tightlyAgreeing > voters;
   for (let j = 0; j < pathEnd; j++) {
     const k = braidRow(j);
     const vote = load<f64>(k, K_VOTE);
+    const clean = load<f64>(k, B_CLEAN);
+    // agreeing means less where noise is what makes room for it
+    if (agreed && vote > 0.0) store<f64>(k, clean + (isSharp(j) ? 1.0 : BLUNT), B_CLEAN);
+    else if (asked && !agreed && clean < CLEAN_RUN) store<f64>(k, 0.0, B_CLEAN);
     if (asked && vote <= -2.0) store<f64>(k, 1.0, K_FREE);
     else if (!asked || vote >= 4.0) store<f64>(k, 0.0, K_FREE);
   }
@@ -543,6 +668,9 @@ function weigh(nowS: f64): void {
   let low: f64 = NO_SPAN;
   let high: f64 = -NO_SPAN;
   let counted = 0;
+  let isClean = false;
+  let middle: f64 = 0;
+  let weights: f64 = 0;
   for (let j = 0; j < pathEnd; j++) {
     const k = braidRow(j);
     if (!isFresh(j, nowS) || load<f64>(k, B_TAKEN) == 0.0) continue;
@@ -553,16 +681,22 @@ function weigh(nowS: f64): void {
     const own = load<f64>(k, K_MEAN);
     low = min<f64>(low, own);
     high = max<f64>(high, own);
+    isClean = isClean || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
+    // a longer path has more room for asymmetry
+    const floorS = max<f64>(load<f64>(row(j), PATH_FLOOR_S), LEAST_FLOOR_S);
+    middle += own / (floorS * floorS);
+    weights += 1.0 / (floorS * floorS);
     counted++;
   }
   const fresh = countFresh(nowS);
   if (sum <= 0.0) return;
   const split = voters >= 2 && 2 * tightlyAgreeing <= voters && counted >= 2;
   const tied = split && 2 * tightlyAgreeing == voters && fresh == voters;
-  middleS = tied ? (low + high) * 0.5 : 0.0;
+  middleS = tied && !isClean ? middle / weights : 0.0;
   // whoever is right, the bound reaches to the farthest of them
   bound = split ? max<f64>(abs<f64>(high - middleS), abs<f64>(low - middleS)) : 0.0;
   carrying = 0;
+  misfit = 1.0;
   for (let j = 0; j < pathEnd; j++) {
     const p = row(j);
     const k = braidRow(j);
@@ -570,12 +704,19 @@ function weigh(nowS: f64): void {
     const share = load<f64>(p, PATH_WEIGHT) / sum;
     store<f64>(p, share, PATH_WEIGHT);
     bound += share * load<f64>(p, PATH_FLOOR_S) * 0.5;
+    misfit += share * (softness(k) + softness(k + 8));
     if (load<f64>(k, K_FREE) == 0.0) carrying++;
     store<f64>(p, -load<f64>(k, K_MEAN), PATH_ASYMMETRY_S);
     const information = load<f64>(k, K_INFORMATION);
     store<f64>(p, information > 0.0 ? 1.0 / sqrt<f64>(information) : 0.0, PATH_ASYMMETRY_SIGMA_S);
     store<f64>(p, noiseOf(k), PATH_NOISE_S);
   }
+}
+
+/** Softness of an edge as a share of the queueing, [0, 1/2]; small again where all noise is Gaussian. */
+function softness(side: usize): f64 {
+  const x = sqrt<f64>(load<f64>(side, B_EDGE2)) / load<f64>(side, B_LATE);
+  return x / (1.0 + x * x);
 }
 
 /** 1 sigma of a raw offset of this path. */

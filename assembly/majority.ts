@@ -81,6 +81,12 @@ export function assessMajority(nowS: f64): bool {
   return true;
 }
 
+/** True if the noise of path i's vote is below half the asymmetry allowed to it. */
+export function isSharp(i: i32): bool {
+  const noise = SIGMAS / sqrt<f64>(load<f64>(kalmanRow(i), K_INFORMATION));
+  return noise <= ALLOWED * 0.25 * load<f64>(row(i), PATH_FLOOR_S);
+}
+
 function votes(i: i32, nowS: f64): bool {
   return (
     isFresh(i, nowS) &&

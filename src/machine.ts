@@ -87,9 +87,9 @@ export interface PathEvent {
 
 /** Why a stranger's datagram was not used. Closed list; counted by name. */
 export type DropReason =
-  | 'short' // fewer than 48 bytes
+  | 'short' // fewer bytes than a header has: NTP 48, PTP 34
   | 'malformed' // extension fields or MAC that do not parse
-  | 'version' // version not 3 or 4 (client: not the one asked)
+  | 'version' // NTP: not 3 or 4 (client: not the one asked); PTP: not 2
   | 'mode' // not a mode this side takes
   | 'unknown-path' // no such {remote, local} pair
   | 'unknown-port' // right address, wrong source port
@@ -104,7 +104,41 @@ export type DropReason =
   | 'stopped' // the path was told DENY or RSTR and no longer listens
   | 'rate-limited' // server: client over its rate, no answer
   | 'denied' // server: access list
-  | 'server-full'; // server: table full
+  | 'server-full' // server: table full
+  | 'message-type' // PTP: a reserved one
+  | 'length' // PTP: messageLength exceeds the datagram, or is too short for the type
+  | 'timestamp' // PTP: a second or more of nanoseconds
+  | 'action' // PTP: a management action that does not exist
+  | 'tlv'; // PTP: a TLV of odd length, past the message's end, or too short for its type
+
+/** One count per reason a datagram was not used. */
+export type Drops = Record<DropReason, number>;
+
+export const noDrops = (): Drops => ({
+  short: 0,
+  malformed: 0,
+  version: 0,
+  mode: 0,
+  'unknown-path': 0,
+  'unknown-port': 0,
+  duplicate: 0,
+  origin: 0,
+  'zero-timestamp': 0,
+  unsynchronized: 0,
+  'root-distance': 0,
+  hold: 0,
+  loop: 0,
+  kiss: 0,
+  stopped: 0,
+  'rate-limited': 0,
+  denied: 0,
+  'server-full': 0,
+  'message-type': 0,
+  length: 0,
+  timestamp: 0,
+  action: 0,
+  tlv: 0,
+});
 
 /** The one shape of a machine's mutator. */
 export type Step<State> = (state: State, input: Input) => Output[];

@@ -3,14 +3,11 @@
  * Plain records only, so that a whole client can be written to a file. Counters sit apart in
  * `tally`: they are all a rejected packet may change.
  */
-import type { Address, DropReason } from '../machine.ts';
+import { type Address, type Drops, noDrops } from '../machine.ts';
 import { type PathKey, pathKey } from '../path.ts';
 import type { Stamp, Tick } from '../units.ts';
 import { NO_TIME, type NtpTime } from './packet.ts';
 import { refidText } from './refid.ts';
-
-/** One count per reason a datagram was not used. */
-export type Drops = Record<DropReason, number>;
 
 export interface Tally {
   /** Requests that left the host. */
@@ -155,24 +152,3 @@ export function statusOf(path: Association): PathStatus {
     lastValidNs: path.lastValidNs,
   };
 }
-
-export const noDrops = (): Drops => ({
-  short: 0,
-  malformed: 0,
-  version: 0,
-  mode: 0,
-  'unknown-path': 0,
-  'unknown-port': 0,
-  duplicate: 0,
-  origin: 0,
-  'zero-timestamp': 0,
-  unsynchronized: 0,
-  'root-distance': 0,
-  hold: 0,
-  loop: 0,
-  kiss: 0,
-  stopped: 0,
-  'rate-limited': 0,
-  denied: 0,
-  'server-full': 0,
-});

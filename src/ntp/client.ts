@@ -5,17 +5,17 @@
  * core's business. Begin by arming a timer for {@link nextTimer}.
  */
 import { ConfigError } from '../errors.ts';
-import type { Address, Input, Output, Step } from '../machine.ts';
+import {
+  type Address,
+  type Drops,
+  type Input,
+  noDrops,
+  type Output,
+  type Step,
+} from '../machine.ts';
 import { type PathKey, pathKey, requireIp } from '../path.ts';
 import { type Tick, tick } from '../units.ts';
-import {
-  type Association,
-  createAssociation,
-  type Drops,
-  noDrops,
-  type PathStatus,
-  statusOf,
-} from './association.ts';
+import { type Association, createAssociation, type PathStatus, statusOf } from './association.ts';
 import { type ClientConfig, checkConfig, checkPath } from './config.ts';
 import { refidOfIp } from './refid.ts';
 import { receive, stoppedEvent } from './reply.ts';
@@ -23,7 +23,7 @@ import { poll, unsent } from './request.ts';
 import { spread } from './schedule.ts';
 import { arm, byContext, type NtpClient } from './state.ts';
 
-export type { Drops, PathStatus } from './association.ts';
+export type { PathStatus } from './association.ts';
 export type { ClientConfig } from './config.ts';
 export type { NtpClient } from './state.ts';
 

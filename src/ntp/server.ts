@@ -4,9 +4,16 @@
  * was asked, so that a client's path stays a path. Never says more than it was asked: 48 octets.
  */
 import { ConfigError } from '../errors.ts';
-import type { Datagram, DropReason, Input, Output, Step } from '../machine.ts';
+import {
+  type Datagram,
+  type DropReason,
+  type Drops,
+  type Input,
+  noDrops,
+  type Output,
+  type Step,
+} from '../machine.ts';
 import type { Stamp, Tick } from '../units.ts';
-import { type Drops, noDrops } from './association.ts';
 import { requireInteger } from './config.ts';
 import {
   CLIENT_MODE,

@@ -1,8 +1,8 @@
 /** The whole state of an MPNTP client, and the timer that follows from it. */
-import type { Output } from '../machine.ts';
+import type { Drops, Output } from '../machine.ts';
 import type { PathKey } from '../path.ts';
 import { type Tick, tick } from '../units.ts';
-import type { Association, Drops } from './association.ts';
+import type { Association } from './association.ts';
 import type { ClientSettings } from './config.ts';
 import { dueNs, nextPath, type Schedule } from './schedule.ts';
 

@@ -15,7 +15,7 @@ const sources = (folder: string): string[] =>
 function imports(file: string): string[] {
   const text = readFileSync(file, 'utf8');
   const found = text.matchAll(
-    /(?:^|\n)(?:import|export)\b[^;'"]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]/g,
+    /(?:^|\n)(?:import|export)\b[^;'"]*?from\s*['"]([^'"]+)['"]|import\s*\(?\s*['"]([^'"]+)['"]/g,
   );
   return [...found].map((match) => {
     const name = match[1] ?? match[2] ?? '';
@@ -49,6 +49,7 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
     'src/units',
   ],
   'src/ntp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/ntp/'],
+  'src/ptp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/ptp/'],
   'src/udp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/udp/', 'node:'],
   'src/recording/': [
     'src/core',
@@ -98,6 +99,18 @@ test('every room imports only from the rooms below it', () => {
   }
   assert.ok(checked >= 30, `only ${checked} files were checked`);
   assert.equal(wrong, []);
+});
+
+test('NTP and PTP are there and do not know each other', () => {
+  for (const [room, other] of [
+    ['src/ntp/', 'src/ptp/'],
+    ['src/ptp/', 'src/ntp/'],
+  ] as const) {
+    const files = sources(room);
+    assert.ok(files.length >= 5, `only ${files.length} files in ${room}`);
+    const wrong = files.filter((file) => imports(file).some((name) => isIn(name, other)));
+    assert.equal(wrong, []);
+  }
 });
 
 test('nothing but the command line imports the command line, and only it and tests the demo', () => {
