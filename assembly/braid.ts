@@ -37,7 +37,8 @@ import {
   K_MEAN,
   K_VOTE,
 } from './braidrow';
-import { axisS, countStep, nowNs, publishClock } from './clock';
+import { axisS, countStep, countStepBy, nowNs, publishClock } from './clock';
+import { compareAll, describeBraid } from './describe';
 import { edge, edgeLate, edgeNoise2, edgeShift, edgeSigma, edgeVariance } from './edge';
 import { delayS, forwardS, offsetS, reverseS } from './exchange';
 import {
@@ -52,14 +53,7 @@ import {
   predictJoint,
   theta,
 } from './joint';
-import {
-  assessMajority,
-  centreS,
-  clearMajority,
-  isSharp,
-  tightlyAgreeing,
-  voters,
-} from './majority';
+import { assessMajority, clearMajority, isSharp, tightlyAgreeing, voters } from './majority';
 import {
   KALMAN,
   KALMAN_BYTES,
@@ -69,19 +63,7 @@ import {
   PATH_FLOOR_S,
   PATH_NOISE_S,
   PATH_RESIDUAL_S,
-  PATH_TAKEN,
   PATH_WEIGHT,
-  REASON_DISAGREES,
-  REASON_FEW,
-  REASON_JUMPED,
-  REASON_NO_MAJORITY,
-  REASON_NONE,
-  REASON_QUEUE,
-  STATE_CHANGED,
-  STATE_CONGESTED,
-  STATE_GOOD,
-  STATE_QUARANTINED,
-  STATE_WARMING,
   STATUS_HELD,
   STATUS_USED,
 } from './memory';
@@ -103,7 +85,6 @@ import {
   pathEnd,
   resetFloor,
   row,
-  setState,
   WARM_EXCHANGES,
 } from './path';
 import {
@@ -126,6 +107,7 @@ import {
   sharpness,
   trySeat,
 } from './seats';
+import { noteChange, openShift, restartRuns, watchShift } from './shift';
 import {
   anchorS,
   anchorSigmaS,
@@ -135,6 +117,7 @@ import {
   leastSum,
   rememberSpans,
 } from './spans';
+import { isConvicted } from './verdict';
 import { clearWander, learnWander, restartWander, wander } from './wander';
 
 const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
@@ -157,7 +140,7 @@ const SOFT_MEMORY: f64 = 3000.0;
 /** A softness beyond the queueing itself, met by chance at the start, must not stay for hours. */
 const MOST_SOFT_MEMORY: f64 = 128.0;
 /** Softness is never below this share of the queueing. */
-const LEAST_EDGE: f64 = 1.0e-3;
+const LEAST_EDGE: f64 = 1.0e-4;
 const LEAST_S: f64 = 1.0e-10;
 /** No path is shorter than 30 cm, s. */
 const LEAST_FLOOR_S: f64 = 1.0e-9;
@@ -169,7 +152,6 @@ const QUIET_RUN: f64 = 32.0;
 const QUIET_S: f64 = 512.0;
 const NEAR_FLOOR: f64 = 0.25; // of L
 const CHANGED_FOR: f64 = 32.0;
-const CONGESTED_RATIO: f64 = 5.0;
 /** A path that agreed in so many assessments on end has a history that outweighs a tie. */
 const CLEAN_RUN: f64 = 64.0;
 const BLUNT: f64 = 1.0 / 16.0;
@@ -199,6 +181,8 @@ let middleS: f64 = 0;
 let misfit: f64 = 1;
 /** How far the clock may have been stepped, while only shifted exchanges have come since, s. */
 let doubtS: f64 = 0;
+/** Some fresh path has a clean history. */
+let isClean: bool = false;
 
 export function clearBraid(): void {
   memory.fill(KALMAN, 0, KALMAN_BYTES * usize(MAX_PATHS));
@@ -215,11 +199,13 @@ export function clearBraid(): void {
   carrying = 0;
   middleS = 0;
   doubtS = 0;
+  isClean = false;
   misfit = 1;
 }
 
 export function openBraid(i: i32): void {
   forgetQuickest(i);
+  openShift(i);
   leaveSeat(i);
   memory.fill(braidRow(i), 0, KALMAN_BYTES);
 }
@@ -243,7 +229,7 @@ export function updateBraid(i: i32, dtS: f64, lateS: f64): i32 {
   }
   store<f64>(row(i), offsetS - theta, PATH_RESIDUAL_S);
   assess(nowS);
-  describe(i);
+  describeBraid(i);
   const variance = p00 * misfit + doubtS * doubtS;
   publishClock(theta + middleS, omega, variance, p01, p11, wander, bound, carrying);
   return status;
@@ -278,6 +264,7 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
     learnFrom(i, 1, forward, -1.0, nowS);
     refit(i, nowS);
   }
+  watchShift(i, reverse - theta, forward + theta, sqrt<f64>(p00), nowS);
   raiseFloor(i, nowS);
   return status;
 }
@@ -315,7 +302,10 @@ function isSane(i: i32): bool {
 /** Starts from nothing; the paths stay open. */
 function collapse(): void {
   clearBraid();
-  for (let j = 0; j < pathEnd; j++) forgetSpans(j);
+  for (let j = 0; j < pathEnd; j++) {
+    forgetSpans(j);
+    openShift(j);
+  }
 }
 
 /**
@@ -343,6 +333,7 @@ function meetPath(i: i32, reverse: f64, forward: f64, nowS: f64): void {
   store<f64>(k, 0.0, B_POOLED);
   clearMoments(i, floorS);
   forgetSpans(i);
+  openShift(i);
 }
 
 /** Tails too light for their edge to be met: the law follows from the moments instead. */
@@ -398,7 +389,7 @@ function judge(i: i32, reverse: f64, forward: f64): i32 {
   const fall = min<f64>(low, high);
   if (low + high < 0.5 * fall) {
     // the round trip itself got shorter than it could be: the floor fell
-    changePath(i, fall, fall);
+    changePath(i, fall, 0.0, min<f64>(low, 0.0), min<f64>(high, 0.0));
     return STATUS_USED;
   }
   const shift = low < high ? low : -high;
@@ -435,7 +426,8 @@ function judge(i: i32, reverse: f64, forward: f64): i32 {
     stepClock(load<f64>(k, B_PENDING_S), max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8)));
     return STATUS_USED;
   }
-  changePath(i, fall, load<f64>(k, B_PENDING_S));
+  const moved = load<f64>(k, B_PENDING_S);
+  changePath(i, fall, moved, moved, -moved);
   return STATUS_USED;
 }
 
@@ -464,20 +456,25 @@ function isAlike(j: i32, shift: f64): bool {
 
 /** Most paths shifted alike: the local clock was stepped. */
 function stepClock(shift: f64, spread: f64): void {
-  countStep();
+  countStepBy(shift);
   placeOffset(theta + shift, spread * spread + p00);
   for (let j = 0; j < pathEnd; j++) {
     store<f64>(braidRow(j), 0.0, B_PENDING);
     forgetQuickest(j);
     forgetSpans(j);
+    restartRuns(j);
   }
   middleS = 0;
   restartWander();
 }
 
-/** The floor of path i moved by `byS`; θ stays. */
-function changePath(i: i32, byS: f64, jump: f64): void {
+/**
+ * The floor of path i moved by `byS`; θ stays. `jump`: what its offset jumped by, 0 if the route
+ * just got longer or shorter; `reverse` and `forward`: what its directions moved by.
+ */
+function changePath(i: i32, byS: f64, jump: f64, reverse: f64, forward: f64): void {
   const k = braidRow(i);
+  noteChange(i, reverse, forward, axisS(nowNs));
   const late = max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8));
   placeFloor(i, floorOf(i) + byS, late * late);
   store<f64>(k, CHANGED_FOR, B_CHANGED);
@@ -602,7 +599,7 @@ function raiseFloor(i: i32, nowS: f64): void {
     store<f64>(k + side, late, B_LATE);
     restartQuiet(k + side, nowS);
   }
-  changePath(i, lift, lift);
+  changePath(i, lift, 0.0, lift, lift);
 }
 
 /**
@@ -629,6 +626,7 @@ function settle(nowS: f64): void {
     }
     forgetSpans(j);
   }
+  for (let j = 0; j < pathEnd; j++) openShift(j);
   restartWander();
 }
 
@@ -655,11 +653,13 @@ function assess(nowS: f64): void {
     // agreeing means less where noise is what makes room for it
     if (agreed && vote > 0.0) store<f64>(k, clean + (isSharp(j) ? 1.0 : BLUNT), B_CLEAN);
     else if (asked && !agreed && clean < CLEAN_RUN) store<f64>(k, 0.0, B_CLEAN);
-    if (asked && vote <= -2.0) store<f64>(k, 1.0, K_FREE);
+    if (voters > 0 && isConvicted(j)) store<f64>(k, 1.0, K_FREE);
+    else if (asked && vote <= -2.0) store<f64>(k, 1.0, K_FREE);
     else if (!asked || vote >= 4.0) store<f64>(k, 0.0, K_FREE);
   }
   reseat(nowS);
   weigh(nowS);
+  compareAll(isClean, nowS);
 }
 
 /** Shares of the paths, by their sharpness. */
@@ -668,7 +668,7 @@ function weigh(nowS: f64): void {
   let low: f64 = NO_SPAN;
   let high: f64 = -NO_SPAN;
   let counted = 0;
-  let isClean = false;
+  isClean = false;
   let middle: f64 = 0;
   let weights: f64 = 0;
   for (let j = 0; j < pathEnd; j++) {
@@ -704,7 +704,7 @@ function weigh(nowS: f64): void {
     const share = load<f64>(p, PATH_WEIGHT) / sum;
     store<f64>(p, share, PATH_WEIGHT);
     bound += share * load<f64>(p, PATH_FLOOR_S) * 0.5;
-    misfit += share * (softness(k) + softness(k + 8));
+    misfit += share * (softness(k) + softness(k + 8) + lopsidedness(k));
     if (load<f64>(k, K_FREE) == 0.0) carrying++;
     store<f64>(p, -load<f64>(k, K_MEAN), PATH_ASYMMETRY_S);
     const information = load<f64>(k, K_INFORMATION);
@@ -719,39 +719,14 @@ function softness(side: usize): f64 {
   return x / (1.0 + x * x);
 }
 
+/** How differently the two directions queue, >= 0: what their edges get wrong does not cancel then. */
+function lopsidedness(k: usize): f64 {
+  return 2.0 * abs<f64>(Math.log(load<f64>(k, B_LATE) / load<f64>(k, B_LATE + 8)));
+}
+
 /** 1 sigma of a raw offset of this path. */
 function noiseOf(k: usize): f64 {
   const a = load<f64>(k, B_LATE);
   const b = load<f64>(k, B_LATE + 8);
   return 0.5 * sqrt<f64>(a * a + b * b + load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8));
-}
-
-function describe(i: i32): void {
-  const k = braidRow(i);
-  const p = row(i);
-  const changed = load<f64>(k, B_CHANGED);
-  if (changed > 0.0) store<f64>(k, changed - 1.0, B_CHANGED);
-  const late = max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8));
-  if (load<f64>(p, PATH_TAKEN) < WARM_EXCHANGES) setState(i, STATE_WARMING, REASON_FEW, 0.0);
-  else if (load<f64>(k, K_FREE) != 0.0)
-    setState(i, STATE_QUARANTINED, REASON_DISAGREES, load<f64>(k, K_MEAN) - centreS);
-  else if (changed > 0.0) setState(i, STATE_CHANGED, REASON_JUMPED, load<f64>(k, B_JUMP));
-  else if (isCongested(i, late)) setState(i, STATE_CONGESTED, REASON_QUEUE, late);
-  else if (voters >= 2 && 2 * tightlyAgreeing <= voters)
-    setState(i, STATE_GOOD, REASON_NO_MAJORITY, 0.0);
-  else setState(i, STATE_GOOD, REASON_NONE, 0.0);
-}
-
-/** Queues much longer than at most of the other paths. */
-function isCongested(i: i32, late: f64): bool {
-  let quieter = 0;
-  let others = 0;
-  for (let j = 0; j < pathEnd; j++) {
-    const k = braidRow(j);
-    if (j == i || load<f64>(k, B_TAKEN) == 0.0) continue;
-    others++;
-    if (max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8)) * CONGESTED_RATIO < late)
-      quieter++;
-  }
-  return others > 0 && 2 * quieter >= others;
 }

@@ -51,6 +51,8 @@ export {
   RESULT_BYTES,
   RESULTS,
   SELECTED_BYTES,
+  VERDICT_BYTES,
+  VERDICTS,
 } from './memory';
 export {
   nsFromSpan,
@@ -72,6 +74,7 @@ export {
   taiFromUnix,
   unixFromTai,
 } from './ptptime';
+export { takeVerdicts } from './verdict';
 
 /**
  * One NTP exchange: the server's reply lies in PACKET, the local stamps are `epochS` Unix seconds
