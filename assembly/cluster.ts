@@ -12,7 +12,7 @@ import { COLUMN_BYTES, PEERS } from './memory';
 export const OFFSETS: usize = PEERS;
 export const DISTANCES: usize = PEERS + COLUMN_BYTES;
 export const JITTERS: usize = PEERS + 2 * COLUMN_BYTES;
-export const ROWS: usize = PEERS + 3 * COLUMN_BYTES; // u32 address of the path's report
+export const WHO: usize = PEERS + 3 * COLUMN_BYTES; // i32 path index
 // offset less the pivot, s; root distance squared, s², 0: dead
 const AWAY: usize = PEERS + 4 * COLUMN_BYTES;
 const SQUARE: usize = AWAY + COLUMN_BYTES;
@@ -46,9 +46,9 @@ export function survivors(): i32 {
 /** Spread around the outlier found last, s. */
 export let outlierSpread: f64 = 0;
 
-/** Kills the next outlier and returns the address of its path's report, 0 if there is none. */
-export function nextOutlier(): usize {
-  if (alive <= MIN_SURVIVORS) return 0;
+/** Kills the next outlier and returns its path, −1 if there is none. */
+export function nextOutlier(): i32 {
+  if (alive <= MIN_SURVIVORS) return -1;
   const worst = findWorst();
   const n = f64(alive);
   const away = load<f64>(worst, AWAY) - mean;
@@ -56,19 +56,19 @@ export function nextOutlier(): usize {
   const enough = leastJitter * leastJitter;
   if (abs<f64>(square - enough) <= CLOSE * enough) square = squareAround(worst);
   outlierSpread = sqrt<f64>(square);
-  if (outlierSpread <= leastJitter) return 0;
+  if (outlierSpread <= leastJitter) return -1;
   store<f64>(worst, 0.0, SQUARE);
   alive--;
   mean -= away / (n - 1.0);
   squares -= (away * away * n) / (n - 1.0);
-  const report = usize(load<u32>(worst, ROWS));
+  const path = load<i32>(worst, WHO);
   if (!(squares > squaresThen * LEAST_LEFT) || usize(alive) << 4 < length) {
     bury();
     sumUp();
   } else if (load<f64>(worst, JITTERS) <= leastJitter) {
     findLeastJitter();
   }
-  return report;
+  return path;
 }
 
 /** Closes the gaps of the dead. */
@@ -88,7 +88,7 @@ export function movePeer(to: usize, from: usize): void {
   store<f64>(to, load<f64>(from, OFFSETS), OFFSETS);
   store<f64>(to, load<f64>(from, DISTANCES), DISTANCES);
   store<f64>(to, load<f64>(from, JITTERS), JITTERS);
-  store<u32>(to, load<u32>(from, ROWS), ROWS);
+  store<i32>(to, load<i32>(from, WHO), WHO);
 }
 
 function sumUp(): void {

@@ -16,9 +16,9 @@ import {
   nextOutlier,
   OFFSETS,
   outlierSpread,
-  ROWS,
   startCluster,
   survivors,
+  WHO,
 } from './cluster';
 import { delayS, offsetS } from './exchange';
 import { forgetOrder, high, intersect, isUnanimous, low, lowerOf, upperOf } from './intersect';
@@ -26,9 +26,6 @@ import {
   COLUMN_BYTES,
   PATH_FLOOR_S,
   PATH_NOISE_S,
-  PATH_REASON,
-  PATH_REASON_S,
-  PATH_STATE,
   PATH_TAKEN,
   PATH_WEIGHT,
   PEERS,
@@ -44,7 +41,7 @@ import {
   STATUS_HELD,
   STATUS_USED,
 } from './memory';
-import { noteStale, pathEnd, row, WARM_EXCHANGES } from './path';
+import { noteStale, pathEnd, row, setState, WARM_EXCHANGES } from './path';
 import { addTrend, ageTrend, clearTrend, slope, slopeVariance } from './trend';
 
 const WEIGHTS: usize = PEERS + 6 * COLUMN_BYTES;
@@ -83,7 +80,7 @@ function collect(nowS: f64): void {
     if (noteStale(k, nowS)) continue;
     const from = usize(k) << 3;
     if (at != from) movePeer(at, from);
-    store<u32>(at, u32(row(k)), ROWS);
+    store<i32>(at, k, WHO);
     if (load<u32>(at, MEMBERS) != u32(k)) {
       store<u32>(at, u32(k), MEMBERS);
       same = false;
@@ -94,16 +91,10 @@ function collect(nowS: f64): void {
   if (!same || peers != before) forgetOrder();
 }
 
-/** Takes the weight of the path with report `p` and says why. */
-function dismiss(p: usize, state: i32, reason: i32, figureS: f64): void {
-  store<f64>(p, 0.0, PATH_WEIGHT);
-  describe(p, state, reason, figureS);
-}
-
-function describe(p: usize, state: i32, reason: i32, figureS: f64): void {
-  store<f64>(p, f64(state), PATH_STATE);
-  store<f64>(p, f64(reason), PATH_REASON);
-  store<f64>(p, figureS, PATH_REASON_S);
+/** Takes the weight of path i and says why. */
+function dismiss(i: i32, state: i32, reason: i32, figureS: f64): void {
+  store<f64>(row(i), 0.0, PATH_WEIGHT);
+  setState(i, state, reason, figureS);
 }
 
 /** Selection: only peers whose interval meets the intersection survive. RFC 5905 §11.2.1. */
@@ -120,9 +111,9 @@ function select(): i32 {
     }
     const middle = load<f64>(at, OFFSETS);
     const away = middle > high ? middle - high : middle - low;
-    const p = usize(load<u32>(at, ROWS));
-    if (found) dismiss(p, STATE_QUARANTINED, REASON_FALSETICKER, away);
-    else dismiss(p, STATE_QUARANTINED, REASON_NO_MAJORITY, 0.0);
+    const i = load<i32>(at, WHO);
+    if (found) dismiss(i, STATE_QUARANTINED, REASON_FALSETICKER, away);
+    else dismiss(i, STATE_QUARANTINED, REASON_NO_MAJORITY, 0.0);
   }
   return i32(left >> 3);
 }
@@ -130,8 +121,8 @@ function select(): i32 {
 /** Drops the survivor farthest out until what is left is as tight as a single one. §11.2.2. */
 function cluster(count: i32): i32 {
   startCluster(count);
-  for (let p = nextOutlier(); p != 0; p = nextOutlier()) {
-    dismiss(p, STATE_STANDBY, REASON_OUTLYING, outlierSpread);
+  for (let i = nextOutlier(); i >= 0; i = nextOutlier()) {
+    dismiss(i, STATE_STANDBY, REASON_OUTLYING, outlierSpread);
   }
   bury();
   return survivors();
@@ -153,10 +144,10 @@ function combine(i: i32, count: i32): i32 {
   let spread: f64 = 0;
   let bound: f64 = 0;
   let status = STATUS_HELD;
-  const own = u32(row(i));
   share(end, sumW);
   for (let at: usize = 0; at < end; at += 8) {
-    const p = load<u32>(at, ROWS);
+    const path = load<i32>(at, WHO);
+    const p = row(path);
     const w = load<f64>(at, WEIGHTS);
     const jitter = load<f64>(at, JITTERS);
     const away = load<f64>(at, OFFSETS) - offset;
@@ -165,9 +156,9 @@ function combine(i: i32, count: i32): i32 {
     bound += w * load<f64>(p, PATH_FLOOR_S) * 0.5;
     store<f64>(p, w, PATH_WEIGHT);
     store<f64>(p, jitter, PATH_NOISE_S);
-    if (load<f64>(p, PATH_TAKEN) < WARM_EXCHANGES) describe(p, STATE_WARMING, REASON_FEW, 0.0);
-    else describe(p, STATE_GOOD, REASON_NONE, 0.0);
-    if (p == own) status = STATUS_USED;
+    if (load<f64>(p, PATH_TAKEN) < WARM_EXCHANGES) setState(path, STATE_WARMING, REASON_FEW, 0.0);
+    else setState(path, STATE_GOOD, REASON_NONE, 0.0);
+    if (path == i) status = STATUS_USED;
   }
   addTrend(offset);
   publishClock(offset, slope, variance + spread, 0.0, slopeVariance, 0.0, bound, count);
