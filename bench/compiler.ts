@@ -27,10 +27,12 @@ export interface Compiler {
   readonly target: string;
 }
 
+const { CC } = process.env;
+const COMMANDS = [...(CC ? [CC] : []), 'cc', 'gcc', 'clang'];
+
 /** $CC, cc, gcc or clang, whichever is there first; null if none is. */
-export function findCompiler(): Compiler | null {
-  const { CC } = process.env;
-  for (const command of [...(CC ? [CC] : []), 'cc', 'gcc', 'clang']) {
+export function findCompiler(commands: readonly string[] = COMMANDS): Compiler | null {
+  for (const command of commands) {
     const { status, stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
     if (status !== 0) continue;
     const machine = spawnSync(command, ['-dumpmachine'], { encoding: 'utf8' });
