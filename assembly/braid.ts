@@ -12,23 +12,18 @@
  * (this path); a floor nobody reached for long in both directions has risen.
  */
 import {
-  B_ALIKE,
   B_ANCHOR,
   B_CHANGED,
   B_CLEAN,
   B_EDGE2,
   B_JUMP,
-  B_LAST,
   B_LATE,
-  B_NEAR,
   B_PENDING,
   B_PENDING_S,
-  B_POOLED,
   B_QUIET,
   B_QUIET_AT,
   B_QUIET_LATE,
   B_QUIET_LEAST,
-  B_REFIT,
   B_SHORT,
   B_TAKEN,
   braidRow,
@@ -39,20 +34,8 @@ import {
 } from './braidrow';
 import { axisS, countStep, countStepBy, nowNs, publishClock } from './clock';
 import { compareAll, describeBraid } from './describe';
-import { edge, edgeLate, edgeNoise2, edgeShift, edgeSigma, edgeVariance } from './edge';
 import { delayS, forwardS, offsetS, reverseS } from './exchange';
-import {
-  along,
-  clearJoint,
-  moveAlong,
-  omega,
-  p00,
-  p01,
-  p11,
-  placeOffset,
-  predictJoint,
-  theta,
-} from './joint';
+import { clearJoint, omega, p00, p01, p11, placeOffset, predictJoint, theta } from './joint';
 import { assessMajority, clearMajority, isSharp, tightlyAgreeing, voters } from './majority';
 import {
   KALMAN,
@@ -67,15 +50,7 @@ import {
   STATUS_HELD,
   STATUS_USED,
 } from './memory';
-import {
-  clearMoments,
-  fitLate,
-  fitLaw,
-  fitMeanS,
-  fitNoise2,
-  fitVariance,
-  noteMoments,
-} from './moments';
+import { clearMoments } from './moments';
 import {
   countFresh,
   countGated,
@@ -87,6 +62,16 @@ import {
   row,
   WARM_EXCHANGES,
 } from './path';
+import {
+  clearQueueing,
+  guessLate,
+  learnFrom,
+  refit,
+  restartQuiet,
+  sharpen,
+  startLaw,
+  startRefits,
+} from './queueing';
 import {
   clearQuickest,
   findPossible,
@@ -103,7 +88,6 @@ import {
   leaveSeat,
   placeFloor,
   reseat,
-  seatOf,
   sharpness,
   trySeat,
 } from './seats';
@@ -118,30 +102,11 @@ import {
   rememberSpans,
 } from './spans';
 import { isConvicted } from './verdict';
-import { clearWander, learnWander, restartWander, wander } from './wander';
+import { clearWander, restartWander, wander } from './wander';
 
 const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
-/** Queueing of a new path, as a share of its delay, and its edge's softness as a share of that. */
-const START_LATE: f64 = 0.1;
-const START_EDGE: f64 = 0.04;
-const FIRST_REFIT: f64 = 256.0;
-const POOL_SLACK: f64 = 0.1;
-const POOL_SIGMAS: f64 = 6.0;
-/** The first packets say less: their queueing is a guess. */
-const NEWCOMER: f64 = 16.0;
 /** Pull of the wander towards its start, log-likelihood per squared decade. */
 const WANDER_PRIOR: f64 = 3.0;
-const LATE_MEMORY: f64 = 512.0;
-/** A packet counts as this many times the queueing learnt at the most. */
-const MOST_LATE: f64 = 16.0;
-/** Exchanges near the edge that its softness remembers. */
-const EDGE_MEMORY: f64 = 10.0;
-const SOFT_MEMORY: f64 = 3000.0;
-/** A softness beyond the queueing itself, met by chance at the start, must not stay for hours. */
-const MOST_SOFT_MEMORY: f64 = 128.0;
-/** Softness is never below this share of the queueing. */
-const LEAST_EDGE: f64 = 1.0e-4;
-const LEAST_S: f64 = 1.0e-10;
 /** No path is shorter than 30 cm, s. */
 const LEAST_FLOOR_S: f64 = 1.0e-9;
 /** A span this many sigmas below its floor is no noise. */
@@ -150,17 +115,10 @@ const PENDING_RUN: f64 = 3.0;
 /** A floor that was not touched in both directions for so long has risen. */
 const QUIET_RUN: f64 = 32.0;
 const QUIET_S: f64 = 512.0;
-const NEAR_FLOOR: f64 = 0.25; // of L
 const CHANGED_FOR: f64 = 32.0;
 /** A path that agreed in so many assessments on end has a history that outweighs a tie. */
 const CLEAN_RUN: f64 = 64.0;
 const BLUNT: f64 = 1.0 / 16.0;
-/** Share of a packet in the averages of persistence, and what chance alone makes of them. */
-const PERSISTENCE: f64 = 1.0 / 256.0;
-const EVEN_NEAR: f64 = 0.63;
-const RHO_NOISE: f64 = 0.1;
-/** Exchanges away from the floor that make a direction suspect of having no say. */
-const QUIET_SOON: f64 = 16.0;
 /** So many round trips below this share of the queueing learnt forget it. */
 const OVERGROWN: f64 = 0.02;
 const SHORT_RUN: f64 = 8.0;
@@ -172,7 +130,6 @@ const MOST_FREQUENCY: f64 = 1.0e-2;
 let started: bool = false;
 let exchanges: i32 = 0;
 let sinceAssessed: i32 = 0;
-let lastLearntS: f64 = 0;
 let bound: f64 = 0;
 let carrying: i32 = 0;
 /** Added to θ when published: a middle between paths that nobody can tell apart, and never could. */
@@ -194,7 +151,7 @@ export function clearBraid(): void {
   started = false;
   exchanges = 0;
   sinceAssessed = 0;
-  lastLearntS = 0;
+  clearQueueing();
   bound = 0;
   carrying = 0;
   middleS = 0;
@@ -243,7 +200,7 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
   const first = !started;
   if (first) {
     started = true;
-    const quarter = 0.25 * delayS + LEAST_S;
+    const quarter = 0.25 * delayS + guessLate(0.0);
     placeOffset((reverse - forward) * 0.5, quarter * quarter);
   }
   if (load<f64>(k, B_TAKEN) == 0.0 || isOvergrown(k)) meetPath(i, reverse, forward, nowS);
@@ -264,7 +221,8 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
     learnFrom(i, 1, forward, -1.0, nowS);
     refit(i, nowS);
   }
-  watchShift(i, reverse - theta, forward + theta, sqrt<f64>(p00), nowS);
+  const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
+  watchShift(i, reverse - theta, forward + theta, sqrt<f64>(p00 * misfit), nowS, clean);
   raiseFloor(i, nowS);
   return status;
 }
@@ -314,58 +272,19 @@ function collapse(): void {
  */
 function meetPath(i: i32, reverse: f64, forward: f64, nowS: f64): void {
   const k = braidRow(i);
-  const late = START_LATE * delayS + LEAST_S;
+  const late = guessLate(delayS);
   const away = abs<f64>((reverse - forward) * 0.5 - theta);
   const fits = away <= 0.5 * delayS + 3.0 * sqrt<f64>(p00);
   const floorS = fits ? delayS * 0.5 : min<f64>(reverse - theta, forward + theta);
   trySeat(i);
   placeFloor(i, floorS - late, 4.0 * late * late);
-  for (let side: usize = 0; side < 16; side += 8) {
-    store<f64>(k + side, late, B_LATE);
-    store<f64>(k + side, START_EDGE * START_EDGE * late * late, B_EDGE2);
-    store<f64>(k + side, EVEN_NEAR, B_NEAR);
-    store<f64>(k + side, EVEN_NEAR * EVEN_NEAR + (1.0 - EVEN_NEAR) * (1.0 - EVEN_NEAR), B_ALIKE);
-    store<f64>(k + side, 1.0, B_LAST);
-    restartQuiet(k + side, nowS);
-  }
+  startLaw(k, late, nowS);
+  startLaw(k + 8, late, nowS);
   store<f64>(k, 0.0, B_ANCHOR);
-  store<f64>(k, FIRST_REFIT, B_REFIT);
-  store<f64>(k, 0.0, B_POOLED);
+  startRefits(k);
   clearMoments(i, floorS);
   forgetSpans(i);
   openShift(i);
-}
-
-/** Tails too light for their edge to be met: the law follows from the moments instead. */
-function refit(i: i32, nowS: f64): void {
-  const k = braidRow(i);
-  const taken = load<f64>(k, B_TAKEN);
-  if (taken < load<f64>(k, B_REFIT)) return;
-  store<f64>(k, taken * 2.0, B_REFIT);
-  store<f64>(k, 0.0, B_POOLED);
-  if (persistence(k) > 0.0 || persistence(k + 8) > 0.0) return;
-  if (!fitLaw(i, 0)) return;
-  const late = fitLate;
-  const noise2 = fitNoise2;
-  const mean = fitMeanS;
-  const variance = fitVariance;
-  if (!fitLaw(i, 8)) return;
-  const ratio = variance / fitVariance;
-  const isOne = abs<f64>(Math.log(ratio)) < POOL_SLACK + POOL_SIGMAS / sqrt<f64>(taken);
-  // what one direction alone says of its shape is noise in the offset
-  const lateR = isOne ? (late + fitLate) * 0.5 : late;
-  const lateF = isOne ? lateR : fitLate;
-  const noiseR = isOne ? (noise2 + fitNoise2) * 0.5 : noise2;
-  const noiseF = isOne ? noiseR : fitNoise2;
-  store<f64>(k, isOne ? 1.0 : 0.0, B_POOLED);
-  store<f64>(k, lateR, B_LATE);
-  store<f64>(k, noiseR, B_EDGE2);
-  store<f64>(k, lateF, B_LATE + 8);
-  store<f64>(k, noiseF, B_EDGE2 + 8);
-  const floorS = (mean - lateR + fitMeanS - lateF) * 0.5;
-  placeFloor(i, floorS, (variance + fitVariance) / taken + p00);
-  restartQuiet(k, nowS);
-  restartQuiet(k + 8, nowS);
 }
 
 /** 1 sigma that a span of this side has about its floor, prior included. */
@@ -484,109 +403,6 @@ function changePath(i: i32, byS: f64, jump: f64, reverse: f64, forward: f64): vo
   forgetSpans(i);
 }
 
-/** One one-sided update of sign·θ + d_i, and what it teaches about its queueing and edge. */
-function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): void {
-  const side = usize(direction) << 3;
-  const k = braidRow(i) + side;
-  const late = load<f64>(k, B_LATE);
-  const noise2 = load<f64>(k, B_EDGE2);
-  const seat = seatOf(i);
-  const apart = p00 + floorVariance(i);
-  const v = max<f64>(seat < 0 ? apart : along(seat, sign), LEAST_S * LEAST_S);
-  const floorS = sign * theta + floorOf(i);
-  const residual = span - floorS;
-  const guess = 1.0 + NEWCOMER / load<f64>(braidRow(i), B_TAKEN);
-  edge(residual, v, late * repetition(k) * guess, noise2);
-  noteMoments(i, side, span - sign * theta);
-  notePersistence(k, residual < late);
-  noteQuiet(k, residual, nowS);
-  if (seat < 0) follow(i, v);
-  else lead(i, sign, floorS, v, nowS);
-
-  const taken = load<f64>(braidRow(i), B_TAKEN);
-  const pace = 1.0 / min<f64>(taken + 4.0, LATE_MEMORY);
-  const heard = min<f64>(edgeLate, MOST_LATE * late); // one hung packet is no new law
-  const next = max<f64>(late + (heard - late) * pace, LEAST_S);
-  store<f64>(k, next, B_LATE);
-  const other = braidRow(i) + (8 - side);
-  const isPooled = load<f64>(braidRow(i), B_POOLED) != 0.0;
-  if (isPooled) store<f64>(other, next, B_LATE);
-  if (residual < 3.0 * edgeSigma) {
-    // a sharp edge is met rarely and must be learnt from few, a soft one shows in many
-    const soft = (SOFT_MEMORY * noise2) / (late * late);
-    const memory = EDGE_MEMORY + min<f64>(soft, MOST_SOFT_MEMORY);
-    const quick = 1.0 / min<f64>(taken + 4.0, memory);
-    const least = LEAST_EDGE * LEAST_EDGE * next * next + LEAST_S * LEAST_S;
-    const soft2 = max<f64>(noise2 + (edgeNoise2 - noise2) * quick, least);
-    store<f64>(k, soft2, B_EDGE2);
-    if (isPooled) store<f64>(other, soft2, B_EDGE2);
-  }
-}
-
-/**
- * How many packets say what one says, >= 1: queues have a memory, and a run of late packets is one
- * observation, not many. It divides the push of late packets on the floor.
- */
-function repetition(k: usize): f64 {
-  const memory = persistence(k);
-  const quiet = load<f64>(k, B_QUIET) / QUIET_SOON;
-  return sqrt<f64>((1.0 + memory) / (1.0 - memory)) * (quiet > 1.0 ? quiet * quiet : 1.0);
-}
-
-/** How much alike successive packets of this direction queue beyond chance, [0, 1). */
-function persistence(k: usize): f64 {
-  const near = load<f64>(k, B_NEAR);
-  const chance = near * near + (1.0 - near) * (1.0 - near);
-  const excess = load<f64>(k, B_ALIKE) - chance;
-  return min<f64>(max<f64>(excess / max<f64>(1.0 - chance, 0.1) - RHO_NOISE, 0.0), 0.95);
-}
-
-function notePersistence(k: usize, isNear: bool): void {
-  const near: f64 = isNear ? 1.0 : 0.0;
-  const alike: f64 = load<f64>(k, B_LAST) == near ? 1.0 : 0.0;
-  store<f64>(k, load<f64>(k, B_NEAR) + (near - load<f64>(k, B_NEAR)) * PERSISTENCE, B_NEAR);
-  store<f64>(k, load<f64>(k, B_ALIKE) + (alike - load<f64>(k, B_ALIKE)) * PERSISTENCE, B_ALIKE);
-  store<f64>(k, near, B_LAST);
-}
-
-/** A seated path moves θ, its floor and all they share. */
-function lead(i: i32, sign: f64, floorS: f64, v: f64, nowS: f64): void {
-  const shrink = (v - edgeVariance) / (v * v);
-  const share = shrink * v;
-  if (share > 1.0e-4) {
-    // what the update says about θ, as if it had been a plain measurement
-    const information = 1.0 / edgeVariance - 1.0 / v;
-    const seen = floorS + edgeShift / share;
-    learnWander(max<f64>(nowS - lastLearntS, 0.0), sign * (seen - floorOf(i)), 1.0 / information);
-    lastLearntS = nowS;
-  }
-  moveAlong(edgeShift / v, shrink);
-}
-
-/** A path without a seat moves its own floor only; it is never known better than θ is. */
-function follow(i: i32, v: f64): void {
-  const own = floorVariance(i);
-  const gain = own / v;
-  const left = own - gain * gain * (v - edgeVariance);
-  placeFloor(i, floorOf(i) + gain * edgeShift, max<f64>(left, p00));
-}
-
-function restartQuiet(k: usize, nowS: f64): void {
-  store<f64>(k, 0.0, B_QUIET);
-  store<f64>(k, nowS, B_QUIET_AT);
-  store<f64>(k, load<f64>(k, B_LATE), B_QUIET_LATE);
-  store<f64>(k, NO_SPAN, B_QUIET_LEAST);
-}
-
-function noteQuiet(k: usize, residual: f64, nowS: f64): void {
-  if (residual < NEAR_FLOOR * load<f64>(k, B_QUIET_LATE) + 4.0 * edgeSigma) {
-    restartQuiet(k, nowS);
-    return;
-  }
-  store<f64>(k, load<f64>(k, B_QUIET) + 1.0, B_QUIET);
-  store<f64>(k, min<f64>(load<f64>(k, B_QUIET_LEAST), residual), B_QUIET_LEAST);
-}
-
 /** A route that got longer both ways: nothing came near the old floor for long. */
 function raiseFloor(i: i32, nowS: f64): void {
   const k = braidRow(i);
@@ -619,11 +435,8 @@ function settle(nowS: f64): void {
       store<f64>(k + side, max<f64>(late, anchorSigmaS), B_LATE);
     }
     placeFloor(j, floorS, 4.0 * anchorSigmaS * anchorSigmaS);
-    for (let side: usize = 0; side < 16; side += 8) {
-      const late = load<f64>(k + side, B_LATE);
-      store<f64>(k + side, START_EDGE * START_EDGE * late * late, B_EDGE2);
-      restartQuiet(k + side, nowS);
-    }
+    sharpen(k, nowS);
+    sharpen(k + 8, nowS);
     forgetSpans(j);
   }
   for (let j = 0; j < pathEnd; j++) openShift(j);

@@ -52,6 +52,11 @@ export function clearFilter(i: i32): void {
   }
 }
 
+/** True while path i has no sample: it may have measured before its filter was cleared. */
+export function isEmpty(i: i32): bool {
+  return load<f64>(lane(i), SEQUENCE) == 0.0;
+}
+
 /** Address of the f64s of path i in its block. */
 function lane(i: i32): usize {
   return FILTERS + usize(i >> 1) * FILTER_BYTES + (usize(i & 1) << 3);

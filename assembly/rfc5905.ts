@@ -7,7 +7,7 @@
  * stages each time.
  */
 import { axisS, carryClock, nowNs, publishClock } from './clock';
-import { clearFilters, runFilters, shiftIn } from './clockfilter';
+import { clearFilters, isEmpty, runFilters, shiftIn } from './clockfilter';
 import {
   bury,
   DISTANCES,
@@ -77,7 +77,7 @@ function collect(nowS: f64): void {
   let same = true;
   let at: usize = 0;
   for (let k = 0; k < pathEnd; k++) {
-    if (noteStale(k, nowS)) continue;
+    if (noteStale(k, nowS) || isEmpty(k)) continue;
     const from = usize(k) << 3;
     if (at != from) movePeer(at, from);
     store<i32>(at, k, WHO);
