@@ -176,4 +176,29 @@ test('the worlds visit every state the combiner gives', () => {
   assert.equal([...seen].sort(), ['good', 'quarantined', 'stale', 'standby', 'warming']);
 });
 
+test('a path that speaks for itself again has no say before its next exchange', () => {
+  for (const { bytes } of BUILDS) {
+    const core = openCore({ combiner: 'rfc5905', module: bytes }, 2);
+    let at = EPOCH_NS;
+    const feed = (path: number, aheadNs: bigint) => {
+      at += 500_000_000n;
+      const remote = at + 5_000_000n + aheadNs;
+      const stamps = { path, remoteReceive: remote, remoteSend: remote };
+      writeStamps(core, 0, KIND_UNIX, { ...stamps, localSend: at, localReceive: at + 10_000_000n });
+      core.ingest(1);
+    };
+    for (let k = 0; k < 20; k++) feed(k % 2, k % 2 === 0 ? 1000n : 3000n);
+    assert.ok(core.path(1).weight > 0.4);
+    assert.is(core.exports.shareRoute(1, 0), 0);
+    for (let k = 0; k < 20; k++) feed(k % 2, k % 2 === 0 ? 1000n : 3000n);
+    assert.is(core.exports.shareRoute(1, -1), 0);
+    feed(0, 1000n);
+    assert.is(core.path(1).weight, 0);
+    assert.is(core.path(0).weight, 1);
+    near(core.clock()?.offsetS, 1e-6, 1e-8, 'the clock is that of path 0');
+    feed(1, 3000n);
+    assert.ok(core.path(1).weight > 0);
+  }
+});
+
 test.run();
