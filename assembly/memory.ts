@@ -50,7 +50,7 @@ export const MAX_VERDICTS: i32 = 1024;
 
 /** Per-path statistics that no report shows (path.ts): f64 slots. */
 export const STATS: usize = VERDICTS + VERDICT_BYTES * usize(MAX_VERDICTS);
-export const STATS_BYTES: usize = 20 * 8;
+export const STATS_BYTES: usize = 16 * 8;
 
 /** RFC 5905 clock filter: 8 stages of {offset, delay, dispersion, at} per path. */
 export const STAGES: usize = STATS + STATS_BYTES * usize(MAX_PATHS);
@@ -144,7 +144,7 @@ export const AT_UNCERTAINTY_S: usize = 8;
 export const AT_EARLIEST_S: usize = 16; // relative to base
 export const AT_LATEST_S: usize = 24;
 
-export const PATH_OPEN: usize = 0; // 1 or 0
+export const PATH_OPEN: usize = 0; // 1 or 0; 2: open, but without a vote (PATH_SHARES)
 export const PATH_STATE: usize = 8; // STATE_*
 export const PATH_REASON: usize = 16; // REASON_*
 export const PATH_REASON_S: usize = 24; // the figure in the reason's sentence, s

@@ -100,8 +100,8 @@ export function createEventWatch(emit: (event: ClockEvent) => void): EventWatch 
   function* latches(): Generator<{ latch: Latch; of: Watched | null }> {
     yield { latch: majority, of: null };
     for (const of of watched.values()) {
-      yield { latch: of.suspicion, of };
       yield { latch: of.contradiction, of };
+      yield { latch: of.suspicion, of };
       yield { latch: of.reroute, of };
     }
   }
