@@ -66,9 +66,10 @@ export function describeBraid(i: i32): void {
   }
   clearShift(i);
   if (isYoung) setState(i, STATE_WARMING, REASON_FEW, 0.0);
-  else if (isLying(i)) setState(i, STATE_QUARANTINED, REASON_CONTRADICTS, 0.0);
-  else if (isFree) setState(i, STATE_QUARANTINED, REASON_DISAGREES, load<f64>(k, K_MEAN) - centreS);
-  else describeQueue(i, max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8)));
+  else if (isLying(i) || isFree) {
+    const reason = isLying(i) ? REASON_CONTRADICTS : REASON_DISAGREES;
+    setState(i, STATE_QUARANTINED, reason, load<f64>(k, K_MEAN) - centreS);
+  } else describeQueue(i, max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8)));
 }
 
 /** One direction moved: its delay, and the offset with it. */

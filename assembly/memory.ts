@@ -50,7 +50,7 @@ export const MAX_VERDICTS: i32 = 1024;
 
 /** Per-path statistics that no report shows (path.ts): f64 slots. */
 export const STATS: usize = VERDICTS + VERDICT_BYTES * usize(MAX_VERDICTS);
-export const STATS_BYTES: usize = 16 * 8;
+export const STATS_BYTES: usize = 32 * 8;
 
 /** RFC 5905 clock filter: 8 stages of {offset, delay, dispersion, at} per path. */
 export const STAGES: usize = STATS + STATS_BYTES * usize(MAX_PATHS);
@@ -249,7 +249,7 @@ export const REASON_NOT_BEST: i32 = 8; // another path is better
 export const REASON_NO_MAJORITY: i32 = 9; // paths disagree and none has a majority
 export const REASON_PANIC: i32 = 10; // no random sample agreed: the middle third of all (khronos)
 export const REASON_ONE_SIDED: i32 = 11; // offset shifts with its delay by REASON_S: see PATH_SHIFT_*
-export const REASON_CONTRADICTS: i32 = 12; // its stamps contradict what all paths together allow
+export const REASON_CONTRADICTS: i32 = 12; // as DISAGREES, and its stamps contradict what all paths allow
 export const REASON_HOLDOVER: i32 = 13; // as NO_MAJORITY, and no clean history to go on from
 export const REASON_REROUTED: i32 = 14; // the round trip moved by REASON_S: see PATH_SHIFT_*
 export const REASON_SHARED: i32 = 15; // same route as another path, so no vote of its own
