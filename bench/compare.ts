@@ -1,4 +1,5 @@
 /** The tables of the bench by name: which worker is asked for what, and the rows that come out. */
+import { accuracyTable } from './accuracy.ts';
 import { C_FLAGS, findCompiler } from './compiler.ts';
 import { comparisons } from './core.ts';
 import { startC } from './cprocess.ts';
@@ -48,6 +49,7 @@ export const TABLES: Readonly<Record<string, (plan: Plan) => Promise<Made>>> = {
   ...Object.fromEntries(
     Object.keys(comparisons).map((name) => [name, (plan: Plan) => compareTables(name, plan)]),
   ),
+  accuracy: async ({ say }: Plan) => ({ tables: [accuracyTable(say)] }),
   native: nativeTables,
   replay: replayTables,
   server: serverTables,
