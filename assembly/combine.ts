@@ -4,7 +4,7 @@
  */
 
 import { clearBraid, openBraid, restartBraid, updateBraid } from './braid';
-import { boundCausal, clearCausal } from './causal';
+import { boundCausal, clearCausal, reconcileCausal } from './causal';
 import { axisS, baseClock, based, baseS, clearClock, moveClock, sinceNow } from './clock';
 import { clearFilter } from './clockfilter';
 import { clearDiversity, updateAverage, updateBest } from './diversity';
@@ -199,7 +199,9 @@ export function take(record: usize): i32 {
     startAgain(record, localReceive);
     status = fold(i, localSend, localReceive, 0.0, 0.0);
   }
-  if (combiner != BRAID_COMBINER) agreeAsPath(i);
+  // the combiners that trust every packet are no judges of stamps
+  if (combiner == BRAID_COMBINER) reconcileCausal();
+  else agreeAsPath(i);
   tell(i);
   return status;
 }
