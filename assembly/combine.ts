@@ -22,6 +22,7 @@ import {
   ERROR_KIND,
   ERROR_PATH,
   KIND_NTP,
+  PATH_INTERVAL_S,
   PATH_SHARES,
   PATH_WEIGHT,
   REASON_FEW,
@@ -50,9 +51,9 @@ import {
   restartPath,
   restartPaths,
   row,
+  setShared,
   setState,
   silentS,
-  staleAfterS,
   takeExchange,
 } from './path';
 import { clearRfc5905, updateRfc5905 } from './rfc5905';
@@ -135,7 +136,7 @@ export function shareRoute(i: i32, j: i32): i32 {
   if (!isOpen(i)) return ERROR_PATH;
   if (j >= 0 && (j == i || !isOpen(j) || isShared(j))) return ERROR_PATH;
   const wasShared = isShared(i);
-  store<f64>(row(i), f64(max<i32>(j, -1) + 1), PATH_SHARES);
+  setShared(i, max<i32>(j, -1));
   if (wasShared == isShared(i)) return STATUS_USED;
   clearFilter(i);
   openFilter(i);
@@ -185,7 +186,7 @@ export function take(record: usize): i32 {
       dtS = 0;
     }
     if (isShared(i)) return overhear(i, localSend);
-    if (dtS > staleAfterS(i)) noteGap(silentS(axisS(localReceive)));
+    if (dtS > load<f64>(row(i), PATH_INTERVAL_S)) noteGap(silentS(axisS(localReceive)));
   }
   lateRun = 0;
   const lateS = dtS < 0.0 ? -dtS : 0.0;

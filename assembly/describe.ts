@@ -25,7 +25,16 @@ import {
   STATE_QUARANTINED,
   STATE_WARMING,
 } from './memory';
-import { countFresh, isOpen, pathEnd, row, setShift, setState, WARM_EXCHANGES } from './path';
+import {
+  clearShift,
+  countFresh,
+  isOpen,
+  pathEnd,
+  row,
+  setShift,
+  setState,
+  WARM_EXCHANGES,
+} from './path';
 import { changedAt, changeOf, isLonger, isOneSided, shiftedAt, shiftOf } from './shift';
 import { isConvicted, isLying, setAgreement } from './verdict';
 
@@ -45,15 +54,22 @@ function isAnyConvicted(): bool {
 
 export function describeBraid(i: i32): void {
   const k = braidRow(i);
+  const p = row(i);
   const changed = load<f64>(k, B_CHANGED);
   if (changed > 0.0) store<f64>(k, changed - 1.0, B_CHANGED);
   const isFree = load<f64>(k, K_FREE) != 0.0;
-  if (load<f64>(row(i), PATH_TAKEN) < WARM_EXCHANGES) setState(i, STATE_WARMING, REASON_FEW, 0.0);
-  else if (isLying(i)) setState(i, STATE_QUARANTINED, REASON_CONTRADICTS, 0.0);
-  else if (isOneSided(i)) describeShift(i, isFree ? STATE_QUARANTINED : STATE_CONGESTED);
-  else if (isFree) setState(i, STATE_QUARANTINED, REASON_DISAGREES, load<f64>(k, K_MEAN) - centreS);
-  else if (changed > 0.0) describeChange(i, load<f64>(k, B_JUMP));
-  else describeQueue(i, max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8)));
+  const isYoung = load<f64>(p, PATH_TAKEN) < WARM_EXCHANGES;
+  if (!isYoung && !isLying(i)) {
+    if (isOneSided(i)) return describeShift(i, isFree ? STATE_QUARANTINED : STATE_CONGESTED);
+    if (changed > 0.0 && !isFree) return describeChange(i, load<f64>(k, B_JUMP));
+    if (isLonger(i) && !isFree) return describeLonger(i);
+  }
+  clearShift(i);
+  if (isYoung) setState(i, STATE_WARMING, REASON_FEW, 0.0);
+  else if (isLying(i) || isFree) {
+    const reason = isLying(i) ? REASON_CONTRADICTS : REASON_DISAGREES;
+    setState(i, STATE_QUARANTINED, reason, load<f64>(k, K_MEAN) - centreS);
+  } else describeQueue(i, max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8)));
 }
 
 /** One direction moved: its delay, and the offset with it. */
@@ -72,12 +88,17 @@ function describeChange(i: i32, jump: f64): void {
   setShift(i, reverse, forward, changedAt(i));
 }
 
+/** Both directions moved: a longer route, or queues; if it lasts, it is believed. */
+function describeLonger(i: i32): void {
+  const reverse = shiftOf(i, 0);
+  const forward = shiftOf(i, 1);
+  setState(i, STATE_CONGESTED, REASON_QUEUE, reverse + forward);
+  setShift(i, reverse, forward, shiftedAt(i));
+}
+
 function describeQueue(i: i32, late: f64): void {
   const agreement = i32(load<f64>(CLOCK, CLOCK_AGREEMENT));
-  if (isLonger(i)) {
-    setState(i, STATE_CONGESTED, REASON_QUEUE, shiftOf(i, 0) + shiftOf(i, 1));
-    setShift(i, shiftOf(i, 0), shiftOf(i, 1), shiftedAt(i));
-  } else if (isCongested(i, late)) setState(i, STATE_CONGESTED, REASON_QUEUE, late);
+  if (isCongested(i, late)) setState(i, STATE_CONGESTED, REASON_QUEUE, late);
   else if (agreement == AGREE_HISTORY) setState(i, STATE_GOOD, REASON_NO_MAJORITY, 0.0);
   else if (agreement == AGREE_HOLDOVER) setState(i, STATE_GOOD, REASON_HOLDOVER, 0.0);
   else setState(i, STATE_GOOD, REASON_NONE, 0.0);

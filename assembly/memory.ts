@@ -154,7 +154,7 @@ export const AT_UNCERTAINTY_S: usize = 8;
 export const AT_EARLIEST_S: usize = 16; // relative to base
 export const AT_LATEST_S: usize = 24;
 
-export const PATH_OPEN: usize = 0; // 1 or 0
+export const PATH_OPEN: usize = 0; // 1 or 0; 2: open, but without a vote (PATH_SHARES)
 export const PATH_STATE: usize = 8; // STATE_*
 export const PATH_REASON: usize = 16; // REASON_*
 export const PATH_REASON_S: usize = 24; // the figure in the reason's sentence, s
@@ -271,7 +271,7 @@ export const REASON_NOT_BEST: i32 = 8; // another path is better
 export const REASON_NO_MAJORITY: i32 = 9; // paths disagree and none has a majority
 export const REASON_PANIC: i32 = 10; // no random sample agreed: the middle third of all (khronos)
 export const REASON_ONE_SIDED: i32 = 11; // offset shifts with its delay by REASON_S: see PATH_SHIFT_*
-export const REASON_CONTRADICTS: i32 = 12; // its stamps contradict what all paths together allow
+export const REASON_CONTRADICTS: i32 = 12; // as DISAGREES, and its stamps contradict what all paths allow
 export const REASON_HOLDOVER: i32 = 13; // as NO_MAJORITY, and no clean history to go on from
 export const REASON_REROUTED: i32 = 14; // the round trip moved by REASON_S: see PATH_SHIFT_*
 export const REASON_SHARED: i32 = 15; // same route as another path, so no vote of its own

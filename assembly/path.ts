@@ -4,7 +4,7 @@
  * a slow ramp by an attacker cannot drag it along, and bounded, so that a longer route is believed
  * in the end.
  */
-import { axisS, nowNs, startNs, unixS } from './clock';
+import { axisS, startNs, unixS } from './clock';
 import { atNs, delayS, forwardS, offsetS, reverseS } from './exchange';
 import {
   MAX_PATHS,
@@ -55,12 +55,11 @@ const STAT_VARIANCE: usize = 48; // mean squared successive difference / 2
 const STAT_SEND: usize = 56; // i64 localSend of the last exchange
 const STAT_RECEIVE: usize = 64; // i64 localReceive of the last exchange
 const STAT_SINCE: usize = 72; // exchanges since the floor was reset
-const STAT_BEFORE: usize = 80; // state, reason and since before the exchange of STAT_STAMPED
-const STAT_STAMPED: usize = 104; // i64 nowNs of the last change of state
-/** Three slots of verdict.ts. */
-export const STAT_TOLD: usize = 112; // state, reason and lies as last written down, in one number
-export const STAT_DWELT: usize = 120; // exchanges since they are otherwise
-export const STAT_LIES: usize = 128; // contradictions of late
+/** Four slots of verdict.ts. */
+export const STAT_SAYS: usize = 80; // state and reason that PATH_SINCE_S belongs to, as sayingOf
+export const STAT_TOLD: usize = 88; // the same and lies, as last written down
+export const STAT_DWELT: usize = 96; // exchanges since they are otherwise
+export const STAT_LIES: usize = 104; // contradictions of late
 // what causal.ts keeps of a path that contradicted
 export const STAT_CAUSAL_LOW_S: usize = 136; // the last interval it said, relative to the base …
 export const STAT_CAUSAL_HIGH_S: usize = 144;
@@ -78,6 +77,8 @@ export const STAT_LONG_STEPS: usize = 224; // steps of the clock when the long r
 
 /** An exchange is fresh while younger than this many mean spacings. */
 const FRESH_INTERVALS: f64 = 4.5;
+/** PATH_OPEN of a path that shares its route. */
+const SHARING: f64 = 2.0;
 /** Exchanges after which the rhythm of a path is known. */
 const KNOWN_RHYTHM: f64 = 16.0;
 /** Paths that have measured less are warming. */
@@ -102,7 +103,13 @@ export function stat(i: i32): usize {
 
 /** True if path i shares its route with another, which speaks for both. */
 export function isShared(i: i32): bool {
-  return load<f64>(row(i), PATH_SHARES) != 0.0;
+  return load<f64>(row(i), PATH_OPEN) == SHARING;
+}
+
+/** Path i shares its route with path j, or with none (−1). */
+export function setShared(i: i32, j: i32): void {
+  store<f64>(row(i), f64(j + 1), PATH_SHARES);
+  store<f64>(row(i), j >= 0 ? SHARING : 1.0, PATH_OPEN);
 }
 
 export function isOpen(i: i32): bool {
@@ -128,6 +135,7 @@ export function claimPath(): i32 {
 export function releasePath(i: i32): void {
   const p = row(i);
   store<f64>(p, 0.0, PATH_OPEN);
+  store<f64>(p, 0.0, PATH_SHARES);
   store<f64>(p, 0.0, PATH_WEIGHT);
   setState(i, STATE_CLOSED, 0, 0.0);
   openPaths--;
@@ -145,27 +153,15 @@ export function clearPaths(): void {
 
 export function setState(i: i32, state: i32, reason: i32, figureS: f64): void {
   const p = row(i);
+  store<f64>(p, f64(state), PATH_STATE);
+  store<f64>(p, f64(reason), PATH_REASON);
   store<f64>(p, figureS, PATH_REASON_S);
-  if (load<f64>(p, PATH_STATE) == f64(state) && load<f64>(p, PATH_REASON) == f64(reason)) return;
-  changeState(i, f64(state), f64(reason));
 }
 
-/** A combiner may set a state several times in one exchange; only the outcome dates it. */
-function changeState(i: i32, state: f64, reason: f64): void {
+/** State and reason of a path in one number. */
+export function sayingOf(i: i32): f64 {
   const p = row(i);
-  const s = stat(i) + STAT_BEFORE;
-  if (load<i64>(stat(i), STAT_STAMPED) != nowNs) {
-    store<i64>(stat(i), nowNs, STAT_STAMPED);
-    store<f64>(s, load<f64>(p, PATH_STATE));
-    store<f64>(s + 8, load<f64>(p, PATH_REASON));
-    store<f64>(s + 16, load<f64>(p, PATH_SINCE_S));
-  }
-  const isBack = load<f64>(s) == state && load<f64>(s + 8) == reason;
-  store<f64>(p, isBack ? load<f64>(s + 16) : unixS(nowNs), PATH_SINCE_S);
-  store<f64>(p, state, PATH_STATE);
-  store<f64>(p, reason, PATH_REASON);
-  store<f64>(p, 0.0, PATH_SHIFT_REVERSE_S);
-  store<f64>(p, 0.0, PATH_SHIFT_FORWARD_S);
+  return load<f64>(p, PATH_STATE) * 64.0 + load<f64>(p, PATH_REASON);
 }
 
 /** Says of the state just set how far which direction moved, and since when (axis s). */
@@ -174,6 +170,14 @@ export function setShift(i: i32, reverse: f64, forward: f64, sinceS: f64): void 
   store<f64>(p, reverse, PATH_SHIFT_REVERSE_S);
   store<f64>(p, forward, PATH_SHIFT_FORWARD_S);
   store<f64>(p, unixS(startNs) + sinceS, PATH_SINCE_S);
+  store<f64>(stat(i), sayingOf(i), STAT_SAYS);
+}
+
+/** Says that no direction moved. */
+export function clearShift(i: i32): void {
+  const p = row(i);
+  store<f64>(p, 0.0, PATH_SHIFT_REVERSE_S);
+  store<f64>(p, 0.0, PATH_SHIFT_FORWARD_S);
 }
 
 export function stateOf(i: i32): i32 {
@@ -307,7 +311,7 @@ export function restartPath(i: i32): void {
   store<f64>(p, 0.0, PATH_TAKEN);
   memory.fill(p + PATH_OFFSET_S, 0, PATH_GATED - PATH_OFFSET_S);
   memory.fill(p + PATH_REVERSE_S, 0, PATH_CONTRADICTS + 8 - PATH_REVERSE_S);
-  memory.fill(s, 0, STAT_BEFORE);
+  memory.fill(s, 0, STAT_SAYS);
   memory.fill(s + STAT_CAUSAL_LOW_S, 0, STATS_BYTES - STAT_CAUSAL_LOW_S);
   setState(i, STATE_WARMING, REASON_FEW, 0.0);
 }
@@ -320,8 +324,7 @@ export function ageS(i: i32, nowS: f64): f64 {
 /** True if the path speaks for itself, has measured and its last exchange is not overdue. */
 export function isFresh(i: i32, nowS: f64): bool {
   const p = row(i);
-  if (load<f64>(p, PATH_OPEN) == 0.0 || load<f64>(p, PATH_TAKEN) == 0.0) return false;
-  if (isShared(i)) return false;
+  if (load<f64>(p, PATH_OPEN) != 1.0 || load<f64>(p, PATH_TAKEN) == 0.0) return false;
   return min<f64>(nowS, newestS) - load<f64>(p, PATH_AT_S) <= staleAfterS(i);
 }
 
@@ -365,6 +368,7 @@ export function silentS(nowS: f64): f64 {
   for (let i = 0; i < pathEnd; i++) {
     if (!isOpen(i) || isShared(i) || load<f64>(row(i), PATH_TAKEN) < KNOWN_RHYTHM) continue;
     least = min<f64>(least, ageS(i, nowS) - staleAfterS(i));
+    if (least <= 0.0) return 0.0;
   }
-  return least == Infinity ? 0.0 : max<f64>(least, 0.0);
+  return least == Infinity ? 0.0 : least;
 }

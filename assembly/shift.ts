@@ -56,7 +56,7 @@ const LATE: u32 = 8;
 // heights it reached, 0…7
 const S_FLOOR: usize = 0; // s, θ taken out
 const S_MEAN: usize = 8; // mean of span − floor, s
-const S_RANK: usize = 16; // of the last span
+const S_RANK: usize = 16; // u32: of the last span, × 8
 const S_USUAL: usize = 24; // strongest evidence of an ordinary run, fading
 const S_PEAK: usize = 32; // strongest of the run in progress
 const S_EVIDENCE: usize = 40; // of the run in progress, nats; 0 while it is short
@@ -239,7 +239,7 @@ function restartSide(s: usize, floorS: f64, taken: f64): void {
 
 function endRun(s: usize, taken: f64): void {
   for (let r: usize = 0; r <= usize(HEIGHTS) << 3; r += 8) store<f64>(s + r, taken, S_LAST);
-  store<f64>(s, 0.0, S_RANK);
+  store<u32>(s, 0, S_RANK);
   store<f64>(s, 0.0, S_PEAK);
   store<f64>(s, 0.0, S_EVIDENCE);
   store<f64>(s, 0.0, S_MOVED);
@@ -267,8 +267,8 @@ function watchSide(
   else if (above < 0.0) store<f64>(s, floorS - (1.0 - BELOW) * STEP * mean, S_FLOOR);
   else if (!moved) store<f64>(s, floorS + BELOW * STEP * mean, S_FLOOR);
   const rank = rankOf(above / lowest) << 3;
-  const before = usize(load<f64>(s, S_RANK));
-  store<f64>(s, f64(rank), S_RANK);
+  const before = usize(load<u32>(s, S_RANK));
+  store<u32>(s, u32(rank), S_RANK);
   store<f64>(s + before, nowS, S_NEXT_AT);
   store<f64>(s + rank, taken, S_LAST);
   if (rank == 0) store<f64>(s, load<f64>(other, S_FLOOR), S_OTHER);

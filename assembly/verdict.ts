@@ -1,8 +1,8 @@
 /**
  * What the core says of paths and clock beyond numbers: who is caught lying, whether the paths
  * agree, and the list of what became otherwise since the host last asked (VERDICTS). At most one
- * row an exchange is written: about the clock, or the path of the exchange, or in turn another
- * path; what is left over is told with the next exchange. A state counts once it lasted a few
+ * row an exchange is written: about the clock, or the path of the exchange, or now and then another
+ * path; what is left over is told with a later exchange. A state counts once it lasted a few
  * exchanges of its path.
  */
 import { nowNs, unixS } from './clock';
@@ -44,7 +44,18 @@ import {
   VERDICT_STATE,
   VERDICTS,
 } from './memory';
-import { isOpen, openPaths, pathEnd, row, STAT_DWELT, STAT_LIES, STAT_TOLD, stat } from './path';
+import {
+  isOpen,
+  openPaths,
+  pathEnd,
+  row,
+  STAT_DWELT,
+  STAT_LIES,
+  STAT_SAYS,
+  STAT_TOLD,
+  sayingOf,
+  stat,
+} from './path';
 import { isOneSided } from './shift';
 
 /** Exchanges of a path that a state must last to be told. */
@@ -53,12 +64,16 @@ const DWELL: f64 = 4.0;
 const LIAR: f64 = 3.0;
 const MOST_LIES: f64 = 8.0;
 const FORGET: f64 = 0.125;
+/** Other paths are looked at once in so many exchanges, a power of two: some fall silent. */
+const LOOK_EVERY: i32 = 8;
 
 let rows: i32 = 0;
-/** Path to be looked at next, beside the one of the exchange. */
+/** Path to be looked at next, beside the one of the exchange, now and then. */
 let turn: i32 = 0;
+let looked: i32 = 0;
 let liars: i32 = 0;
-let toldAgreement: f64 = 0;
+let agreed: i32 = AGREE_FEW;
+let toldAgreement: i32 = AGREE_FEW;
 let toldSteps: f64 = 0;
 /** How long no path was heard, before the last exchange; 0: told, or none. */
 let gapS: f64 = 0;
@@ -66,8 +81,10 @@ let gapS: f64 = 0;
 export function clearVerdicts(): void {
   rows = 0;
   turn = 0;
+  looked = 0;
   liars = 0;
-  toldAgreement = 0;
+  agreed = AGREE_FEW;
+  toldAgreement = AGREE_FEW;
   toldSteps = 0;
   gapS = 0;
 }
@@ -96,7 +113,8 @@ export function isConvicted(i: i32): bool {
 
 /** Says whether the paths agree (AGREE_*). */
 export function setAgreement(agreement: i32): void {
-  if (load<f64>(CLOCK, CLOCK_AGREEMENT) == f64(agreement)) return;
+  if (agreed == agreement) return;
+  agreed = agreement;
   store<f64>(CLOCK, f64(agreement), CLOCK_AGREEMENT);
   store<f64>(CLOCK, unixS(nowNs), CLOCK_AGREED_AT_S);
 }
@@ -110,21 +128,35 @@ export function agreeAsPath(i: i32): void {
 
 /** No path was heard for so long beyond its turn, until now. */
 export function noteGap(s: f64): void {
-  gapS = max<f64>(gapS, s);
+  if (s > 0.0) gapS = max<f64>(gapS, s);
 }
 
 /** After an exchange of path i was taken. */
 export function tell(i: i32): void {
-  const lies = load<f64>(stat(i), STAT_LIES);
-  const contradicts = load<f64>(row(i), PATH_CONTRADICTS) != 0.0;
-  if (contradicts) countLies(i, min<f64>(lies + 1.0, MOST_LIES));
+  const s = stat(i);
+  const lies = load<f64>(s, STAT_LIES);
+  if (load<f64>(row(i), PATH_CONTRADICTS) != 0.0) countLies(i, min<f64>(lies + 1.0, MOST_LIES));
   else if (lies > 0.0) countLies(i, max<f64>(lies - FORGET, 0.0));
-  const dwelt = saidOf(i) != load<f64>(stat(i), STAT_TOLD);
-  store<f64>(stat(i), dwelt ? load<f64>(stat(i), STAT_DWELT) + 1.0 : 0.0, STAT_DWELT);
-  if (rows >= MAX_VERDICTS) return;
-  if (tellClock() || tellPath(i)) return;
+  date(i);
+  if (saidOf(i) != load<f64>(s, STAT_TOLD)) {
+    store<f64>(s, load<f64>(s, STAT_DWELT) + 1.0, STAT_DWELT);
+    if (rows < MAX_VERDICTS && !tellClock()) tellPath(i);
+    return;
+  }
+  if (load<f64>(s, STAT_DWELT) != 0.0) store<f64>(s, 0.0, STAT_DWELT);
+  if (rows >= MAX_VERDICTS || tellClock() || (++looked & (LOOK_EVERY - 1)) != 0) return;
   if (++turn >= pathEnd) turn = 0;
-  if (turn != i && isOpen(turn)) tellPath(turn);
+  if (turn == i || !isOpen(turn)) return;
+  date(turn);
+  tellPath(turn);
+}
+
+/** A combiner may set a state several times in one exchange; only the outcome is dated. */
+function date(i: i32): void {
+  const says = sayingOf(i);
+  if (says == load<f64>(stat(i), STAT_SAYS)) return;
+  store<f64>(stat(i), says, STAT_SAYS);
+  store<f64>(row(i), unixS(nowNs), PATH_SINCE_S);
 }
 
 function countLies(i: i32, lies: f64): void {
@@ -136,13 +168,11 @@ function countLies(i: i32, lies: f64): void {
 
 /** State, reason and whether it lied of late, in one number. */
 function saidOf(i: i32): f64 {
-  const p = row(i);
-  const lied = load<f64>(stat(i), STAT_LIES) > 0.0 ? 1.0 : 0.0;
-  return (load<f64>(p, PATH_STATE) * 64.0 + load<f64>(p, PATH_REASON)) * 2.0 + lied;
+  return sayingOf(i) * 2.0 + (load<f64>(stat(i), STAT_LIES) > 0.0 ? 1.0 : 0.0);
 }
 
 function tellClock(): bool {
-  const agreement = load<f64>(CLOCK, CLOCK_AGREEMENT);
+  const agreement = agreed;
   const steps = load<f64>(CLOCK, CLOCK_STEPS);
   if (agreement == toldAgreement && steps == toldSteps && gapS == 0.0) return false;
   if (steps != toldSteps) {
@@ -152,7 +182,7 @@ function tellClock(): bool {
   toldAgreement = agreement;
   toldSteps = steps;
   const r = nextRow(-1);
-  store<f64>(r, agreement, VERDICT_STATE);
+  store<f64>(r, f64(agreement), VERDICT_STATE);
   store<f64>(r, steps, VERDICT_REASON);
   store<f64>(r, load<f64>(CLOCK, CLOCK_STEP_S), VERDICT_REASON_S);
   store<f64>(r, load<f64>(CLOCK, CLOCK_AGREED_AT_S), VERDICT_SINCE_S);

@@ -5,6 +5,8 @@ import { type CombinedClock, type CombinerName, type Core, createCore } from './
 import { drive } from './drive.ts';
 import { createEnsemble, type Ensemble, type Sample } from './ensemble.ts';
 import { ConfigError } from './errors.ts';
+import type { ClockEvent } from './events.ts';
+import { createHerald } from './herald.ts';
 import type { PathEvent } from './machine.ts';
 import { createNtpClient, nextTimer, status as pathStatuses, stepNtpClient } from './ntp/client.ts';
 import { allPairs, isIpv6, isUnicast, type PathKey, pathParts, requireIp } from './path.ts';
@@ -55,7 +57,10 @@ export interface ClientEvents {
   onSample?(sample: Sample, ensemble: Ensemble): void;
   onPath?(event: PathEvent): void;
   onDrop?(reason: string, from: string): void;
+  /** The host saw the local clock being stepped by `byS` (new − old). */
   onClockStep?(byS: number): void;
+  /** What the core found out about paths and clock, each thing once. */
+  onEvent?(event: ClockEvent): void;
   onSocketError?(local: string, code: string): void;
 }
 
@@ -127,6 +132,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
 
   const readers = new Set<Reader>();
   const { events } = options;
+  const herald = createHerald(host, ensemble, (event) => events?.onEvent?.(event));
   const driven = await drive({
     host,
     state: machine,
@@ -138,10 +144,16 @@ export async function openClient(options: ClientOptions): Promise<Client> {
     firstTimer: nextTimer(machine),
     onReport(report) {
       if (report.type === 'drop') return events?.onDrop?.(report.reason, report.from.ip);
-      if (report.type === 'path') return events?.onPath?.(report);
+      if (report.type === 'path') {
+        events?.onPath?.(report);
+        const isHeard = pathStatuses(machine).some(({ reach }) => reach !== 0);
+        if (!isHeard && core.clock() !== null) herald.silent();
+        return;
+      }
       const sample = ensemble.take(report);
       if (sample === null) return;
       events?.onSample?.(sample, ensemble);
+      herald.sample(sample);
       for (const reader of readers) reader.push(sample);
     },
     onClockStep: (byS) => events?.onClockStep?.(byS),
@@ -153,6 +165,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
     if (closing === undefined) {
       options.signal?.removeEventListener('abort', onAbort);
       for (const reader of readers) reader.end();
+      herald.close();
       closing = driven.close();
     }
     return closing;

@@ -29,11 +29,14 @@ export interface Ensemble {
   report(path: PathKey): PathReport | null;
   /** Index of a path in all cores; undefined if it is not open. */
   index(path: PathKey): number | undefined;
+  /** The path that has this index; undefined if none has. */
+  pathAt(index: number): PathKey | undefined;
 }
 
 /** `cores` must be fresh, all of one size; `epochS` is the host clock's. */
 export function createEnsemble(cores: readonly [Core, ...Core[]], epochS: number): Ensemble {
   const indices = new Map<PathKey, number>();
+  const paths: (PathKey | undefined)[] = [];
   const [first, ...others] = cores;
   return {
     cores,
@@ -45,6 +48,7 @@ export function createEnsemble(cores: readonly [Core, ...Core[]], epochS: number
         if (core.openPath() !== index) throw new CoreError('cores of one ensemble differ in paths');
       }
       indices.set(path, index);
+      paths[index] = path;
       return index;
     },
     close(path) {
@@ -52,6 +56,7 @@ export function createEnsemble(cores: readonly [Core, ...Core[]], epochS: number
       if (index === undefined) return;
       for (const core of cores) core.closePath(index);
       indices.delete(path);
+      paths[index] = undefined;
     },
     take(exchange) {
       const index = indices.get(exchange.path);
@@ -68,5 +73,6 @@ export function createEnsemble(cores: readonly [Core, ...Core[]], epochS: number
       return index === undefined ? null : first.path(index);
     },
     index: (path) => indices.get(path),
+    pathAt: (index) => paths[index],
   };
 }

@@ -38,6 +38,18 @@ export type ClockEvent = {
 
 export type ClockEventType = ClockEvent['type'];
 
+export const CLOCK_EVENTS: readonly ClockEventType[] = [
+  'suspicion',
+  'cleared',
+  'rerouted',
+  'contradiction',
+  'majority-lost',
+  'majority-back',
+  'holdover',
+  'back',
+  'step',
+];
+
 export interface EventWatch {
   /** Takes a verdict of the core; `path` is the key behind its index. */
   take(verdict: Verdict, path: PathKey | undefined): void;
@@ -88,8 +100,8 @@ export function createEventWatch(emit: (event: ClockEvent) => void): EventWatch 
   function* latches(): Generator<{ latch: Latch; of: Watched | null }> {
     yield { latch: majority, of: null };
     for (const of of watched.values()) {
-      yield { latch: of.suspicion, of };
       yield { latch: of.contradiction, of };
+      yield { latch: of.suspicion, of };
       yield { latch: of.reroute, of };
     }
   }
@@ -226,18 +238,3 @@ export function createEventWatch(emit: (event: ClockEvent) => void): EventWatch 
 
 /** No majority, and no other fault of this path. */
 const isSplit = (reason: number): boolean => reason === 9 || reason === 13;
-
-/** An event as recordings, `replay --json` and others write it: flat, times as text in ns. */
-export function eventFields(event: ClockEvent): Record<string, string | number | null> {
-  const { type, atS, reason, ...rest } = event;
-  const { sinceS, ...more } = rest as { sinceS?: number };
-  return {
-    ...{ event: type, at: nsText(atS) },
-    ...more,
-    ...(sinceS === undefined || sinceS === 0 ? {} : { since: nsText(sinceS) }),
-    reason,
-  };
-}
-
-/** Unix seconds as ns in decimal, as right as an f64 is (a quarter of a microsecond). */
-const nsText = (s: number): string => `${Math.round(s * 1e6)}000`;

@@ -11,6 +11,7 @@ export {
   openClient,
 } from './client.ts';
 export {
+  type Agreement,
   type ClockAt,
   COMBINERS,
   type CombinedClock,
@@ -18,12 +19,15 @@ export {
   type Core,
   createCore,
   explainPath,
+  type Finding,
   type PathReport,
   type PathState,
   type Status,
+  type Verdict,
 } from './core.ts';
 export type { Sample } from './ensemble.ts';
 export { ConfigError, CoreError, HostError } from './errors.ts';
+export { type ClockEvent, createEventWatch, type EventWatch } from './events.ts';
 export type { PathKey } from './path.ts';
 export {
   localSource,

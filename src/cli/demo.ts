@@ -4,8 +4,10 @@ import { type Demo, startDemo } from '../demo/demo.ts';
 import { formatSeconds } from '../format.ts';
 import { chooseHost } from '../udp/choose.ts';
 import type { Args, Command } from './args.ts';
+import { createEventTail, type EventTail, eventText } from './events.ts';
 import { type Io, pause } from './io.ts';
 import { createRecordingFile } from './recordfile.ts';
+import { mergeEvents } from './run.ts';
 import { bar, clockLine, formatOffset, pathTable } from './table.ts';
 
 const FRAME_MS = 250;
@@ -42,6 +44,7 @@ async function run(args: Args, io: Io): Promise<number> {
   const json = args.flag('json');
   const host = chooseHost();
   const file = args.text('record');
+  const tail = createEventTail();
   let running: Demo | undefined;
   const recording =
     file === undefined
@@ -52,11 +55,11 @@ async function run(args: Args, io: Io): Promise<number> {
     seed,
     seconds,
     combiner,
-    ...(recording === null ? {} : { events: recording.events }),
+    events: mergeEvents(tail.events, recording?.events),
   });
   running = demo;
   try {
-    await watch(demo, seconds, json, io);
+    await watch(demo, tail, seconds, json, io);
   } finally {
     await demo.close();
     await recording?.close();
@@ -71,7 +74,13 @@ async function run(args: Args, io: Io): Promise<number> {
   return 0;
 }
 
-async function watch(demo: Demo, seconds: number, json: boolean, io: Io): Promise<void> {
+async function watch(
+  demo: Demo,
+  tail: EventTail,
+  seconds: number,
+  json: boolean,
+  io: Io,
+): Promise<void> {
   const started = demo.client.host.clock.tick();
   const endMs = seconds * 1000;
   let drawn = 0;
@@ -82,7 +91,11 @@ async function watch(demo: Demo, seconds: number, json: boolean, io: Io): Promis
     const due = io.isTty || done || ms - last >= (last < 0 ? FIRST_FRAME_MS : PLAIN_FRAME_MS);
     if (!json && due && (ms >= FIRST_FRAME_MS || io.isTty || done)) {
       last = ms;
-      const lines = frame(demo, Math.min(ms / 1000, seconds), seconds, io.isTty ? io.columns : 160);
+      const columns = io.isTty ? io.columns : 160;
+      const lines = [
+        ...frame(demo, Math.min(ms / 1000, seconds), seconds, columns),
+        ...latestLines(tail, columns),
+      ];
       const home = io.isTty && drawn > 0 ? `\x1b[${drawn}A\x1b[0J` : '';
       await io.out(`${home}${lines.join('\n')}\n${io.isTty ? '' : '\n'}`);
       drawn = lines.length;
@@ -127,6 +140,12 @@ function frame(demo: Demo, atS: number, seconds: number, columns: number): strin
     ...scoreLines(demo, columns).map((line) => line.slice(0, columns)),
   ];
   return lines;
+}
+
+/** The latest events, if there are any. */
+function latestLines({ latest }: EventTail, columns: number): string[] {
+  if (latest.length === 0) return [];
+  return ['', ...latest.map((event) => eventText(event).slice(0, columns))];
 }
 
 /** Rms of each combiner and of the best single path, as bars. */

@@ -3,9 +3,10 @@ import { openClient } from '../client.ts';
 import { chooseHost } from '../udp/choose.ts';
 import type { Args, Command } from './args.ts';
 import { CLIENT_OPTIONS, clientOptions } from './client.ts';
+import { createEventTail } from './events.ts';
 import type { Io } from './io.ts';
 import { createRecordingFile } from './recordfile.ts';
-import { watchClient } from './run.ts';
+import { mergeEvents, watchClient } from './run.ts';
 
 export const recordCommand: Command = {
   name: 'record',
@@ -30,6 +31,7 @@ async function run(args: Args, io: Io): Promise<number> {
   const seconds = args.number('seconds', Number.POSITIVE_INFINITY, { least: 0.1, most: 1e9 });
   const { options } = await clientOptions(args, host, servers);
   const recording = await createRecordingFile(file, host, options.combiner ?? 'braid');
+  const tail = createEventTail();
   try {
     const client = await openClient({
       ...options,
@@ -37,11 +39,14 @@ async function run(args: Args, io: Io): Promise<number> {
       maxPollLog2S: Math.max(poll, 10),
       budget: args.flag('per-path') ? 'per-path' : 'shared',
       iburst: poll >= 4 ? 4 : 0,
-      events: recording.events,
+      events: mergeEvents(tail.events, recording.events),
       signal: io.signal,
     });
     try {
-      return await watchClient(client, io, { seconds, json: args.flag('json'), everyS: 1 });
+      return await watchClient(client, io, {
+        ...{ seconds, tail, everyS: 1 },
+        json: args.flag('json'),
+      });
     } finally {
       await client.close();
     }

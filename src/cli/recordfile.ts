@@ -2,6 +2,7 @@
 import process from 'node:process';
 import type { ClientEvents } from '../client.ts';
 import type { CombinerName } from '../core.ts';
+import { recordedEvent } from '../recording/blocks.ts';
 import { createRecordingWriter, type RecordingWriter } from '../recording/writer.ts';
 import type { Host } from '../udp/udp.ts';
 import type { Stamp } from '../units.ts';
@@ -63,6 +64,7 @@ export async function createRecordingFile(
       onPath: ({ path, event, reason }) =>
         writer.event({ event: 'path', ...now(), path, what: event, reason }),
       onClockStep: (byS) => writer.event({ event: 'clock-step', ...now(), byS }),
+      onEvent: (event) => writer.event(recordedEvent(event)),
     },
     async close() {
       cancel();

@@ -1,9 +1,16 @@
 /** `clockbraid replay`: recordings through the core, faster than they happened. */
 import { COMBINERS, type CombinerName, type Core, createCore } from '../core.ts';
+import type { ClockEvent } from '../events.ts';
 import { formatSeconds } from '../format.ts';
-import { resultLine, summaryLine, toJsonLines } from '../recording/jsonout.ts';
-import { type BadLine, createReplay, type ReplaySummary } from '../recording/replay.ts';
+import { eventLine, resultLine, summaryLine, toJsonLines } from '../recording/jsonout.ts';
+import {
+  type BadLine,
+  createReplay,
+  type ReplayResult,
+  type ReplaySummary,
+} from '../recording/replay.ts';
 import { type Args, type Command, UsageError } from './args.ts';
+import { eventText } from './events.ts';
 import { fileChunks } from './files.ts';
 import type { Io } from './io.ts';
 import { scoreLines } from './scores.ts';
@@ -19,7 +26,7 @@ export const replayCommand: Command = {
       value: 'NAME',
       help: `${COMBINERS.join(', ')}, or "all" for a scoreboard (default braid)`,
     },
-    json: { type: 'boolean', help: 'one line of JSON per exchange, a summary line last' },
+    json: { type: 'boolean', help: 'one line of JSON per exchange and event, a summary line last' },
     settle: { type: 'string', value: 'S', help: 'errors count from S seconds on (default 0)' },
     strict: { type: 'boolean', help: 'stop at the first bad line, exit code 1' },
     'to-jsonl': { type: 'boolean', help: 'convert recordings to JSON Lines instead of replaying' },
@@ -33,13 +40,18 @@ are replayed one after another, as one run. The open form, one exchange a line:
 
 The path is remote|local, the times are integer ns since the Unix epoch as text; "truth" (optional)
 is the true offset (remote − local, s) at localReceive. With truth, errors are scored. Bad lines
-are reported with file and line and counted; they never stop a replay unless --strict.`,
+are reported with file and line and counted; they never stop a replay unless --strict.
+
+Events (suspicion of a path, a majority lost, holdover, a step) are those of the first combiner in
+this replay; the ones a recording holds from its own run come out of --to-jsonl.`,
   run,
 };
 
 /** Bad lines named one by one before only the count goes on. */
 const BAD_LINES_SHOWN = 20;
 const OUT_BYTES = 65536;
+/** Events named one by one; the rest is only counted. */
+const EVENTS_SHOWN = 40;
 
 async function run(args: Args, io: Io): Promise<number> {
   if (args.flag('to-jsonl')) return convert(args, io);
@@ -54,6 +66,14 @@ async function run(args: Args, io: Io): Promise<number> {
   let shown = 0;
   let text = '';
   let drained: Promise<void> = Promise.resolve();
+  const events: ClockEvent[] = [];
+  let eventCount = 0;
+  const put = (line: string) => {
+    text += `${line}\n`;
+    if (text.length < OUT_BYTES) return;
+    drained = io.out(text);
+    text = '';
+  };
   const replay = createReplay({
     cores: [first, ...others] as [Core, ...Core[]],
     settleS,
@@ -63,16 +83,11 @@ async function run(args: Args, io: Io): Promise<number> {
       else if (shown === BAD_LINES_SHOWN + 1)
         io.err('clockbraid: more bad lines are only counted\n');
     },
-    ...(json
-      ? {
-          onResult(result: Parameters<typeof resultLine>[0]) {
-            text += `${resultLine(result)}\n`;
-            if (text.length < OUT_BYTES) return;
-            drained = io.out(text);
-            text = '';
-          },
-        }
-      : {}),
+    onClockEvent(event) {
+      if (json) put(eventLine(event));
+      else if (eventCount++ < EVENTS_SHOWN) events.push(event);
+    },
+    ...(json ? { onResult: (result: ReplayResult) => put(resultLine(result)) } : {}),
   });
   const startMs = performance.now();
   for (const file of args.positionals) {
@@ -85,7 +100,7 @@ async function run(args: Args, io: Io): Promise<number> {
   const summary = replay.summary();
   const tookS = (performance.now() - startMs) / 1000;
   if (json) await io.out(`${text}${summaryLine(summary)}\n`);
-  else await io.out(report(summary, tookS));
+  else await io.out(`${report(summary, tookS)}${eventReport(events, eventCount)}`);
   if (summary.stoppedAt !== null) return 1;
   if (summary.exchanges === 0) {
     io.err(`clockbraid: no exchange in ${args.positionals.join(', ')}\n`);
@@ -118,6 +133,14 @@ function report(summary: ReplaySummary, tookS: number): string {
     '',
   ];
   return `${[...lines, ...scoreLines(combiners)].join('\n')}\n`;
+}
+
+/** The events with their times, one a line; '' if there were none. */
+function eventReport(events: readonly ClockEvent[], count: number): string {
+  if (count === 0) return '';
+  const lines = events.map((event) => `  ${eventText(event)}`);
+  if (count > events.length) lines.push(`  and ${count - events.length} more (--json tells all)`);
+  return `\nevents:\n${lines.join('\n')}\n`;
 }
 
 async function convert(args: Args, io: Io): Promise<number> {

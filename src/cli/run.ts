@@ -3,11 +3,13 @@ import { type Client, type ClientEvents, openClient } from '../client.ts';
 import type { CombinerName } from '../core.ts';
 import { formatSeconds } from '../format.ts';
 import type { PathKey } from '../path.ts';
+import { eventLine } from '../recording/jsonout.ts';
 import type { ViewState } from '../status.ts';
 import { chooseHost } from '../udp/choose.ts';
 import type { Host } from '../udp/udp.ts';
 import { type Args, type Command, UsageError } from './args.ts';
 import { readConfig } from './config.ts';
+import { createEventTail, type EventTail, eventText } from './events.ts';
 import { readText } from './files.ts';
 import { type Io, pause } from './io.ts';
 import { clockJson, pathJson, STATUS_VERSION, timeText } from './json.ts';
@@ -25,7 +27,10 @@ export const runCommand: Command = {
     record: { type: 'string', value: 'FILE', help: 'write a recording, to replay later' },
     json: { type: 'boolean', help: 'one status line of JSON per status interval' },
   },
-  details: `Example:
+  details: `Beside the states of the paths it tells events as they come: suspicion of an attack or
+asymmetry and its end, a majority lost, holdover, a step (with --json as {"event":…} lines).
+
+Example:
 
   [[source]]
   address = "ntp1.example.net"                  # or addresses = ["192.0.2.1", "192.0.2.2"]
@@ -66,13 +71,16 @@ async function run(args: Args, io: Io): Promise<number> {
     host,
     config.client.combiner ?? 'braid',
   );
-  const events = mergeEvents(logEvents(io, args.flag('json')), recording?.events);
+  const tail = createEventTail();
+  const logged = mergeEvents(logEvents(io, args.flag('json')), tail.events);
+  const events = mergeEvents(logged, recording?.events);
   const client = await openClient({ ...config.client, host, events, signal: io.signal });
   try {
     return await watchClient(client, io, {
       seconds,
       json: args.flag('json'),
       everyS: config.statusIntervalS,
+      tail,
     });
   } finally {
     await client.close();
@@ -92,13 +100,15 @@ export interface WatchOptions {
   readonly seconds: number;
   readonly json: boolean;
   readonly everyS: number;
+  /** What the client finds out, told as it comes. */
+  readonly tail: EventTail;
 }
 
 const TTY_FRAME_S = 0.5;
 
-/** Reports until the time is up or Ctrl-C: a live table, JSON lines, or log lines on change. */
+/** Reports until the time is up or Ctrl-C: a live table, JSON lines, or log lines on change; events. */
 export async function watchClient(client: Client, io: Io, options: WatchOptions): Promise<number> {
-  const { json, seconds } = options;
+  const { json, seconds, tail } = options;
   const everyS = !json && io.isTty ? TTY_FRAME_S : options.everyS;
   const { clock } = client.host;
   const startNs = clock.tick();
@@ -108,9 +118,15 @@ export async function watchClient(client: Client, io: Io, options: WatchOptions)
     const passedS = (clock.tick() - startNs) / 1e9;
     const dueS = Math.min(turn * everyS, seconds);
     await pause(Math.max(0, (dueS - passedS) * 1000), io.signal);
-    if (json) await io.out(`${statusLine(client)}\n`);
-    else if (io.isTty) drawn = await draw(client, io, drawn);
-    else await logChanges(client, io, known);
+    const news = tail.drain();
+    if (json) {
+      for (const event of news) await io.out(`${eventLine(event)}\n`);
+      await io.out(`${statusLine(client)}\n`);
+    } else if (io.isTty) drawn = await draw(client, io, drawn, tail);
+    else {
+      await logChanges(client, io, known);
+      for (const event of news) await io.out(`${eventText(event)}\n`);
+    }
     if (dueS >= seconds) break;
   }
   const status = client.status();
@@ -135,7 +151,7 @@ function statusLine(client: Client): string {
   });
 }
 
-async function draw(client: Client, io: Io, drawn: number): Promise<number> {
+async function draw(client: Client, io: Io, drawn: number, tail: EventTail): Promise<number> {
   const { clock, paths, host, combiner } = client.status();
   const lines = [
     `clockbraid run  ${paths.length} paths on ${host}, combined by ${combiner}`,
@@ -143,6 +159,7 @@ async function draw(client: Client, io: Io, drawn: number): Promise<number> {
     ...pathTable(paths, io.isTty ? io.columns : 200),
     '',
     clockLine(clock).slice(0, io.columns),
+    ...tail.latest.map((event) => eventText(event).slice(0, io.columns)),
   ];
   await io.out(`${drawn > 0 ? `\x1b[${drawn}A\x1b[0J` : ''}${lines.join('\n')}\n`);
   return lines.length;
@@ -193,6 +210,10 @@ export function mergeEvents(a: ClientEvents, b: ClientEvents | undefined): Clien
     onClockStep(byS) {
       a.onClockStep?.(byS);
       b.onClockStep?.(byS);
+    },
+    onEvent(event) {
+      a.onEvent?.(event);
+      b.onEvent?.(event);
     },
     onSocketError(local, code) {
       a.onSocketError?.(local, code);

@@ -10,9 +10,12 @@
  *                                                 above); truth: n little-endian f64, s, NaN: none
  *   { event: 'path', seconds, ns, path, what, reason } · { event: 'clock-step', seconds, ns, byS }
  *   { event: 'note', seconds, ns, text }
+ *   { event: 'suspicion' | 'cleared' | …, seconds, ns, reason, path?, state?, sinceS?, byS? }
+ *                                                 what the run's core found out (events.ts)
  *
  * Readers ignore maps and fields they do not know. A recording may end anywhere.
  */
+import { CLOCK_EVENTS, type ClockEvent, type ClockEventType } from '../events.ts';
 import type { PathKey } from '../path.ts';
 
 export const FORMAT = 'recording';
@@ -55,7 +58,24 @@ export type RecordingEvent = EventTime &
     /** The local clock was stepped by `byS` (new − old). */
     | { readonly event: 'clock-step'; readonly byS: number }
     | { readonly event: 'note'; readonly text: string }
+    | {
+        readonly event: ClockEventType;
+        readonly reason: string;
+        readonly path?: string;
+        readonly state?: string;
+        /** Local Unix s. */
+        readonly sinceS?: number;
+        readonly byS?: number;
+      }
   );
+
+/** An event of the clock as a recording keeps it. */
+export function recordedEvent({ type, atS, reason, ...more }: ClockEvent): RecordingEvent {
+  const seconds = Math.floor(atS);
+  const ns = Math.min(Math.round((atS - seconds) * 1e9), 999_999_999);
+  const { byS, ...rest } = more as { byS?: number | null };
+  return { event: type, seconds, ns, reason, ...rest, ...(byS == null ? {} : { byS }) };
+}
 
 /** One value of the stream after decoding; every field is a stranger's. */
 export type Block = { readonly [field: string]: unknown };
@@ -91,9 +111,22 @@ export function readEvent(block: Block): RecordingEvent | null {
   if (typeof seconds !== 'number' || typeof ns !== 'number') return null;
   if (event === 'clock-step' && typeof byS === 'number') return { event, seconds, ns, byS };
   if (event === 'note' && typeof text === 'string') return { event, seconds, ns, text };
+  if (isClockEvent(event) && typeof reason === 'string') {
+    const { state, sinceS } = block;
+    return {
+      ...{ event, seconds, ns, reason },
+      ...(typeof path === 'string' ? { path } : {}),
+      ...(typeof state === 'string' ? { state } : {}),
+      ...(typeof sinceS === 'number' ? { sinceS } : {}),
+      ...(typeof byS === 'number' ? { byS } : {}),
+    };
+  }
   if (event !== 'path' || typeof path !== 'string' || typeof what !== 'string') return null;
   return { event, seconds, ns, path, what, reason: typeof reason === 'string' ? reason : '' };
 }
+
+const isClockEvent = (event: unknown): event is ClockEventType =>
+  CLOCK_EVENTS.includes(event as ClockEventType);
 
 /** A stranger's value in a sentence: short, one line. */
 export function shown(value: unknown): string {

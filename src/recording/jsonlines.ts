@@ -5,6 +5,8 @@
  *   {"path":"remote|local","localSend":"<ns>","remoteReceive":"<ns>","remoteSend":"<ns>",
  *    "localReceive":"<ns>","truth":<s>}                          one line each; truth is optional
  *
+ *   {"event":"suspicion",…}                                       (optional; not read)
+ *
  * Times are whole Unix ns in decimal strings, i64. Unknown fields are ignored. Empty lines, CR LF
  * and a byte order mark are fine. Never throws over what the bytes say: see LineHandlers.onBadLine.
  * Memory: one line and one piece.
@@ -95,7 +97,7 @@ export function createLineReader(handlers: LineHandlers): ByteSink {
       return 'not valid UTF-8';
     }
     const parsed = parseLine(text);
-    if (parsed === 'header') return null;
+    if (parsed === 'header' || parsed === 'event') return null;
     if ('reason' in parsed) return parsed.reason;
     const path = handlers.openPath(parsed.path);
     if (typeof path === 'string') return path;

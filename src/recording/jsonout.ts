@@ -1,7 +1,8 @@
 /** What a replay prints for machines, and recordings as open JSON Lines. */
+import type { ClockEvent } from '../events.ts';
 import type { PathKey } from '../path.ts';
 import type { Time64 } from './batch.ts';
-import { FORMAT, RECORD_BYTES, VERSION } from './blocks.ts';
+import { FORMAT, RECORD_BYTES, type RecordingEvent, recordedEvent, VERSION } from './blocks.ts';
 import { createRecordingReader, type RecordingProblem } from './reader.ts';
 import {
   getUnixNs,
@@ -35,6 +36,18 @@ export function resultLine(result: ReplayResult): string {
     result.causalEarliestS,
   )},"causalLatest":${figure(result.causalLatestS)}}`;
 }
+
+/** An event of a replay, or of any run, as a line of JSON, without the newline. */
+export const eventLine = (event: ClockEvent): string => recordedLine(recordedEvent(event));
+
+function recordedLine({ event, seconds, ns, ...more }: RecordingEvent): string {
+  const { sinceS, ...rest } = more as { sinceS?: number };
+  const since = sinceS ? { since: unixNsText(sinceS) } : {};
+  return JSON.stringify({ event, at: decimalNs(seconds, ns), ...rest, ...since });
+}
+
+/** Unix s as decimal ns; an f64 is right to a quarter of a microsecond there. */
+const unixNsText = (s: number): string => `${Math.round(s * 1e6)}000`;
 
 /** The last line of a replay: counts, and rms, p95, max and inside where there was truth. */
 export function summaryLine(summary: ReplaySummary): string {
@@ -146,6 +159,7 @@ export async function* toJsonLines(
         else lines.push(exchangeLine(key, view, at, truth?.getFloat64(k * 8, true)));
       }
     },
+    onEvent: (event) => lines.push(recordedLine(event)),
     ...(onProblem === undefined ? {} : { onProblem }),
   });
   for await (const chunk of chunks) {

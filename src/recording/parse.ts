@@ -19,8 +19,8 @@ export interface ExchangeLine {
   readonly truthS: number;
 }
 
-/** An exchange, 'header' for a header line of this version, or why the line is bad. */
-export type ParsedLine = ExchangeLine | 'header' | { readonly reason: string };
+/** An exchange, 'header' for a header line of this version, 'event', or why the line is bad. */
+export type ParsedLine = ExchangeLine | 'header' | 'event' | { readonly reason: string };
 
 const LEAST = -(2n ** 63n);
 const MOST = 2n ** 63n - 1n;
@@ -40,6 +40,8 @@ export function parseLine(text: string): ParsedLine {
     const header = readHeader(fields);
     return typeof header === 'string' ? { reason: header } : 'header';
   }
+  // an exchange may have any further field, this one as well
+  if (Object.hasOwn(fields, 'event') && !Object.hasOwn(fields, 'localSend')) return 'event';
   if (fields.kind === 'forward' || fields.kind === 'reverse') {
     return { reason: `one-way lines ("kind":"${fields.kind}") are not supported yet` };
   }

@@ -5,6 +5,7 @@
 import { type Core, PATH_STATES, type PathState, STATUSES, type Status } from '../core.ts';
 import { createEnsemble } from '../ensemble.ts';
 import { ConfigError } from '../errors.ts';
+import { type ClockEvent, createEventWatch } from '../events.ts';
 import type { PathKey } from '../path.ts';
 import { createBatch, spanS, type Time64 } from './batch.ts';
 import { RECORD_BYTES, type RecordingEvent, type RecordingHeader } from './blocks.ts';
@@ -55,6 +56,8 @@ export interface ReplayOptions {
   /** Headers and events of binary recordings. */
   onHeader?(header: RecordingHeader): void;
   onEvent?(event: RecordingEvent): void;
+  /** What the first core finds out in this replay; after the result of the exchange that told it. */
+  onClockEvent?(event: ClockEvent): void;
 }
 
 export interface ReplaySummary {
@@ -105,12 +108,14 @@ export function createReplay(options: ReplayOptions): Replay {
   let badLines = 0;
   let files = 0;
   let stoppedAt: BadLine | null = null;
-  const { onResult } = options;
+  const { onResult, onClockEvent } = options;
+  const watch = onClockEvent === undefined ? null : createEventWatch(onClockEvent);
+  let given = 0; // exchanges the first core was given
   const batch = createBatch({
     cores,
     tallies,
     settleS,
-    ...(onResult === undefined ? {} : { onRows: (view, count) => tell(onResult, view, count) }),
+    ...(onResult === undefined && watch === null ? {} : { onRows: tell }),
   });
 
   function openPath(key: PathKey): number | string {
@@ -128,31 +133,46 @@ export function createReplay(options: ReplayOptions): Replay {
   function closePath(key: PathKey): void {
     batch.drain();
     ensemble.close(key);
+    watch?.forget(key);
     open.delete(key);
   }
 
-  function tell(take: (result: ReplayResult) => void, view: DataView, count: number): void {
-    for (let k = 0; k < count; k++) {
-      const at = k * RECORD_BYTES;
-      const row = k * resultSlots;
-      const { seconds, ns } = getUnixNs(view, at + RECORD_LOCAL_RECEIVE);
-      const slot = (name: keyof typeof RESULT) => results[row + RESULT[name]] as number;
-      take({
-        path: keys[view.getUint32(at + RECORD_PATH, true)] as PathKey,
-        seconds,
-        ns,
-        status: STATUSES[slot('status')] as Status,
-        valid: slot('valid') !== 0,
-        offsetS: slot('offsetS'),
-        uncertaintyS: slot('uncertaintyS'),
-        causalEarliestS: slot('causalEarliestS'),
-        causalLatestS: slot('causalLatestS'),
-        earliestS: slot('earliestS'),
-        latestS: slot('latestS'),
-        frequency: slot('frequency'),
-        pathState: PATH_STATES[slot('pathState')] as PathState,
-      });
+  /** Results and events of a batch, in the order of its exchanges. */
+  function tell(view: DataView, count: number): void {
+    const verdicts = watch === null ? [] : cores[0].takeVerdicts();
+    let next = 0;
+    // events alone need to be brought up to the last exchange only
+    for (let k = onResult === undefined ? count - 1 : 0; k < count; k++) {
+      const { seconds, ns } = getUnixNs(view, k * RECORD_BYTES + RECORD_LOCAL_RECEIVE);
+      if (onResult !== undefined) onResult(resultAt(view, k, seconds, ns));
+      if (watch === null) continue;
+      for (let v = verdicts[next]; v !== undefined && v.order <= given + k + 1; ) {
+        watch.take(v, v.about === 'path' ? keys[v.path] : undefined);
+        v = verdicts[++next];
+      }
+      watch.advance(seconds + ns / 1e9);
     }
+    given += count;
+  }
+
+  function resultAt(view: DataView, k: number, seconds: number, ns: number): ReplayResult {
+    const row = k * resultSlots;
+    const slot = (name: keyof typeof RESULT) => results[row + RESULT[name]] as number;
+    return {
+      path: keys[view.getUint32(k * RECORD_BYTES + RECORD_PATH, true)] as PathKey,
+      seconds,
+      ns,
+      status: STATUSES[slot('status')] as Status,
+      valid: slot('valid') !== 0,
+      offsetS: slot('offsetS'),
+      uncertaintyS: slot('uncertaintyS'),
+      causalEarliestS: slot('causalEarliestS'),
+      causalLatestS: slot('causalLatestS'),
+      earliestS: slot('earliestS'),
+      latestS: slot('latestS'),
+      frequency: slot('frequency'),
+      pathState: PATH_STATES[slot('pathState')] as PathState,
+    };
   }
 
   function reader(file: string, form: 'msgpack' | 'jsonlines'): ByteSink {

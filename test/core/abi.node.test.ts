@@ -4,7 +4,7 @@ import { createContext, runInContext } from 'node:vm';
 import { build } from 'esbuild';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { COMBINERS, PATH_STATES, STATUSES } from '../../src/core.ts';
+import { AGREEMENTS, COMBINERS, PATH_STATES, STATUSES } from '../../src/core.ts';
 
 const test = suite('core ABI (sources and bundle)');
 
@@ -57,7 +57,7 @@ function codes(prefix: string): string[] {
   for (const [, name, number] of source.matchAll(
     new RegExp(`export const ${prefix}_(\\w+): i32 = (-?\\d+);`, 'g'),
   )) {
-    if (name !== undefined) found[Number(number)] = name.toLowerCase();
+    if (name !== undefined) found[Number(number)] = name.toLowerCase().replaceAll('_', '-');
   }
   return found;
 }
@@ -65,10 +65,11 @@ function codes(prefix: string): string[] {
 test('states and statuses of the memory map are those of the wrapper', () => {
   assert.equal(codes('STATE'), [...PATH_STATES]);
   assert.equal(codes('STATUS'), [...STATUSES]);
+  assert.equal(codes('AGREE'), [...AGREEMENTS]);
 });
 
-test('the memory map has eleven reasons: a new one needs its sentence and a line in abi.test.ts', () => {
-  assert.is(codes('REASON').length, 11);
+test('the memory map has sixteen reasons: a new one needs its sentence and a line in abi.test.ts', () => {
+  assert.is(codes('REASON').length, 16);
 });
 
 test('combiners have the numbers of the wrapper', () => {

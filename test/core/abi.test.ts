@@ -7,9 +7,9 @@ import {
   COMBINERS,
   CoreError,
   createCore,
+  type Finding,
   isRefused,
   PATH_STATES,
-  type PathReport,
   STATUSES,
 } from '../../src/core.ts';
 import { coreBytes } from '../../src/corebytes.ts';
@@ -47,6 +47,7 @@ test('no build imports anything, and both export the same names', () => {
   });
   assert.equal(lists[0], lists[1]);
   const wanted = ['absorb', 'clockAt', 'closePath', 'ingest', 'ntpExchange', 'openPath', 'reset'];
+  wanted.push('shareRoute', 'takeVerdicts');
   for (const name of wanted) assert.ok(lists[0]?.includes(`function ${name}`), name);
 });
 
@@ -81,6 +82,7 @@ test('regions follow each other without overlap, in this order', () => {
     [core.PATHS.value, core.PATH_BYTES.value * core.MAX_PATHS.value],
     [core.RECORDS.value, core.RECORD_BYTES.value * core.MAX_BATCH.value],
     [core.RESULTS.value, core.RESULT_BYTES.value * core.MAX_BATCH.value],
+    [core.VERDICTS.value, core.VERDICT_BYTES.value * 1024],
     [core.MAP_END.value, 0],
   ] as const;
   regions.forEach(([address, length], index) => {
@@ -90,6 +92,7 @@ test('regions follow each other without overlap, in this order', () => {
   });
   assert.is(core.RECORD_BYTES.value, 40);
   assert.is(core.RESULT_BYTES.value, 96);
+  assert.is(core.VERDICT_BYTES.value, 96);
 });
 
 test('a module of another ABI is refused with one sentence', () => {
@@ -140,13 +143,41 @@ test('used and held count, every other status was refused', () => {
 
 test('every REASON_ of the core has its sentence, with its figure where it has one', () => {
   // REASON_* of assembly/memory.ts; the count is checked against the source in abi.node.test.ts
-  const report = { reasonS: -0.0123 } as PathReport;
-  const sentences = Array.from({ length: 11 }, (_, reason) => explainPath({ ...report, reason }));
+  const finding: Finding = {
+    ...{ state: 'good', reason: 0, reasonS: -0.0123, sinceS: 0 },
+    ...{ shiftReverseS: 0, shiftForwardS: 0 },
+  };
+  const sentences = Array.from({ length: 16 }, (_, reason) => explainPath({ ...finding, reason }));
   assert.is(sentences[0], '');
-  assert.is(new Set(sentences).size, 11);
-  for (const reason of [2, 3, 4, 5, 6, 7, 10]) assert.match(sentences[reason] ?? '', /12\.3ms/);
-  for (const reason of [3, 4]) assert.match(sentences[reason] ?? '', /-12\.3ms/);
-  assert.is(explainPath({ ...report, reason: 11 }), '');
+  assert.is(new Set(sentences).size, 16);
+  const figures = [2, 3, 4, 5, 6, 7, 10, 11, 14];
+  for (const reason of figures) assert.match(sentences[reason] ?? '', /12\.3ms/);
+  for (const reason of [3, 4, 11, 14]) assert.match(sentences[reason] ?? '', /-12\.3ms/);
+  for (const sentence of sentences) assert.not.match(sentence, / since |NaN|undefined/);
+  assert.is(explainPath({ ...finding, reason: 16 }), '');
+});
+
+test('sentences name the direction, the amount and the UTC time since when', () => {
+  const sinceS = Date.UTC(2026, 10, 20, 12, 3, 10) / 1000 + 0.25;
+  const finding: Finding = {
+    ...{ state: 'quarantined', reason: 11, reasonS: 0.0098, sinceS },
+    ...{ shiftReverseS: 0, shiftForwardS: 0.0098 },
+  };
+  assert.is(
+    explainPath(finding),
+    'offset shifts with its delay: +9.80ms on the way back since 12:03:10',
+  );
+  assert.is(
+    explainPath({ ...finding, shiftReverseS: 0.002, shiftForwardS: 0 }),
+    'offset shifts with its delay: +2.00ms on the way there since 12:03:10',
+  );
+  assert.is(
+    explainPath({ ...finding, reason: 14, shiftReverseS: -0.003, shiftForwardS: -0.0031 }),
+    'rerouted: delay moved by -3.00ms on the way there, -3.10ms on the way back since 12:03:10',
+  );
+  for (const reason of [2, 3, 9, 12, 13]) {
+    assert.match(explainPath({ ...finding, reason }), / since 12:03:10/);
+  }
 });
 
 test('the 256th path opens, the 257th is refused with a clear sentence', () => {

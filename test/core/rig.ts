@@ -59,11 +59,14 @@ export function writeStamps(core: Core, slot: number, kind: number, stamps: Stam
   core.records.setBigUint64(at + 32, BigInt.asUintN(64, stamps.localReceive), true);
 }
 
-/** Every byte of the map but the batch input and output: what the core remembers and reports. */
+/** Rows of VERDICTS (assembly/memory.ts). */
+export const MAX_VERDICTS = 1024;
+
+/** Every byte of the map but batch input, results and verdicts: what the core remembers and reports. */
 export function remembered(core: Core): Uint8Array {
   const raw = rawOf(core);
   const bytes = new Uint8Array(raw.memory.buffer);
-  const results = raw.RESULTS.value + raw.RESULT_BYTES.value * raw.MAX_BATCH.value;
+  const results = raw.VERDICTS.value + raw.VERDICT_BYTES.value * MAX_VERDICTS;
   const before = bytes.slice(raw.CLOCK.value, raw.RECORDS.value);
   const after = bytes.slice(results, raw.MAP_END.value);
   const all = new Uint8Array(before.length + after.length);
