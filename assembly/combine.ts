@@ -259,7 +259,6 @@ function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
 /** The local clock was set, or the clock is lost: nothing learnt before is safe to keep. */
 function startAgain(record: usize, localReceive: i64): void {
   restartPaths();
-  clearLost();
   // the two keep their state in the same memory
   if (combiner == BRAID_COMBINER) restartBraid();
   else restartKalman();
@@ -268,6 +267,7 @@ function startAgain(record: usize, localReceive: i64): void {
   clearTracks();
   clearFailover();
   rebase(record, localReceive);
+  clearLost(); // rebasing counts as a step
 }
 
 /** Chooses a new base from this record and measures it again relative to that. */
