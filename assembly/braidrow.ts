@@ -34,3 +34,4 @@ export const B_CUBE: usize = 336; // pair: its mean cube, s³
 export const B_REFIT: usize = 352; // exchange at which the law is fitted again
 export const B_POOLED: usize = 360; // 1: both directions queue by the same law, learnt as one
 export const B_MOMENTS: usize = 368; // delays in them
+export const B_QUICK: usize = 376; // pair: packets in a row that queued far less than L

@@ -67,7 +67,7 @@ export const SCRATCH_COLUMN: usize = 4 * 8 * usize(MAX_PATHS);
 
 /** Joint Kalman filter, per-path scalars (kalman.ts): f64 slots. */
 export const KALMAN: usize = SCRATCH + 4 * SCRATCH_COLUMN;
-export const KALMAN_BYTES: usize = 48 * 8;
+export const KALMAN_BYTES: usize = 56 * 8;
 
 /** Columns over paths, COLUMN_BYTES each: bias, covariance with offset, with frequency, one gain. */
 export const COLUMN_BYTES: usize = 8 * usize((MAX_PATHS + 1) & ~1);

@@ -11,6 +11,7 @@ import {
   B_MOMENTS,
   B_NEAR,
   B_POOLED,
+  B_QUICK,
   B_QUIET,
   B_QUIET_AT,
   B_QUIET_LATE,
@@ -36,6 +37,12 @@ const NEWCOMER: f64 = 16.0;
 const LATE_MEMORY: f64 = 512.0;
 /** A packet counts as this many times the queueing learnt at the most. */
 const MOST_LATE: f64 = 16.0;
+/** A run below this share of L, by chance once in 200,000 packets, and what is left of it after. */
+const QUICK_SHARE: f64 = 0.25;
+const QUICK_RUN: f64 = 8.0;
+const QUICK_AGAIN: f64 = 4.0;
+/** Exchanges in which the first guess of L may be that wrong. */
+const YOUNG: f64 = 512.0;
 /** Exchanges near the edge that its softness remembers. */
 const EDGE_MEMORY: f64 = 10.0;
 const SOFT_MEMORY: f64 = 3000.0;
@@ -105,6 +112,13 @@ export function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f6
   if (seat < 0) follow(i, v);
   else lead(i, sign, floorS, v, nowS);
 
+  if (load<f64>(braidRow(i), B_TAKEN) < YOUNG && isOverrated(k, residual, late)) {
+    halve(k);
+    // what was learnt of the floor rested on that queueing
+    const doubt = QUICK_SHARE * late;
+    placeFloor(i, floorOf(i), max<f64>(floorVariance(i), doubt * doubt));
+    return;
+  }
   const taken = load<f64>(braidRow(i), B_TAKEN);
   const pace = 1.0 / min<f64>(taken + 4.0, LATE_MEMORY);
   const heard = min<f64>(edgeLate, MOST_LATE * late); // one hung packet is no new law
@@ -123,6 +137,18 @@ export function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f6
     store<f64>(k, soft2, B_EDGE2);
     if (isPooled) store<f64>(other, soft2, B_EDGE2);
   }
+}
+
+/** True if so many packets in a row queued far less than L that it is of another size. */
+function isOverrated(k: usize, residual: f64, late: f64): bool {
+  const run = residual < QUICK_SHARE * late ? load<f64>(k, B_QUICK) + 1.0 : 0.0;
+  store<f64>(k, run < QUICK_RUN ? run : QUICK_AGAIN, B_QUICK);
+  return run >= QUICK_RUN;
+}
+
+function halve(k: usize): void {
+  store<f64>(k, max<f64>(load<f64>(k, B_LATE) * 0.5, LEAST_S), B_LATE);
+  store<f64>(k, max<f64>(load<f64>(k, B_EDGE2) * 0.25, LEAST_S * LEAST_S), B_EDGE2);
 }
 
 /**
