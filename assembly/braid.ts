@@ -280,7 +280,7 @@ function meetPath(i: i32, reverse: f64, forward: f64, nowS: f64): void {
   const fits = away <= 0.5 * delayS + 3.0 * sqrt<f64>(p00);
   const floorS = fits ? delayS * 0.5 : min<f64>(reverse - theta, forward + theta);
   trySeat(i);
-  placeFloor(i, floorS - late, 4.0 * late * late);
+  placeFloor(i, floorS, 4.0 * late * late);
   startLaw(k, late, nowS);
   startLaw(k + 8, late, nowS);
   store<f64>(k, 0.0, B_ANCHOR);
