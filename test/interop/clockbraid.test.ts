@@ -20,7 +20,8 @@ const theLab = () => {
 test.afterEach(async () => (await made)?.stopAll());
 test.after(async () => (await made)?.close());
 
-const BOUND_S = 1e-3;
+/** Two clocks of one machine; a busy one stamps late in user space. */
+const BOUND_S = 2e-2;
 const SAMPLES = 8;
 const PACE = ['--samples', `${SAMPLES}`, '--interval', '0.125'];
 const PEERS = { chronyd: chronydServer, ntpsec: ntpdServer } as const;
