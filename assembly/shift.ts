@@ -39,6 +39,7 @@ const UNUSUAL: f64 = 1.5;
 const UNUSUAL_MORE: f64 = 4.0;
 const RUN: f64 = 12.0;
 const RUN_S: f64 = 8.0;
+const YOUNG_RUN: f64 = 4.0;
 /** A shift is over when so many exchanges in a row gave less than this evidence. */
 const CALM: f64 = 6.0;
 const CALM_AGAIN: f64 = 12.0;
@@ -344,17 +345,24 @@ function evidenceOf(s: usize, taken: f64): f64 {
 function claimShift(s: usize, other: usize, sigma: f64, nowS: f64, taken: f64): void {
   const least = max<f64>(EVIDENCE, UNUSUAL * load<f64>(s, S_USUAL) + UNUSUAL_MORE);
   if (load<f64>(s, S_MOVED) != 0.0 || load<f64>(s, S_EVIDENCE) < least) return;
-  // it began when the highest height that is reached by half of the run was reached first
-  let last = load<f64>(s, S_LAST);
-  let began: usize = 0;
-  const half = 0.5 * (taken + last);
-  for (let r: usize = 8; r < usize(HEIGHTS) << 3 && load<f64>(s + r, S_LAST) <= half; r += 8) {
-    if (load<f64>(s + r, S_LAST) <= last) continue;
-    last = load<f64>(s + r, S_LAST);
-    began = r;
+  // it began when the height was first exceeded that tells most
+  let last: f64 = 0;
+  let most: f64 = 0;
+  let since: f64 = nowS;
+  let at: usize = 0;
+  for (let h: usize = 0; h < usize(HEIGHTS) << 3; h += 8) {
+    if (load<f64>(s + h, S_LAST) > last) {
+      last = load<f64>(s + h, S_LAST);
+      at = h;
+    }
+    const tells = (taken - last) * load<f64>(s + h, S_WEIGHT);
+    if (taken - last < RUN || tells <= most) continue;
+    most = tells;
+    since = load<f64>(s + at, S_NEXT_AT);
   }
-  const since = load<f64>(s + began, S_NEXT_AT);
-  if (taken - last < RUN || nowS - since < RUN_S) return;
+  // something higher may have begun within the run: wait for what that tells
+  const young = taken - last < RUN && taken - last >= YOUNG_RUN;
+  if (young || nowS - since < RUN_S) return;
   const by = leastOf(s) - load<f64>(s, S_FLOOR);
   if (by < LEAST_SIGMAS * sigma) return;
   if (load<f64>(other, S_FLOOR) < load<f64>(s, S_OTHER) - AT_REST * by) {

@@ -147,11 +147,10 @@ export function createEventWatch(emit: (event: ClockEvent) => void): EventWatch 
   function tellMajority(atS: number, rose: boolean): void {
     if (rose) {
       const since = clock === null ? '' : ` since ${clockText(clock.agreedAtS)}`;
-      const goesBy =
+      const reason =
         clock?.agreement === 'holdover'
-          ? 'and there is no clean history to go by'
-          : 'the clock stays with what they agreed on before';
-      const reason = `the paths disagree${since} and none has a majority: ${goesBy}`;
+          ? `the paths disagree${since}, none has a majority and there is no clean history to go by`
+          : `no majority to believe${since}: the clock stays with what the paths agreed on before`;
       emit({ type: 'majority-lost', atS, reason });
     } else emit({ type: 'majority-back', atS, reason: 'most paths agree again' });
     holdOver(atS, isSilent, rose && clock?.agreement === 'holdover');
