@@ -175,10 +175,14 @@ export function shiftedAt(i: i32): f64 {
   return min<f64>(load<f64>(g, S_SINCE), load<f64>(g + SIDE, S_SINCE));
 }
 
-/** The route of path i changed: what its directions moved by is remembered and believed. */
+/**
+ * The route of path i changed: what its directions moved by is remembered and believed. While a path
+ * is young, though, its floor is still being found, and finding it lower is no change.
+ */
 export function noteChange(i: i32, reverse: f64, forward: f64, nowS: f64): void {
   const g = shift(i);
   const known = isLonger(i);
+  const settled = load<f64>(g, G_TAKEN) >= f64(SETTLED);
   const shiftReverse = known ? shiftOf(i, 0) : reverse;
   const shiftForward = known ? shiftOf(i, 1) : forward;
   const at = known ? shiftedAt(i) : nowS;
@@ -191,9 +195,14 @@ export function noteChange(i: i32, reverse: f64, forward: f64, nowS: f64): void 
   } else {
     openShift(i);
   }
-  store<f64>(g, shiftReverse, G_CHANGE_REVERSE);
-  store<f64>(g, shiftForward, G_CHANGE_FORWARD);
+  store<f64>(g, settled ? shiftReverse : 0.0, G_CHANGE_REVERSE);
+  store<f64>(g, settled ? shiftForward : 0.0, G_CHANGE_FORWARD);
   store<f64>(g, at, G_CHANGE_AT);
+}
+
+/** True if the last change of route is one to speak of. */
+export function isChanged(i: i32): bool {
+  return changeOf(i, 0) != 0.0 || changeOf(i, 1) != 0.0;
 }
 
 /** What a direction moved by in the last change of route, s, and when, axis s. */
