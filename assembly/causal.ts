@@ -16,6 +16,11 @@ import {
   CLOCK_CAUSAL_EARLIEST_S,
   CLOCK_CAUSAL_LATEST_S,
   CLOCK_CONTRADICTIONS,
+  CLOCK_EARLIEST_S,
+  CLOCK_LATEST_S,
+  CLOCK_REST_S,
+  CLOCK_UNCERTAINTY_S,
+  CLOCK_VALID,
   PATH_AT_S,
   PATH_CONTRADICTS,
 } from './memory';
@@ -37,6 +42,8 @@ const FASTEST: f64 = 5.0e-4;
 const GRAIN_S: f64 = 1.0e-6;
 /** So many exchanges of a path that contradicted must fit before it narrows the interval again. */
 const MUTE: f64 = 16.0;
+/** Sigmas of the clock that it may lie outside before the interval is doubted. */
+const SIGMAS: f64 = 4.0;
 
 let low: f64 = 0;
 let high: f64 = 0;
@@ -87,6 +94,21 @@ export function boundCausal(i: i32, dtS: f64, lateS: f64): void {
     if (mute > 0.0) store<f64>(s, mute - 1.0, STAT_CAUSAL_MUTE);
     else narrow(newLow, newHigh);
   }
+  publish();
+}
+
+/**
+ * A lie about stamps need not contradict: it may just squeeze the interval past the truth. When the
+ * clock that most paths carry lies clearly outside, somebody lied, and the interval covers both.
+ */
+export function reconcileCausal(): void {
+  if (!known || load<f64>(CLOCK, CLOCK_VALID) == 0.0) return;
+  const rest = load<f64>(CLOCK, CLOCK_REST_S);
+  const slack = SIGMAS * load<f64>(CLOCK, CLOCK_UNCERTAINTY_S) + GRAIN_S;
+  if (rest + slack >= low && rest - slack <= high) return;
+  store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_CONTRADICTIONS) + 1.0, CLOCK_CONTRADICTIONS);
+  low = min<f64>(low, load<f64>(CLOCK, CLOCK_EARLIEST_S));
+  high = max<f64>(high, load<f64>(CLOCK, CLOCK_LATEST_S));
   publish();
 }
 

@@ -4,8 +4,9 @@
  */
 
 import { clearBraid, openBraid, restartBraid, updateBraid } from './braid';
-import { boundCausal, clearCausal } from './causal';
+import { boundCausal, clearCausal, reconcileCausal } from './causal';
 import { axisS, baseClock, based, baseS, clearClock, moveClock, sinceNow } from './clock';
+import { clearFilter } from './clockfilter';
 import { clearDiversity, updateAverage, updateBest } from './diversity';
 import { measure, wholeOffset } from './exchange';
 import { clearFailover, updateFailover } from './failover';
@@ -55,7 +56,7 @@ import {
   silentS,
   takeExchange,
 } from './path';
-import { clearRfc5905, clearStages, updateRfc5905 } from './rfc5905';
+import { clearRfc5905, updateRfc5905 } from './rfc5905';
 import { clearShifts } from './shift';
 import { clearTracks, openTrack } from './track';
 import { agreeAsPath, clearVerdicts, forgetVerdict, noteGap, tell } from './verdict';
@@ -109,7 +110,7 @@ export function reset(id: i32): i32 {
 export function openPath(): i32 {
   const i = claimPath();
   if (i < 0) return ERROR_FULL;
-  clearStages(i);
+  clearFilter(i);
   openFilter(i);
   openTrack(i);
   return i;
@@ -137,7 +138,7 @@ export function shareRoute(i: i32, j: i32): i32 {
   const wasShared = isShared(i);
   setShared(i, max<i32>(j, -1));
   if (wasShared == isShared(i)) return STATUS_USED;
-  clearStages(i);
+  clearFilter(i);
   openFilter(i);
   openTrack(i);
   store<f64>(row(i), 0.0, PATH_WEIGHT);
@@ -198,7 +199,9 @@ export function take(record: usize): i32 {
     startAgain(record, localReceive);
     status = fold(i, localSend, localReceive, 0.0, 0.0);
   }
-  if (combiner != BRAID_COMBINER) agreeAsPath(i);
+  // the combiners that trust every packet are no judges of stamps
+  if (combiner == BRAID_COMBINER) reconcileCausal();
+  else agreeAsPath(i);
   tell(i);
   return status;
 }
@@ -221,7 +224,7 @@ function fold(i: i32, localSend: i64, localReceive: i64, dtS: f64, lateS: f64): 
 /** What was learnt of path i was another route's: it begins anew, the clock goes on. */
 function meetAgain(i: i32): void {
   restartPath(i);
-  clearStages(i);
+  clearFilter(i);
   openFilter(i);
   openTrack(i);
 }
@@ -256,7 +259,6 @@ function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
 /** The local clock was set, or the clock is lost: nothing learnt before is safe to keep. */
 function startAgain(record: usize, localReceive: i64): void {
   restartPaths();
-  clearLost();
   // the two keep their state in the same memory
   if (combiner == BRAID_COMBINER) restartBraid();
   else restartKalman();
@@ -265,6 +267,7 @@ function startAgain(record: usize, localReceive: i64): void {
   clearTracks();
   clearFailover();
   rebase(record, localReceive);
+  clearLost(); // rebasing counts as a step
 }
 
 /** Chooses a new base from this record and measures it again relative to that. */

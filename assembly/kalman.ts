@@ -46,7 +46,6 @@ import {
   K_VOTE,
   kalmanRow,
 } from './kalmanrow';
-import { giveUp } from './lost';
 import {
   assessMajority,
   centreS,
@@ -123,8 +122,6 @@ const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
 const CHANGED_FOR: f64 = 32.0;
 /** Until each path has measured this often, a majority may still move θ as a whole. */
 const YOUNG: i32 = 32;
-/** A step so few exchanges per path after the last one: the state is of no use. */
-const SOON: i32 = 32;
 /** A path whose noise is this many times the median's is called congested. */
 const CONGESTED_RATIO: f64 = 25.0;
 
@@ -136,8 +133,6 @@ let exchanges: i32 = 0;
 let bound: f64 = 0;
 let carrying: i32 = 0;
 let lastLearntS: f64 = 0;
-/** Exchange of the last step; 0: none. */
-let steppedAt: i32 = 0;
 
 export function clearKalman(): void {
   clearQuickest();
@@ -151,7 +146,6 @@ export function clearKalman(): void {
   bound = 0;
   carrying = 0;
   lastLearntS = 0;
-  steppedAt = 0;
   clearMajority();
   clearWander(0.0);
 }
@@ -333,8 +327,6 @@ function gate(i: i32, measured: f64, residual: f64): void {
   if ((allBad || mostMove) && (!alone || isClockStep(i, residual))) {
     // nobody fits any more, or most paths move at once: it is the local clock that moved
     countStep();
-    if (steppedAt > 0 && exchanges - steppedAt < SOON * max<i32>(openPaths, 1)) giveUp();
-    steppedAt = exchanges;
     restartOffset();
     begin(i, measured, 4.0 * residual * residual);
   } else if (bad >= GATE_RUN && (!alone || !isClockStep(i, residual))) {

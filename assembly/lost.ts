@@ -1,7 +1,7 @@
 /**
  * Notices that what was learnt is worth nothing: no state may be so wrong that good exchanges cannot
  * lead out of it. A path whose delays are all of another size than those it was learnt from is met
- * anew. The clock starts again if it is no number a clock can have, if its combiner gives up, or if
+ * anew. The clock starts again if it is no number a clock can have, if it steps again and again, or if
  * most paths prove exchange by exchange that it is impossible and agree on another place: delays are
  * never negative, so the truth is within delay/2 of every offset. And it starts again after a storm,
  * when most paths told much that cannot be true, unless what they tell now confirms it.
@@ -24,6 +24,7 @@ import {
 } from './memory';
 import {
   isFresh,
+  openPaths,
   pathEnd,
   row,
   STAT_AWAY,
@@ -64,7 +65,15 @@ const CALM: i32 = 64;
 /** The clock is confirmed if the mean of those residuals is within so many of their deviations. */
 const CONFIRMED: f64 = 0.45; // 2.5 of the mean's own
 
+/** So many steps, each so few exchanges per path after the last: it is not the clock that moves. */
+const STEP_RUN: i32 = 3;
+const STEP_SOON: i32 = 32;
+
 let resigned: bool = false;
+let taken: i32 = 0;
+let stepsSeen: f64 = 0;
+let steppedAt: i32 = 0;
+let stepRun: i32 = 0;
 let storm: bool = false;
 let calm: i32 = 0;
 let sum: f64 = 0;
@@ -72,6 +81,10 @@ let squares: f64 = 0;
 
 export function clearLost(): void {
   resigned = false;
+  taken = 0;
+  stepsSeen = load<f64>(CLOCK, CLOCK_STEPS);
+  steppedAt = 0;
+  stepRun = 0;
   storm = false;
   calm = 0;
 }
@@ -119,11 +132,6 @@ function endsStorm(i: i32): bool {
   return !(mean * mean <= CONFIRMED * CONFIRMED * variance + GRAIN_S * GRAIN_S);
 }
 
-/** The combiner cannot make sense of its state any more. */
-export function giveUp(): void {
-  resigned = true;
-}
-
 /** Call it before path i learns from the exchange: true if its delays are another path's. */
 export function isOtherRoute(i: i32): bool {
   const p = row(i);
@@ -143,7 +151,7 @@ export function isOtherRoute(i: i32): bool {
   if (long == 1.0) store<f64>(s, steps, STAT_LONG_STEPS);
   store<f64>(s, long, STAT_LONG);
   if (long < LONG_RUN) return false;
-  if (steps > load<f64>(s, STAT_LONG_STEPS) && mostLong()) giveUp();
+  if (steps > load<f64>(s, STAT_LONG_STEPS) && mostLong()) resigned = true;
   const clock = load<f64>(CLOCK, CLOCK_REST_S);
   return 2.0 * min<f64>(reverseS - clock, forwardS + clock) > usual;
 }
@@ -162,7 +170,24 @@ function mostLong(): bool {
 
 /** Call it after the update with path i, `lateS` older than the newest: true if the clock is lost. */
 export function isLost(i: i32, lateS: f64): bool {
-  return endsStorm(i) || resigned || !isSane() || (lateS == 0.0 && isAway(i) && mostAwayAlike());
+  return (
+    endsStorm(i) ||
+    stepsOnAndOn() ||
+    resigned ||
+    !isSane() ||
+    (lateS == 0.0 && isAway(i) && mostAwayAlike())
+  );
+}
+
+/** The third step in a row that came so soon after the last. */
+function stepsOnAndOn(): bool {
+  taken++;
+  const steps = load<f64>(CLOCK, CLOCK_STEPS);
+  if (steps == stepsSeen) return false;
+  stepsSeen = steps;
+  stepRun = taken - steppedAt <= STEP_SOON * openPaths ? stepRun + 1 : 1;
+  steppedAt = taken;
+  return stepRun >= STEP_RUN;
 }
 
 /** False if a number left the range in which clocks live (NaN fails every comparison). */

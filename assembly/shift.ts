@@ -26,16 +26,16 @@ const LEARN_EVERY: u32 = 64;
 const USUAL_FADES: f64 = 1.0 / 128.0; // each time
 /** The floor is what this share of the spans stays below: least spans grow with their number … */
 const BELOW: f64 = 0.03;
-/** … found by steps of this share of the mean queueing; far above a span it falls half the way. */
+/** … found by steps of this share of the mean queueing; far above a span it falls a tenth of the way. */
 const STEP: f64 = 1.0 / 256.0;
-const DROP: f64 = 0.5;
+const DROP: f64 = 0.1;
 /** One span counts as this many means at the most, once a mean is known. */
 const MOST_MEANS: f64 = 16.0;
 const YOUNG: u32 = 16;
 
 /** Evidence of a shift, nats, at least; and more than this many times what is usual here. */
-const EVIDENCE: f64 = 24.0;
-const UNUSUAL: f64 = 1.5;
+const EVIDENCE: f64 = 32.0;
+const UNUSUAL: f64 = 2.0;
 const UNUSUAL_MORE: f64 = 4.0;
 const RUN: f64 = 12.0;
 const RUN_S: f64 = 8.0;

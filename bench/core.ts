@@ -2,7 +2,7 @@
  * ns per exchange and per update: the core beside the TypeScript twin on the same seeded exchanges,
  * the two builds of the core beside each other, and every combiner.
  */
-import { COMBINERS, STATUSES } from '../src/core.ts';
+import { COMBINERS, type CombinerName, STATUSES } from '../src/core.ts';
 import { type FourStamps, holdMargin, measureUnix } from '../test/twin/exchange.ts';
 import {
   type CoreFeed,
@@ -16,6 +16,7 @@ import {
   stampsOf,
 } from './feed.ts';
 import { type Case, type Comparison, near, same } from './measure.ts';
+import { nativeBench } from './native.ts';
 import { checkTwin, feedTwin } from './twin.ts';
 import { exchangesOver, ntpRecordsOf } from './world.ts';
 
@@ -196,40 +197,49 @@ export function kalmanBench(): Comparison {
   };
 }
 
-/** How the cost of an exchange through braid grows with the number of paths. */
-export function braidBench(): Comparison {
+/** How the cost of an exchange through a combiner grows with the number of paths. */
+function widthsBench(combiner: CombinerName, note: string): Comparison {
   const worlds = WIDTHS.map((paths) => {
     const exchanges = exchangesOver(paths, EXCHANGES, SEED + paths);
     const records = recordsFor(exchanges);
-    return { paths, records, rows: rowsOf({ paths, combiner: 'braid' }, records) };
+    return { paths, records, rows: rowsOf({ paths, combiner }, records) };
   });
-  const cases = worlds.flatMap(({ paths, records, rows }): Case[] => {
-    const group = 'paths';
-    const feed = feedBatches({ paths, combiner: 'braid', method: 'absorb' }, records);
+  const cases = worlds.map(({ paths, records, rows }): Case => {
+    const feed = feedBatches({ paths, combiner, method: 'absorb' }, records);
     const end = rows[rows.length - SLOTS + OFFSET_S] ?? Number.NaN;
-    return [
-      {
-        name: `${paths}`,
-        group,
-        ...fedBy(feed),
-        check() {
-          same('offset at the end', feed.pass() + base(feed), end);
-          const others = rowsOf({ paths, combiner: 'braid', build: 'scalar' }, records);
-          for (const [k, value] of rows.entries())
-            same(`result ${k}`, others[k] ?? Number.NaN, value);
-        },
+    return {
+      name: `${paths}`,
+      group: 'paths',
+      ...fedBy(feed),
+      check() {
+        same('offset at the end', feed.pass() + base(feed), end);
+        const others = rowsOf({ paths, combiner, build: 'scalar' }, records);
+        for (const [k, value] of rows.entries())
+          same(`result ${k}`, others[k] ?? Number.NaN, value);
       },
-    ];
+    };
   });
   return {
-    name: 'braid',
-    title: 'One exchange through braid, by number of paths',
+    name: combiner,
+    title: `One exchange through ${combiner}, by number of paths`,
     operation: 'exchange',
-    notes: ['at most 16 paths sit in the joint filter, the others follow (assembly/seats.ts)'],
+    notes: [note],
     cases,
     digest: () => hash(...worlds.map(({ rows }) => rows)),
   };
 }
+
+export const braidBench = (): Comparison =>
+  widthsBench(
+    'braid',
+    'at most 16 paths sit in the joint filter, the others follow (assembly/seats.ts)',
+  );
+
+export const rfc5905Bench = (): Comparison =>
+  widthsBench(
+    'rfc5905',
+    'filters, selection and combination are linear in the paths; each outlier that the cluster algorithm drops costs one look at all that are left',
+  );
 
 /** Every combiner over the same exchanges. */
 export function combinersBench(): Comparison {
@@ -274,5 +284,7 @@ export const comparisons: Readonly<Record<string, () => Comparison>> = {
   exchange: exchangeBench,
   kalman: kalmanBench,
   braid: braidBench,
+  rfc5905: rfc5905Bench,
   combiners: combinersBench,
+  native: nativeBench,
 };

@@ -103,7 +103,7 @@ test('C with 2 paths cannot be decided: the middle is held, said, and the bound 
   const got = measure('C', 2);
   assert.ok(got.rmsS <= 520e-6, `rms ${got.rmsS * 1e6} us`);
   assert.ok(got.bounded >= 0.9999);
-  assert.is(got.core.path(0).reason, 13); // REASON_HOLDOVER
+  assert.is(got.core.path(0).reason, 13, 'no majority and no clean history: held over');
 });
 
 test('adding paths never hurts, also much worse ones (MP-25)', () => {

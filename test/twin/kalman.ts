@@ -36,6 +36,10 @@ export function createKalmanTwin(): KalmanTwin {
   let baseS = 0;
   let based = false;
   let lateRun = 0;
+  let taken = 0;
+  let stepsSeen = 0;
+  let steppedAt = 0;
+  let stepRun = 0;
 
   function axisS(ns: number): number {
     return (ns - startNs) / 1e9;
@@ -62,9 +66,20 @@ export function createKalmanTwin(): KalmanTwin {
     lateRun = 0;
     if (dtS > 0) nowNs = t4;
     const gated = take(i, t1, t2, t3, t4, dtS);
-    if (!filter.gaveUp()) return gated ? 'held' : 'used';
+    if (!isLost()) return gated ? 'held' : 'used';
     begin(t1, t2, t4);
     return take(i, t1, t2, t3, t4, 0) ? 'held' : 'used';
+  }
+
+  /** Three steps, each within 32 exchanges per path of the last. */
+  function isLost(): boolean {
+    taken++;
+    if (filter.steps() === stepsSeen) return false;
+    stepsSeen = filter.steps();
+    const open = paths.filter((path) => path.open).length;
+    stepRun = taken - steppedAt <= 32 * open ? stepRun + 1 : 1;
+    steppedAt = taken;
+    return stepRun >= 3;
   }
 
   /** Starts from nothing with this exchange; the axis of time stays. */
@@ -72,6 +87,7 @@ export function createKalmanTwin(): KalmanTwin {
     if (based) {
       for (const [k, path] of paths.entries()) if (path.open) paths[k] = metAnew(path);
       filter = createFilter(paths);
+      [taken, stepsSeen, steppedAt, stepRun] = [0, 0, 0, 0];
     } else startNs = t4;
     based = true;
     nowNs = t4;
