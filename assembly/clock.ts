@@ -55,7 +55,7 @@ export function clearClock(): void {
 
 /** Chooses the whole-second base and the start of the time axis. */
 export function baseClock(wholeS: i64, atNs: i64): void {
-  if (based) countStep();
+  if (based) countStepBy(f64(wholeS - baseS));
   else startNs = atNs;
   based = true;
   baseS = wholeS;

@@ -35,7 +35,7 @@ import {
   setState,
   WARM_EXCHANGES,
 } from './path';
-import { changedAt, changeOf, isLonger, isOneSided, shiftedAt, shiftOf } from './shift';
+import { changedAt, changeOf, isChanged, isLonger, isOneSided, shiftedAt, shiftOf } from './shift';
 import { isConvicted, isLying, setAgreement } from './verdict';
 
 const CONGESTED_RATIO: f64 = 5.0;
@@ -61,7 +61,7 @@ export function describeBraid(i: i32): void {
   const isYoung = load<f64>(p, PATH_TAKEN) < WARM_EXCHANGES;
   if (!isYoung && !isLying(i)) {
     if (isOneSided(i)) return describeShift(i, isFree ? STATE_QUARANTINED : STATE_CONGESTED);
-    if (changed > 0.0 && !isFree) return describeChange(i, load<f64>(k, B_JUMP));
+    if (changed > 0.0 && !isFree && isChanged(i)) return describeChange(i, load<f64>(k, B_JUMP));
     if (isLonger(i) && !isFree) return describeLonger(i);
   }
   clearShift(i);

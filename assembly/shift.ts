@@ -26,7 +26,7 @@ const LEARN_EVERY: u32 = 64;
 const USUAL_FADES: f64 = 1.0 / 128.0; // each time
 /** The floor is what this share of the spans stays below: least spans grow with their number … */
 const BELOW: f64 = 0.03;
-/** … found by steps of this share of the mean queueing; far above a span it falls half the way. */
+/** … found by steps of this share of the mean queueing; far above a span it falls a tenth of the way. */
 const STEP: f64 = 1.0 / 256.0;
 const DROP: f64 = 0.1;
 /** One span counts as this many means at the most, once a mean is known. */
@@ -39,6 +39,7 @@ const UNUSUAL: f64 = 2.0;
 const UNUSUAL_MORE: f64 = 4.0;
 const RUN: f64 = 12.0;
 const RUN_S: f64 = 8.0;
+const YOUNG_RUN: f64 = 4.0;
 /** A shift is over when so many exchanges in a row gave less than this evidence. */
 const CALM: f64 = 6.0;
 const CALM_AGAIN: f64 = 12.0;
@@ -174,10 +175,14 @@ export function shiftedAt(i: i32): f64 {
   return min<f64>(load<f64>(g, S_SINCE), load<f64>(g + SIDE, S_SINCE));
 }
 
-/** The route of path i changed: what its directions moved by is remembered and believed. */
+/**
+ * The route of path i changed: what its directions moved by is remembered and believed. While a path
+ * is young, though, its floor is still being found, and finding it lower is no change.
+ */
 export function noteChange(i: i32, reverse: f64, forward: f64, nowS: f64): void {
   const g = shift(i);
   const known = isLonger(i);
+  const settled = load<f64>(g, G_TAKEN) >= f64(SETTLED);
   const shiftReverse = known ? shiftOf(i, 0) : reverse;
   const shiftForward = known ? shiftOf(i, 1) : forward;
   const at = known ? shiftedAt(i) : nowS;
@@ -190,9 +195,14 @@ export function noteChange(i: i32, reverse: f64, forward: f64, nowS: f64): void 
   } else {
     openShift(i);
   }
-  store<f64>(g, shiftReverse, G_CHANGE_REVERSE);
-  store<f64>(g, shiftForward, G_CHANGE_FORWARD);
+  store<f64>(g, settled ? shiftReverse : 0.0, G_CHANGE_REVERSE);
+  store<f64>(g, settled ? shiftForward : 0.0, G_CHANGE_FORWARD);
   store<f64>(g, at, G_CHANGE_AT);
+}
+
+/** True if the last change of route is one to speak of. */
+export function isChanged(i: i32): bool {
+  return changeOf(i, 0) != 0.0 || changeOf(i, 1) != 0.0;
 }
 
 /** What a direction moved by in the last change of route, s, and when, axis s. */
@@ -344,17 +354,24 @@ function evidenceOf(s: usize, taken: f64): f64 {
 function claimShift(s: usize, other: usize, sigma: f64, nowS: f64, taken: f64): void {
   const least = max<f64>(EVIDENCE, UNUSUAL * load<f64>(s, S_USUAL) + UNUSUAL_MORE);
   if (load<f64>(s, S_MOVED) != 0.0 || load<f64>(s, S_EVIDENCE) < least) return;
-  // it began when the highest height that is reached by half of the run was reached first
-  let last = load<f64>(s, S_LAST);
-  let began: usize = 0;
-  const half = 0.5 * (taken + last);
-  for (let r: usize = 8; r < usize(HEIGHTS) << 3 && load<f64>(s + r, S_LAST) <= half; r += 8) {
-    if (load<f64>(s + r, S_LAST) <= last) continue;
-    last = load<f64>(s + r, S_LAST);
-    began = r;
+  // it began when the height was first exceeded that tells most
+  let last: f64 = 0;
+  let most: f64 = 0;
+  let since: f64 = nowS;
+  let at: usize = 0;
+  for (let h: usize = 0; h < usize(HEIGHTS) << 3; h += 8) {
+    if (load<f64>(s + h, S_LAST) > last) {
+      last = load<f64>(s + h, S_LAST);
+      at = h;
+    }
+    const tells = (taken - last) * load<f64>(s + h, S_WEIGHT);
+    if (taken - last < RUN || tells <= most) continue;
+    most = tells;
+    since = load<f64>(s + at, S_NEXT_AT);
   }
-  const since = load<f64>(s + began, S_NEXT_AT);
-  if (taken - last < RUN || nowS - since < RUN_S) return;
+  // something higher may have begun within the run: wait for what that tells
+  const young = taken - last < RUN && taken - last >= YOUNG_RUN;
+  if (young || nowS - since < RUN_S) return;
   const by = leastOf(s) - load<f64>(s, S_FLOOR);
   if (by < LEAST_SIGMAS * sigma) return;
   if (load<f64>(other, S_FLOOR) < load<f64>(s, S_OTHER) - AT_REST * by) {

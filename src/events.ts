@@ -32,8 +32,8 @@ export type ClockEvent = {
   | { readonly type: 'majority-lost' | 'majority-back' }
   /** Nothing carries the clock but prediction, since no path is heard or none can be believed. */
   | { readonly type: 'holdover' | 'back' }
-  /** The offset started again, by `byS` (new − old, s; null: not known): the local clock was set. */
-  | { readonly type: 'step'; readonly byS: number | null }
+  /** The offset stepped by `byS` (new − old, s): the local clock was set, or the remote one. */
+  | { readonly type: 'step'; readonly byS: number }
 );
 
 export type ClockEventType = ClockEvent['type'];
@@ -68,6 +68,9 @@ export interface EventWatch {
 const VOTED = 128;
 /** … and a lost majority so many of the mean path. */
 const LOST = 16;
+/** So many steps are told at once, and one more in so many seconds. */
+const MOST_STEPS = 4;
+const STEP_S = 600;
 
 const JUMPED = 4;
 const ONE_SIDED = 11;
@@ -93,6 +96,8 @@ export function createEventWatch(emit: (event: ClockEvent) => void): EventWatch 
   const majority = newLatch();
   let clock: (Verdict & { readonly about: 'clock' }) | null = null;
   let steps = 0;
+  let stepsLeft = MOST_STEPS;
+  let steppedS = 0;
   let isSilent = false;
   let isTorn = false;
   let dueS = Number.POSITIVE_INFINITY;
@@ -115,7 +120,7 @@ export function createEventWatch(emit: (event: ClockEvent) => void): EventWatch 
     while (dueS <= atS) {
       for (const { latch, of } of latches()) {
         if (latch.dueS !== dueS) continue;
-        const rose = turn(latch, (of?.said ?? clock)?.intervalS ?? 0);
+        const rose = turn(latch);
         if (of === null) tellMajority(dueS, rose);
         else if (latch === of.suspicion) tellSuspicion(of, dueS, rose);
         else if (rose) tellOnce(of, dueS, latch === of.reroute ? 'rerouted' : 'contradiction');
@@ -147,11 +152,10 @@ export function createEventWatch(emit: (event: ClockEvent) => void): EventWatch 
   function tellMajority(atS: number, rose: boolean): void {
     if (rose) {
       const since = clock === null ? '' : ` since ${clockText(clock.agreedAtS)}`;
-      const goesBy =
+      const reason =
         clock?.agreement === 'holdover'
-          ? 'and there is no clean history to go by'
-          : 'the clock stays with what they agreed on before';
-      const reason = `the paths disagree${since} and none has a majority: ${goesBy}`;
+          ? `the paths disagree${since}, none has a majority and there is no clean history to go by`
+          : `no majority to believe${since}: the clock stays with what the paths agreed on before`;
       emit({ type: 'majority-lost', atS, reason });
     } else emit({ type: 'majority-back', atS, reason: 'most paths agree again' });
     holdOver(atS, isSilent, rose && clock?.agreement === 'holdover');
@@ -168,6 +172,16 @@ export function createEventWatch(emit: (event: ClockEvent) => void): EventWatch 
       const why = silent ? 'no path is heard' : 'no majority and no clean history to go by';
       emit({ type: 'holdover', atS, reason: `${why}: the clock is held over` });
     }
+  }
+
+  /** Few at a time: a clock that keeps stepping needs no more telling. */
+  function tellStep(atS: number, byS: number): void {
+    stepsLeft = Math.min(stepsLeft + (atS - steppedS) / STEP_S, MOST_STEPS);
+    steppedS = atS;
+    if (stepsLeft < 1) return;
+    stepsLeft--;
+    const reason = `the offset stepped by ${formatSeconds(byS, true)}: a clock was set`;
+    emit({ type: 'step', atS, byS, reason });
   }
 
   function takePath(verdict: Verdict & { readonly about: 'path' }, path: PathKey): void {
@@ -199,11 +213,7 @@ export function createEventWatch(emit: (event: ClockEvent) => void): EventWatch 
     if (gapS > 0) holdOver(atS - gapS, true, isTorn);
     advance(atS);
     holdOver(atS, false, isTorn);
-    if (verdict.steps > steps) {
-      const by = stepS === 0 ? '' : ` by ${formatSeconds(stepS, true)}`;
-      const reason = `the offset started again${by}: the local clock was set`;
-      emit({ type: 'step', atS, byS: stepS === 0 ? null : stepS, reason });
-    }
+    if (verdict.steps > steps && stepS !== 0) tellStep(atS, stepS);
     steps = verdict.steps;
     if (agreement === 'history' || agreement === 'holdover') {
       rise(majority, atS, LOST * intervalS);

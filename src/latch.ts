@@ -8,8 +8,8 @@ const OVER = 64;
 const OVER_S = 60;
 /** … doubled with each time that it came back, so often at the most. */
 const MOST_DOUBLINGS = 6;
-/** Once it stayed away so many times longer than asked, the doublings are forgiven. */
-const FORGIVEN = 16;
+/** Once it stayed away so long, the doublings are forgiven, s. */
+const FORGIVEN_S = 6 * 3600;
 
 /** Tells something once when it comes, and once when it stayed away. */
 export interface Latch {
@@ -52,12 +52,12 @@ function relapse(latch: Latch): void {
 }
 
 /** The change that was due happens; true if it rose. */
-export function turn(latch: Latch, intervalS: number): boolean {
+export function turn(latch: Latch): boolean {
   const atS = latch.dueS;
   latch.dueS = Number.POSITIVE_INFINITY;
   latch.raised = !latch.raised;
   if (!latch.raised) latch.overS = atS;
-  else if (atS - latch.overS > FORGIVEN * holdS(latch, intervalS)) latch.doublings = 0;
-  else if (Number.isFinite(latch.overS)) relapse(latch);
+  else if (atS - latch.overS > FORGIVEN_S) latch.doublings = 0;
+  else relapse(latch);
   return latch.raised;
 }

@@ -73,8 +73,7 @@ export type RecordingEvent = EventTime &
 export function recordedEvent({ type, atS, reason, ...more }: ClockEvent): RecordingEvent {
   const seconds = Math.floor(atS);
   const ns = Math.min(Math.round((atS - seconds) * 1e9), 999_999_999);
-  const { byS, ...rest } = more as { byS?: number | null };
-  return { event: type, seconds, ns, reason, ...rest, ...(byS == null ? {} : { byS }) };
+  return { event: type, seconds, ns, reason, ...more };
 }
 
 /** One value of the stream after decoding; every field is a stranger's. */

@@ -156,4 +156,39 @@ test('mistakes are one sentence with exit code 2', async () => {
   assert.is((await run('node', ['sim', '/nowhere/x.toml'])).code, 1);
 });
 
+test('replay names an attack: a list of events for people, lines of events for machines', () =>
+  inFolder(async (folder) => {
+    const file = join(folder, 'a.cbr');
+    await run('node', ['sim', 'D1', '--paths', '4', '--seconds', '7260', '--out', file]);
+    const lines: string[] = [];
+    for (const runtime of RUNTIMES) {
+      const text = await run(runtime, ['replay', file], { deno });
+      assert.is(text.code, 0, text.err);
+      assert.match(
+        text.out,
+        /\nevents:\n {2}2025-11-20T02:53:\d\dZ Suspicion of 192\.0\.2\.1\|198\.51\.100\.1: offset shifts with its delay: \+\S+ms on the way back since 02:53:\d\d\n$/,
+      );
+      const json = await run(runtime, ['replay', file, '--json'], { deno });
+      const told = json.out.split('\n').filter((line) => line.startsWith('{"event":'));
+      assert.is(told.length, 1);
+      lines.push(told[0] ?? '');
+    }
+    assert.is(new Set(lines).size, 1, 'runtimes differ');
+    const { event, path, state, reason, at, since } = JSON.parse(lines[0] ?? '{}');
+    assert.is(`${event} ${path} ${state}`, 'suspicion 192.0.2.1|198.51.100.1 quarantined');
+    assert.ok(BigInt(since) < BigInt(at) && reason.length > 0);
+    const quiet = await run('node', [
+      'sim',
+      'A',
+      '--paths',
+      '4',
+      '--seconds',
+      '900',
+      '--out',
+      file,
+    ]);
+    assert.is(quiet.code, 0);
+    assert.not.match((await run('node', ['replay', file])).out, /event/);
+  }));
+
 test.run();
