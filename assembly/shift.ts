@@ -374,7 +374,8 @@ function claimShift(s: usize, other: usize, sigma: f64, nowS: f64, taken: f64): 
   if (young || nowS - since < RUN_S) return;
   const by = leastOf(s) - load<f64>(s, S_FLOOR);
   if (by < LEAST_SIGMAS * sigma) return;
-  if (load<f64>(other, S_FLOOR) < load<f64>(s, S_OTHER) - AT_REST * by) {
+  const others = min<f64>(load<f64>(other, S_FLOOR), leastOf(other));
+  if (others < load<f64>(s, S_OTHER) - AT_REST * by) {
     // the other direction got shorter meanwhile: θ moved, or this path's stamps did, not its delay
     store<f64>(s, leastOf(s), S_FLOOR);
     endRun(s, taken);

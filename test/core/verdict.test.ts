@@ -205,6 +205,15 @@ test('a liar is caught by its stamps, with the sentence that says so (SEC-01)', 
   for (const other of [1, 2, 3]) assert.not.ok(seen.on(other).some(({ lies }) => lies));
 });
 
+test('stamps that drift move both directions against each other: that is no shift of a delay', () => {
+  for (const byS of [2 * MS, -2 * MS]) {
+    const drift = happens([1], { kind: 'manipulation', byS, ramp: 4e-6 });
+    const seen = run(world({ ...drift, durationS: 2000 }), 11);
+    assert.not.ok(seen.on(0).some(({ reason }) => reason === ONE_SIDED));
+    assert.ok(seen.worstS(300) < 60e-6, `${seen.worstS(300)}`);
+  }
+});
+
 test('two against two from the start: holdover is said, and the bound reaches the truth (SEC-05)', () => {
   const seen = run(world(happens([1, 2], { byS: 10 * MS, fromS: 0 })), 12);
   assert.is(seen.core.clock()?.agreement, 'holdover');
