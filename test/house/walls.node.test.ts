@@ -49,6 +49,7 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
     'src/units',
   ],
   'src/ntp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/ntp/'],
+  'src/ptp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/ptp/'],
   'src/udp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/udp/', 'node:'],
   'src/recording/': [
     'src/core',
