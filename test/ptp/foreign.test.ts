@@ -308,6 +308,14 @@ test('10^5 forged senders: memory stays, the parent and the qualified stay (BASE
   assert.ok(full > 90_000);
 });
 
+test('a flood cannot hide that the parent has gone', () => {
+  const to = table({ capacity: 8 });
+  qualify(to, 1);
+  setParent(to, bestForeign(to, at(1)));
+  for (let i = 0; i < 1000; i++) hear(to, forged(i), 1 + i / 200); // silent from 1 to 6
+  assert.is(expireForeign(to, at(6))?.key, keyOf(1));
+});
+
 test('500 forged masters that all qualify, all better: the parent keeps its record', () => {
   const to = table();
   qualify(to, 1);
