@@ -5,6 +5,7 @@
  * exponentially modified Gaussian update (edge.ts), so a late packet carries next to no weight and
  * congestion, asymmetry or delay attacks lose their grip without a separate selection step.
  * Queueing scale, edge softness and wander are learnt per path and direction; nothing is tuned.
+ * Sixteen paths sit in the joint filter, any others follow it (seats.ts).
  *
  * What the likelihood cannot tell is told by rules: a span far below its floor is a route change,
  * or, if both directions shift against each other, a step of the local clock (most paths) or a lie
@@ -13,6 +14,7 @@
 import {
   B_BLOCK,
   B_CHANGED,
+  B_CLEAN,
   B_EDGE2,
   B_JUMP,
   B_LATE,
@@ -36,15 +38,11 @@ import { delayS, forwardS, offsetS, reverseS } from './exchange';
 import {
   along,
   clearJoint,
-  columnOf,
-  covariance,
-  crossOf,
   moveAlong,
   omega,
   p00,
   p01,
   p11,
-  placeColumn,
   placeOffset,
   predictJoint,
   theta,
@@ -97,6 +95,18 @@ import {
   possibleS,
   rememberQuickest,
 } from './quickest';
+import {
+  clearSeats,
+  floorCross,
+  floorOf,
+  floorVariance,
+  leaveSeat,
+  placeFloor,
+  reseat,
+  seatOf,
+  sharpness,
+  trySeat,
+} from './seats';
 import { clearWander, learnWander, restartWander, wander } from './wander';
 
 const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
@@ -124,6 +134,8 @@ const NEAR_FLOOR: f64 = 0.25; // of L
 const BLOCK: f64 = 64.0;
 const CHANGED_FOR: f64 = 32.0;
 const CONGESTED_RATIO: f64 = 5.0;
+/** A path that agreed in so many assessments has a history that outweighs a tie. */
+const CLEAN_RUN: f64 = 32.0;
 /** So many round trips below this share of the queueing learnt forget it. */
 const OVERGROWN: f64 = 0.02;
 const SHORT_RUN: f64 = 8.0;
@@ -138,12 +150,15 @@ let sinceAssessed: i32 = 0;
 let lastLearntS: f64 = 0;
 let bound: f64 = 0;
 let carrying: i32 = 0;
-/** Added to θ when published: the middle between two paths that nobody can tell apart. */
+/** Added to θ when published: a middle between paths that nobody can tell apart, and never could. */
 let middleS: f64 = 0;
+/** How far the clock may have been stepped, while only shifted exchanges have come since, s. */
+let doubtS: f64 = 0;
 
 export function clearBraid(): void {
   memory.fill(KALMAN, 0, KALMAN_BYTES * usize(MAX_PATHS));
   clearJoint(START_FREQUENCY_VARIANCE);
+  clearSeats();
   clearWander(WANDER_PRIOR);
   clearQuickest();
   clearMajority();
@@ -154,12 +169,13 @@ export function clearBraid(): void {
   bound = 0;
   carrying = 0;
   middleS = 0;
+  doubtS = 0;
 }
 
 export function openBraid(i: i32): void {
   forgetQuickest(i);
+  leaveSeat(i);
   memory.fill(braidRow(i), 0, KALMAN_BYTES);
-  placeColumn(i, 0.0, 0.0);
 }
 
 /** The time axis started again: whatever did that, nothing learnt before is safe to keep. */
@@ -182,7 +198,8 @@ export function updateBraid(i: i32, dtS: f64, lateS: f64): i32 {
   store<f64>(row(i), offsetS - theta, PATH_RESIDUAL_S);
   assess(nowS);
   describe(i);
-  publishClock(theta + middleS, omega, p00, p01, p11, wander, bound, carrying);
+  const variance = p00 + doubtS * doubtS;
+  publishClock(theta + middleS, omega, variance, p01, p11, wander, bound, carrying);
   return status;
 }
 
@@ -203,8 +220,10 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
   const status = judge(i, reverse, forward);
   if (status != STATUS_USED) {
     countGated(i);
+    doubtS = max<f64>(doubtS, abs<f64>(load<f64>(k, B_PENDING_S)));
     return status;
   }
+  doubtS = 0.0;
   store<f64>(k, 0.0, B_PENDING);
   rememberSpans(i, reverse - theta, forward + theta);
   if (!first) {
@@ -230,7 +249,7 @@ function isOvergrown(k: usize): bool {
 /** False if a number left the range in which clocks live (NaN fails every comparison). */
 function isSane(i: i32): bool {
   const k = braidRow(i);
-  const own = load<f64>(covariance(i, i));
+  const own = floorVariance(i);
   const late = load<f64>(k, B_LATE) + load<f64>(k, B_LATE + 8);
   const edges = load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8);
   return (
@@ -240,7 +259,7 @@ function isSane(i: i32): bool {
     abs<f64>(p01) < MOST_S &&
     p11 < 1.0 &&
     own < MOST_S * MOST_S &&
-    abs<f64>(columnOf(i)) < MOST_S &&
+    abs<f64>(floorOf(i)) < MOST_S &&
     late < MOST_S &&
     edges < MOST_S * MOST_S
   );
@@ -262,7 +281,8 @@ function meetPath(i: i32, reverse: f64, forward: f64, nowS: f64): void {
   const away = abs<f64>((reverse - forward) * 0.5 - theta);
   const fits = away <= 0.5 * delayS + 3.0 * sqrt<f64>(p00);
   const floorS = fits ? delayS * 0.5 : min<f64>(reverse - theta, forward + theta);
-  placeColumn(i, floorS - late, 4.0 * late * late);
+  trySeat(i);
+  placeFloor(i, floorS - late, 4.0 * late * late);
   for (let side: usize = 0; side < 16; side += 8) {
     store<f64>(k + side, late, B_LATE);
     store<f64>(k + side, START_EDGE * START_EDGE * late * late, B_EDGE2);
@@ -273,8 +293,8 @@ function meetPath(i: i32, reverse: f64, forward: f64, nowS: f64): void {
 
 /** 1 sigma that a span of this side has about its floor, prior included. */
 function spanSigma(i: i32, side: usize, sign: f64): f64 {
-  const own = load<f64>(covariance(i, i));
-  const cross = load<f64>(crossOf(i));
+  const own = floorVariance(i);
+  const cross = floorCross(i);
   return sqrt<f64>(
     max<f64>(p00 + 2.0 * sign * cross + own, 0.0) + load<f64>(braidRow(i) + side, B_EDGE2),
   );
@@ -284,8 +304,8 @@ function spanSigma(i: i32, side: usize, sign: f64): f64 {
 function judge(i: i32, reverse: f64, forward: f64): i32 {
   const k = braidRow(i);
   if (load<f64>(k, B_TAKEN) <= WARM_EXCHANGES) return STATUS_USED;
-  const low = reverse - theta - columnOf(i);
-  const high = forward + theta - columnOf(i);
+  const low = reverse - theta - floorOf(i);
+  const high = forward + theta - floorOf(i);
   const isLow = low < -BELOW * spanSigma(i, 0, 1.0);
   const isHigh = high < -BELOW * spanSigma(i, 8, -1.0);
   if (!isLow && !isHigh) return STATUS_USED;
@@ -373,7 +393,7 @@ function stepClock(shift: f64, spread: f64): void {
 function changePath(i: i32, byS: f64, jump: f64): void {
   const k = braidRow(i);
   const late = max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8));
-  placeColumn(i, columnOf(i) + byS, late * late);
+  placeFloor(i, floorOf(i) + byS, late * late);
   store<f64>(k, CHANGED_FOR, B_CHANGED);
   store<f64>(k, jump, B_JUMP);
   store<f64>(k, 0.0, B_PENDING);
@@ -385,23 +405,17 @@ function changePath(i: i32, byS: f64, jump: f64): void {
 function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): void {
   const side = usize(direction) << 3;
   const k = braidRow(i) + side;
-  const v = max<f64>(along(i, sign), LEAST_S * LEAST_S);
   const late = load<f64>(k, B_LATE);
   const noise2 = load<f64>(k, B_EDGE2);
-  const floorS = sign * theta + columnOf(i);
+  const seat = seatOf(i);
+  const apart = p00 + floorVariance(i);
+  const v = max<f64>(seat < 0 ? apart : along(seat, sign), LEAST_S * LEAST_S);
+  const floorS = sign * theta + floorOf(i);
   const residual = span - floorS;
   edge(residual, v, late, noise2);
   noteQuiet(k, residual, nowS);
-  const shrink = (v - edgeVariance) / (v * v);
-  const share = shrink * v;
-  if (share > 1.0e-4) {
-    // what the update says about θ, as if it had been a plain measurement
-    const information = 1.0 / edgeVariance - 1.0 / v;
-    const seen = floorS + edgeShift / share;
-    learnWander(max<f64>(nowS - lastLearntS, 0.0), sign * (seen - columnOf(i)), 1.0 / information);
-    lastLearntS = nowS;
-  }
-  moveAlong(edgeShift / v, shrink);
+  if (seat < 0) follow(i, v);
+  else lead(i, sign, floorS, v, nowS);
 
   const taken = load<f64>(braidRow(i), B_TAKEN);
   const pace = 1.0 / min<f64>(taken + 4.0, LATE_MEMORY);
@@ -415,6 +429,28 @@ function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): voi
     const least = LEAST_EDGE * LEAST_EDGE * next * next + LEAST_S * LEAST_S;
     store<f64>(k, max<f64>(noise2 + (edgeNoise2 - noise2) * quick, least), B_EDGE2);
   }
+}
+
+/** A seated path moves θ, its floor and all they share. */
+function lead(i: i32, sign: f64, floorS: f64, v: f64, nowS: f64): void {
+  const shrink = (v - edgeVariance) / (v * v);
+  const share = shrink * v;
+  if (share > 1.0e-4) {
+    // what the update says about θ, as if it had been a plain measurement
+    const information = 1.0 / edgeVariance - 1.0 / v;
+    const seen = floorS + edgeShift / share;
+    learnWander(max<f64>(nowS - lastLearntS, 0.0), sign * (seen - floorOf(i)), 1.0 / information);
+    lastLearntS = nowS;
+  }
+  moveAlong(edgeShift / v, shrink);
+}
+
+/** A path without a seat moves its own floor only; it is never known better than θ is. */
+function follow(i: i32, v: f64): void {
+  const own = floorVariance(i);
+  const gain = own / v;
+  const left = own - gain * gain * (v - edgeVariance);
+  placeFloor(i, floorOf(i) + gain * edgeShift, max<f64>(left, p00));
 }
 
 function restartQuiet(k: usize, nowS: f64): void {
@@ -500,21 +536,28 @@ function assess(nowS: f64): void {
     restartWander();
   }
   const asked = assessMajority(nowS);
+  // at first every path agrees with every other, for want of knowledge
+  const agreed = asked && exchanges > 64 && 2 * tightlyAgreeing > voters;
   for (let j = 0; j < pathEnd; j++) {
     const k = braidRow(j);
     const vote = load<f64>(k, K_VOTE);
+    if (agreed && vote > 0.0) store<f64>(k, load<f64>(k, B_CLEAN) + 1.0, B_CLEAN);
     if (asked && vote <= -2.0) store<f64>(k, 1.0, K_FREE);
     else if (!asked || vote >= 4.0) store<f64>(k, 0.0, K_FREE);
   }
+  reseat(nowS);
   weigh(nowS);
 }
 
-/** Shares: Fisher information of an exponential with a soft edge is about 1/(L·s) per packet. */
+/** Shares of the paths, by their sharpness. */
 function weigh(nowS: f64): void {
   let sum: f64 = 0;
   let low: f64 = NO_SPAN;
   let high: f64 = -NO_SPAN;
   let counted = 0;
+  let isClean = false;
+  let middle: f64 = 0;
+  let weights: f64 = 0;
   for (let j = 0; j < pathEnd; j++) {
     const k = braidRow(j);
     if (!isFresh(j, nowS) || load<f64>(k, B_TAKEN) == 0.0) continue;
@@ -525,13 +568,18 @@ function weigh(nowS: f64): void {
     const own = load<f64>(k, K_MEAN);
     low = min<f64>(low, own);
     high = max<f64>(high, own);
+    isClean = isClean || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
+    // a longer path has more room for asymmetry
+    const floorS = load<f64>(row(j), PATH_FLOOR_S);
+    middle += own / (floorS * floorS);
+    weights += 1.0 / (floorS * floorS);
     counted++;
   }
   const fresh = countFresh(nowS);
   if (sum <= 0.0) return;
   const split = voters >= 2 && 2 * tightlyAgreeing <= voters && counted >= 2;
   const tied = split && 2 * tightlyAgreeing == voters && fresh == voters;
-  middleS = tied ? (low + high) * 0.5 : 0.0;
+  middleS = tied && !isClean ? middle / weights : 0.0;
   // whoever is right, the bound reaches to the farthest of them
   bound = split ? max<f64>(abs<f64>(high - middleS), abs<f64>(low - middleS)) : 0.0;
   carrying = 0;
@@ -548,10 +596,6 @@ function weigh(nowS: f64): void {
     store<f64>(p, information > 0.0 ? 1.0 / sqrt<f64>(information) : 0.0, PATH_ASYMMETRY_SIGMA_S);
     store<f64>(p, noiseOf(k), PATH_NOISE_S);
   }
-}
-
-function sharpness(k: usize): f64 {
-  return 1.0 / (load<f64>(k, B_LATE) * sqrt<f64>(load<f64>(k, B_EDGE2)));
 }
 
 /** 1 sigma of a raw offset of this path. */

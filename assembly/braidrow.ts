@@ -18,3 +18,7 @@ export const B_BLOCK: usize = 176; // exchanges in the current block of least sp
 export const B_CHANGED: usize = 112; // exchanges the state stays "changed"
 export const B_JUMP: usize = 120; // size of the last change, s
 export const B_SHORT: usize = 184; // round trips in a row far shorter than the queueing
+export const B_SEAT: usize = 192; // seat in the joint filter + 1; 0: it follows (seats.ts)
+export const B_FLOOR: usize = 200; // a follower's floor, s
+export const B_FLOOR2: usize = 208; // its variance, s²
+export const B_CLEAN: usize = 216; // assessments in which it agreed with a majority, tightly

@@ -88,8 +88,7 @@ export function openPath(): i32 {
   const i = claimPath();
   if (i < 0) return ERROR_FULL;
   clearStages(i);
-  openKalman(i);
-  openBraid(i);
+  openFilter(i);
   openTrack(i);
   return i;
 }
@@ -98,10 +97,15 @@ export function openPath(): i32 {
 export function closePath(i: i32): i32 {
   if (!isOpen(i)) return ERROR_PATH;
   releasePath(i);
-  openKalman(i);
-  openBraid(i);
+  openFilter(i);
   openTrack(i);
   return STATUS_USED;
+}
+
+/** The two keep their state in the same memory. */
+function openFilter(i: i32): void {
+  if (combiner == BRAID_COMBINER) openBraid(i);
+  else openKalman(i);
 }
 
 /** Takes one record; returns STATUS_* or ERROR_*. What is refused changes counters only. */

@@ -1,17 +1,18 @@
 /**
- * The joint Gaussian state of all paths: offset θ and frequency ω, one more number per path (a
- * column value), and the full covariance. Shared by the filters, one at a time.
+ * The joint Gaussian state: offset θ and frequency ω, one more number per column, and the full
+ * covariance. Shared by the filters, one at a time: kalman gives every path the column of its own
+ * index, braid seats its best paths (seats.ts).
  */
 import {
   BIAS,
   COLUMN,
   COLUMN_BYTES,
   COVARIANCE,
+  COVARIANCE_ROW,
   CROSS_FREQUENCY,
   CROSS_OFFSET,
   MAX_PATHS,
 } from './memory';
-import { pathEnd } from './path';
 
 const LEAST_OFFSET_VARIANCE: f64 = 1.0e-24;
 const LEAST_FREQUENCY_VARIANCE: f64 = 1.0e-30;
@@ -23,10 +24,13 @@ export let omega: f64 = 0;
 export let p00: f64 = 0;
 export let p01: f64 = 0;
 export let p11: f64 = 0;
+/** Columns in use; loops run to here. */
+let width: i32 = 0;
 
 /** Forgets everything; the frequency starts as 0 with this variance. */
 export function clearJoint(frequencyVariance: f64): void {
-  memory.fill(BIAS, 0, COVARIANCE + COLUMN_BYTES * usize(MAX_PATHS) - BIAS);
+  memory.fill(BIAS, 0, COVARIANCE + COVARIANCE_ROW * usize(MAX_PATHS) - BIAS);
+  width = 0;
   theta = 0;
   omega = 0;
   p00 = 0;
@@ -40,7 +44,7 @@ export function predictJoint(dtS: f64, q: f64): void {
   p00 += dtS * (2.0 * p01 + dtS * p11) + (q * dtS * dtS * dtS) / 3.0;
   p01 += dtS * p11 + q * dtS * dtS * 0.5;
   p11 += q * dtS;
-  for (let j: usize = 0; j < usize(pathEnd) << 3; j += 8) {
+  for (let j: usize = 0; j < usize(width) << 3; j += 8) {
     store<f64>(
       CROSS_OFFSET + j,
       load<f64>(CROSS_OFFSET + j) + dtS * load<f64>(CROSS_FREQUENCY + j),
@@ -69,17 +73,18 @@ export function setOffsetVariance(variance: f64): void {
 }
 
 export function covariance(i: i32, j: i32): usize {
-  return COVARIANCE + usize(i) * COLUMN_BYTES + (usize(j) << 3);
+  return COVARIANCE + usize(i) * COVARIANCE_ROW + (usize(j) << 3);
 }
 
-/** Puts the number of path i somewhere, independent of everything else. */
+/** Puts the number of column i somewhere, independent of everything else. */
 export function placeColumn(i: i32, value: f64, variance: f64): void {
   const c = usize(i) << 3;
+  if (i >= width) width = i + 1;
   store<f64>(BIAS + c, value);
   store<f64>(CROSS_OFFSET + c, 0.0);
   store<f64>(CROSS_FREQUENCY + c, 0.0);
   memory.fill(covariance(i, 0), 0, COLUMN_BYTES);
-  for (let j = 0; j < MAX_PATHS; j++) store<f64>(covariance(j, i), 0.0);
+  for (let j = 0; j < width; j++) store<f64>(covariance(j, i), 0.0);
   store<f64>(covariance(i, i), variance);
 }
 
@@ -95,7 +100,7 @@ export let gain1: f64 = 0;
 export function along(i: i32, sign: f64): f64 {
   const c = usize(i) << 3;
   const line = covariance(i, 0);
-  const end = usize((pathEnd + 1) & ~1) << 3;
+  const end = usize((width + 1) & ~1) << 3;
   gain0 = sign * p00 + load<f64>(CROSS_OFFSET + c);
   gain1 = sign * p01 + load<f64>(CROSS_FREQUENCY + c);
   if (ASC_FEATURE_SIMD) {
@@ -118,13 +123,13 @@ export function alongColumn(i: i32): f64 {
   const c = usize(i) << 3;
   gain0 = load<f64>(CROSS_OFFSET + c);
   gain1 = load<f64>(CROSS_FREQUENCY + c);
-  memory.copy(COLUMN, covariance(i, 0), usize((pathEnd + 1) & ~1) << 3);
+  memory.copy(COLUMN, covariance(i, 0), usize((width + 1) & ~1) << 3);
   return load<f64>(covariance(i, i));
 }
 
 /** x += column·step, P −= column·columnᵀ·shrink, with what `along` prepared. */
 export function moveAlong(step: f64, shrink: f64): void {
-  const end = usize((pathEnd + 1) & ~1) << 3;
+  const end = usize((width + 1) & ~1) << 3;
   theta += gain0 * step;
   omega += gain1 * step;
   const g0 = gain0 * shrink;
@@ -134,7 +139,7 @@ export function moveAlong(step: f64, shrink: f64): void {
   p11 = max<f64>(p11 - g1 * gain1, LEAST_FREQUENCY_VARIANCE);
   if (ASC_FEATURE_SIMD) moveColumnsSimd(step, g0, g1, shrink, end);
   else moveColumns(step, g0, g1, shrink, end);
-  for (let a = 0; a < pathEnd; a++) {
+  for (let a = 0; a < width; a++) {
     const cell = covariance(a, a);
     if (load<f64>(cell) < LEAST_OFFSET_VARIANCE) store<f64>(cell, LEAST_OFFSET_VARIANCE);
   }
@@ -153,9 +158,9 @@ function moveColumnsSimd(step: f64, g0: f64, g1: f64, shrink: f64, end: usize): 
       f64x2.sub(v128.load(CROSS_FREQUENCY + j), f64x2.mul(column, g1s)),
     );
   }
-  for (let a: usize = 0; a < usize(pathEnd) << 3; a += 8) {
+  for (let a: usize = 0; a < usize(width) << 3; a += 8) {
     const gain = f64x2.splat(load<f64>(COLUMN + a) * shrink);
-    const line = COVARIANCE + (a >> 3) * COLUMN_BYTES;
+    const line = COVARIANCE + (a >> 3) * COVARIANCE_ROW;
     for (let j: usize = 0; j < end; j += 16) {
       v128.store(line + j, f64x2.sub(v128.load(line + j), f64x2.mul(v128.load(COLUMN + j), gain)));
     }
@@ -169,9 +174,9 @@ function moveColumns(step: f64, g0: f64, g1: f64, shrink: f64, end: usize): void
     store<f64>(CROSS_OFFSET + j, load<f64>(CROSS_OFFSET + j) - column * g0);
     store<f64>(CROSS_FREQUENCY + j, load<f64>(CROSS_FREQUENCY + j) - column * g1);
   }
-  for (let a: usize = 0; a < usize(pathEnd) << 3; a += 8) {
+  for (let a: usize = 0; a < usize(width) << 3; a += 8) {
     const gain = load<f64>(COLUMN + a) * shrink;
-    const line = COVARIANCE + (a >> 3) * COLUMN_BYTES;
+    const line = COVARIANCE + (a >> 3) * COVARIANCE_ROW;
     for (let j: usize = 0; j < end; j += 8) {
       store<f64>(line + j, load<f64>(line + j) - load<f64>(COLUMN + j) * gain);
     }

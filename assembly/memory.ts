@@ -10,7 +10,7 @@
 export const ABI_VERSION: i32 = 1;
 
 /** How many paths one clock can have; the build constant behind ERROR_FULL. */
-export const MAX_PATHS: i32 = 64;
+export const MAX_PATHS: i32 = 256;
 /** Records one batch call takes. */
 export const MAX_BATCH: i32 = 2048;
 
@@ -57,7 +57,7 @@ export const SCRATCH_COLUMN: usize = 4 * 8 * usize(MAX_PATHS);
 
 /** Joint Kalman filter, per-path scalars (kalman.ts): f64 slots. */
 export const KALMAN: usize = SCRATCH + 4 * SCRATCH_COLUMN;
-export const KALMAN_BYTES: usize = 24 * 8;
+export const KALMAN_BYTES: usize = 32 * 8;
 
 /** Columns over paths, COLUMN_BYTES each: bias, covariance with offset, with frequency, one gain. */
 export const COLUMN_BYTES: usize = 8 * usize((MAX_PATHS + 1) & ~1);
@@ -66,11 +66,12 @@ export const CROSS_OFFSET: usize = BIAS + COLUMN_BYTES;
 export const CROSS_FREQUENCY: usize = CROSS_OFFSET + COLUMN_BYTES;
 export const COLUMN: usize = CROSS_FREQUENCY + COLUMN_BYTES;
 
-/** Bias covariance block, row major, COLUMN_BYTES a row. */
+/** Bias covariance block, row major; a cache line between rows keeps columns off one cache set. */
 export const COVARIANCE: usize = COLUMN + COLUMN_BYTES;
+export const COVARIANCE_ROW: usize = COLUMN_BYTES + 64;
 
 /** Candidate wanders (wander.ts): 8 columns of 8 f64. */
-export const WANDER: usize = COVARIANCE + COLUMN_BYTES * usize(MAX_PATHS);
+export const WANDER: usize = COVARIANCE + COVARIANCE_ROW * usize(MAX_PATHS);
 
 /** Least spans of braid: per path two blocks × two directions, f64. */
 export const SPANS: usize = WANDER + 8 * 8 * 8;

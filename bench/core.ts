@@ -24,6 +24,7 @@ const EXCHANGES = 4096;
 const SEED = 2025;
 const PATHS = 8;
 const PATH_COUNTS = [1, 2, 4, 8, 16, 32, 64];
+const WIDTHS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 /** Slots of a result row (assembly/memory.ts RESULT_*). */
 const STATUS = 0;
@@ -195,6 +196,41 @@ export function kalmanBench(): Comparison {
   };
 }
 
+/** How the cost of an exchange through braid grows with the number of paths. */
+export function braidBench(): Comparison {
+  const worlds = WIDTHS.map((paths) => {
+    const exchanges = exchangesOver(paths, EXCHANGES, SEED + paths);
+    const records = recordsFor(exchanges);
+    return { paths, records, rows: rowsOf({ paths, combiner: 'braid' }, records) };
+  });
+  const cases = worlds.flatMap(({ paths, records, rows }): Case[] => {
+    const group = 'paths';
+    const feed = feedBatches({ paths, combiner: 'braid', method: 'absorb' }, records);
+    const end = rows[rows.length - SLOTS + OFFSET_S] ?? Number.NaN;
+    return [
+      {
+        name: `${paths}`,
+        group,
+        ...fedBy(feed),
+        check() {
+          same('offset at the end', feed.pass() + base(feed), end);
+          const others = rowsOf({ paths, combiner: 'braid', build: 'scalar' }, records);
+          for (const [k, value] of rows.entries())
+            same(`result ${k}`, others[k] ?? Number.NaN, value);
+        },
+      },
+    ];
+  });
+  return {
+    name: 'braid',
+    title: 'One exchange through braid, by number of paths',
+    operation: 'exchange',
+    notes: ['at most 16 paths sit in the joint filter, the others follow (assembly/seats.ts)'],
+    cases,
+    digest: () => hash(...worlds.map(({ rows }) => rows)),
+  };
+}
+
 /** Every combiner over the same exchanges. */
 export function combinersBench(): Comparison {
   const exchanges = exchangesOver(PATHS, EXCHANGES, SEED);
@@ -237,5 +273,6 @@ export function combinersBench(): Comparison {
 export const comparisons: Readonly<Record<string, () => Comparison>> = {
   exchange: exchangeBench,
   kalman: kalmanBench,
+  braid: braidBench,
   combiners: combinersBench,
 };

@@ -29,6 +29,9 @@ export interface ClientChoice {
   readonly remotes: readonly string[];
 }
 
+/** What the core holds. */
+const MOST_PATHS = 256;
+
 /** The part of the client's options that comes from these flags. Resolves names. */
 export async function clientOptions(
   args: Args,
@@ -36,7 +39,7 @@ export async function clientOptions(
   servers: readonly string[] = args.positionals,
 ): Promise<ClientChoice> {
   const port = args.number('port', NTP_PORT, { least: 1, most: 65535, integer: true });
-  const most = args.number('paths', undefined, { least: 1, most: 64, integer: true });
+  const most = args.number('paths', undefined, { least: 1, most: MOST_PATHS, integer: true });
   const given = args.texts('local').map((text) => {
     const ip = canonicalIp(text);
     if (ip === null) throw new ConfigError('--local', 'an IPv4 or IPv6 literal', text);
@@ -50,7 +53,7 @@ export async function clientOptions(
   const remotes = resolved.flatMap(({ ips }) => ips);
   const locals = given.length > 0 ? given : most === undefined ? undefined : host.localAddresses();
   if (locals === undefined) {
-    return { options: { servers, port, combiner, host, maxPaths: 64 }, remotes };
+    return { options: { servers, port, combiner, host }, remotes };
   }
   const pairs: { server: string; local: string }[] = [];
   for (const { ips, port: own } of resolved) {

@@ -20,7 +20,7 @@ export const simCommand: Command = {
   positionals: { least: 0, most: 1, name: 'scenario' },
   options: {
     list: { type: 'boolean', help: 'list the scenarios that ship' },
-    paths: { type: 'string', value: 'K', help: 'number of paths of a named scenario (1..64)' },
+    paths: { type: 'string', value: 'K', help: 'number of paths of a named scenario (1..256)' },
     seed: { type: 'string', value: 'N', help: 'the same seed, the same world (default 1)' },
     poll: { type: 'string', value: 'S', help: 'seconds between polls of a path' },
     seconds: { type: 'string', value: 'S', help: 'length of the run in virtual time' },

@@ -11,7 +11,7 @@ export type { Named };
 export const NAMED: readonly Named[] = [...PUBLISHED, ...OURS];
 
 /** What a core holds. */
-export const MOST_PATHS = 64;
+export const MOST_PATHS = 256;
 
 /** @throws ConfigError with a guess at what was meant */
 export function findNamed(name: string): Named {

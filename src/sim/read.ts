@@ -23,7 +23,7 @@ import { DEFAULTS, LINK, type Link, MOST_SECONDS, type PathSpec, type Queue } fr
 const DELAY: Limits = { least: 0, most: 1000 };
 const SHARE: Limits = { least: 0, most: 1 };
 const ANY: Limits = { least: -1e9, most: 1e9 };
-const MOST_COUNT = 64;
+const MOST_COUNT = 256;
 
 /**
  * @param where what to call the data in messages, e.g. a file name

@@ -133,7 +133,7 @@ test('mistakes are one sentence with exit code 2', async () => {
   const cases: readonly (readonly [string[], RegExp])[] = [
     [['sim'], /needs a scenario/],
     [['sim', 'PlanX'], /"Plan" perhaps/],
-    [['sim', 'A', '--paths', '65'], /1\.\.64/],
+    [['sim', 'A', '--paths', '257'], /1\.\.256/],
     [['sim', 'D2', '--paths', '1'], /2\.\.64 for D2/],
     [['sim', 'A', '--combiner', 'kalmann'], /one of kalman/],
     [['sim', 'A', '--jsonl'], /needs --out/],

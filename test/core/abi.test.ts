@@ -149,7 +149,7 @@ test('every REASON_ of the core has its sentence, with its figure where it has o
   assert.is(explainPath({ ...report, reason: 11 }), '');
 });
 
-test('the 64th path opens, the 65th is refused with a clear sentence', () => {
+test('the 256th path opens, the 257th is refused with a clear sentence', () => {
   const core = createCore();
   for (let path = 0; path < core.maxPaths; path++) assert.is(core.openPath(), path);
   for (let again = 0; again < 3; again++) {
@@ -157,7 +157,7 @@ test('the 64th path opens, the 65th is refused with a clear sentence', () => {
       () => core.openPath(),
       (error: unknown) =>
         error instanceof CoreError &&
-        error.message === 'all 64 paths of this core are open; close one first',
+        error.message === 'all 256 paths of this core are open; close one first',
     );
   }
   core.closePath(17);

@@ -138,26 +138,26 @@ test('a recording converted to JSON Lines replays to the same clock within the r
   assert.ok(a !== null && b !== null && Math.abs(a.offsetS - b.offsetS) < 2e-9);
 });
 
-test('the 65th path is refused with its name, counted, and the others go on', async () => {
+test('the 257th path is refused with its name, counted, and the others go on', async () => {
+  const at = (k: number) => `192.0.${2 + (k >> 8)}.${k & 255}|198.51.100.1`;
   let text = '';
-  for (let k = 0; k < 66; k++) text += exchangeText(`192.0.2.${k}|198.51.100.1`, k * 1e8);
-  text +=
-    exchangeText('192.0.2.64|198.51.100.1', 7e9) + exchangeText('192.0.2.0|198.51.100.1', 8e9);
+  for (let k = 0; k < 258; k++) text += exchangeText(at(k), k * 1e8);
+  text += exchangeText(at(256), 27e9) + exchangeText(at(0), 28e9);
   const { list, onBadLine } = complaints();
   const core = createCore();
   const summary = await replay(pieces(utf8(text)), { fileName: 'a', cores: [core], onBadLine });
   assert.equal(list, [
-    'a:65 more than 64 paths: no room for 192.0.2.64|198.51.100.1',
-    'a:66 more than 64 paths: no room for 192.0.2.65|198.51.100.1',
-    'a:67 more than 64 paths: no room for 192.0.2.64|198.51.100.1',
+    'a:257 more than 256 paths: no room for 192.0.3.0|198.51.100.1',
+    'a:258 more than 256 paths: no room for 192.0.3.1|198.51.100.1',
+    'a:259 more than 256 paths: no room for 192.0.3.0|198.51.100.1',
   ]);
-  assert.is(summary.paths, 64);
-  assert.is(summary.exchanges, 65);
+  assert.is(summary.paths, 256);
+  assert.is(summary.exchanges, 257);
   assert.is(summary.badLines, 3);
 
   const writer = createRecordingWriter(HEADER);
-  for (let k = 0; k < 65; k++) writer.openPath(`192.0.2.${k}|198.51.100.1`);
-  for (let k = 63; k < 65; k++) writer.exchange(`192.0.2.${k}|198.51.100.1`, core.lastRecord());
+  for (let k = 0; k < 257; k++) writer.openPath(at(k));
+  for (let k = 255; k < 257; k++) writer.exchange(at(k), core.lastRecord());
   const binary = complaints();
   const second = await replay(pieces(writer.flush()), {
     fileName: 'b',
@@ -165,8 +165,8 @@ test('the 65th path is refused with its name, counted, and the others go on', as
     onBadLine: binary.onBadLine,
   });
   assert.equal(binary.list, [
-    'b:66 more than 64 paths: no room for 192.0.2.64|198.51.100.1',
-    'b:67 more than 64 paths: no room for 192.0.2.64|198.51.100.1',
+    'b:258 more than 256 paths: no room for 192.0.3.0|198.51.100.1',
+    'b:259 more than 256 paths: no room for 192.0.3.0|198.51.100.1',
   ]);
   assert.is(second.exchanges, 1);
 });
