@@ -98,7 +98,18 @@ export type Output =
 export interface PathEvent {
   readonly type: 'path';
   readonly path: PathKey;
-  readonly event: 'reachable' | 'unreachable' | 'rate' | 'stopped' | 'unsent' | 'added' | 'removed';
+  readonly event:
+    | 'reachable'
+    | 'unreachable'
+    | 'rate'
+    | 'stopped'
+    | 'unsent'
+    | 'added'
+    | 'removed'
+    | 'granted' // PTP: a master sends a type of message from now on
+    | 'denied' // PTP: it will not
+    | 'expired' // PTP: its promise ended and was not renewed
+    | 'cancelled'; // PTP: it took its promise back
   /** One sentence, no trailing full stop. */
   readonly reason: string;
 }
@@ -130,6 +141,10 @@ export type DropReason =
   | 'tlv' // PTP: a TLV of odd length, past the message's end, or too short for its type
   | 'domain' // PTP: another domain's
   | 'sdo' // PTP: another sdoId's
+  | 'target' // PTP: meant for another clock or port
+  | 'port-state' // PTP: the port is in a state that does not take it
+  | 'identity' // PTP: from an identity no other clock can have, or not the one that was asked
+  | 'interval' // PTP: a grant whose interval or duration nobody can use
   | 'wrong-address' // PTP: from a master we follow, but between addresses that are no path
   | 'not-parent' // PTP: from a port that this path does not follow
   | 'alternate-master' // PTP: flagged so, on a path that takes the best master only
@@ -172,6 +187,10 @@ export const noDrops = (): Drops => ({
   tlv: 0,
   domain: 0,
   sdo: 0,
+  target: 0,
+  'port-state': 0,
+  identity: 0,
+  interval: 0,
   'wrong-address': 0,
   'not-parent': 0,
   'alternate-master': 0,
