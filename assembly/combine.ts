@@ -39,7 +39,9 @@ import {
   takeExchange,
 } from './path';
 import { clearRfc5905, clearStages, updateRfc5905 } from './rfc5905';
+import { clearShifts } from './shift';
 import { clearTracks, openTrack, restartTracks } from './track';
+import { agreeAsPath, clearVerdicts, forgetVerdict, tell } from './verdict';
 import { updateVote } from './vote';
 
 export const KALMAN_COMBINER: i32 = 0;
@@ -72,6 +74,8 @@ export function reset(id: i32): i32 {
   clearClock();
   clearCausal();
   clearPaths();
+  clearShifts();
+  clearVerdicts();
   clearRfc5905();
   clearDiversity();
   clearTracks();
@@ -96,6 +100,7 @@ export function openPath(): i32 {
 /** Closes a path; its index may be given out again. */
 export function closePath(i: i32): i32 {
   if (!isOpen(i)) return ERROR_PATH;
+  forgetVerdict(i);
   releasePath(i);
   openFilter(i);
   openTrack(i);
@@ -140,7 +145,10 @@ export function take(record: usize): i32 {
   takeExchange(i, localSend);
   boundCausal(i, dtS, lateS);
   store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_TAKEN) + 1.0, CLOCK_TAKEN);
-  return update(i, dtS, lateS, f64(localReceive - localSend) / 1.0e9);
+  const status = update(i, dtS, lateS, f64(localReceive - localSend) / 1.0e9);
+  if (combiner != BRAID_COMBINER) agreeAsPath(i);
+  tell(i);
+  return status;
 }
 
 function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
