@@ -57,7 +57,7 @@ const RENEW_FROM = 0.5;
 const RENEW_TO = 0.75;
 /** Pauses between renewals that nobody answers: a quarter of what is left, in these bounds. (s) */
 const MIN_RENEW_PAUSE_S = 0.25;
-const MAX_RENEW_PAUSE_S = 4;
+const MAX_RENEW_PAUSE_S = 2;
 /** A cancel is sent so often until it is acknowledged, and so far apart. */
 export const CANCEL_TRIES = 3;
 const CANCEL_PAUSE_S = 1;

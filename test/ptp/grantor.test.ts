@@ -577,6 +577,24 @@ test('10^5 forged requesters: memory stays, those who came back stay served, new
   assert.is(streams(state, at(52)).length, 51);
 });
 
+test('a full table is swept four times a second at most, and has room again within that (SEC-07)', () => {
+  const cap = { grants: 600, packetsPerS: 1e6, octets: 1e9 };
+  const state = grantor({ total: cap, prefix: cap });
+  const to = (n: number): Ends => ({ localIp: OURS, remoteIp: `10.0.${n >> 8}.${n & 255}` });
+  for (let n = 0; n < 300; n++) ask(state, 'Sync', 0, 10, at(n / 100), SLAVE, to(n));
+  assert.is(ask(state, 'Sync', 0, 10, at(9), SLAVE, to(300)), 0);
+  let sweeps = 0;
+  for (let n = 0; n < 300; n++) {
+    const dueNs = grantorDue(state) ?? 0;
+    if (dueNs > at(10 + n / 100)) continue;
+    sweeps++;
+    stepGrantor(state, at(10 + n / 100));
+  }
+  assert.ok(sweeps >= 11 && sweeps <= 12, `${sweeps} sweeps in 3 s`);
+  assert.is(clients(state), 300 - 276, 'the last sweep was at 12.75 s');
+  assert.is(streams(state, at(12.99)).length, 0, 'ended is ended, swept or not');
+});
+
 test('a flood of denials is answered a thousand times a second, not more', () => {
   const state = grantor();
   let answered = 0;
@@ -671,6 +689,18 @@ test('a port that is no master does not answer, so that its peers ask again soon
   assert.is(signals(outputs).length, 0);
   startServing(state);
   assert.is(ask(state, 'Sync', 0, 30, at(2)), 30);
+});
+
+test('what is taken back in two steps is told until both are acknowledged', () => {
+  const state = grantor();
+  hear(state, [request('Sync', 0, 30), request('Announce', 1, 30)], at(0));
+  takeBack(state, ({ messageType }) => messageType === 'Sync', at(1));
+  stepGrantor(state, at(1));
+  takeBack(state, ({ messageType }) => messageType === 'Announce', at(1.5));
+  assert.equal(tlvTypes(stepGrantor(state, at(1.5))), [
+    'CANCEL_UNICAST_TRANSMISSION 0',
+    'CANCEL_UNICAST_TRANSMISSION 11',
+  ]);
 });
 
 test('who is granted again is not cancelled again', () => {
