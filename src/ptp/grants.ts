@@ -48,7 +48,8 @@ export interface GrantTable {
   version: number;
   /** No grant ends before; null if there is none. */
   firstEndNs: Tick | null;
-  sweptNs: Tick | null;
+  /** No sweep before. */
+  restUntilNs: Tick;
 }
 
 /**
@@ -58,13 +59,16 @@ export interface GrantTable {
 export const MOST_IDENTITIES = 2;
 /** Ended grants are cleared away this often at most: a flood must not make us sweep all day. */
 const SWEEP_SPAN_NS = 0.25 * NS_PER_S;
+/** Nor may many that end together keep a Sync waiting: so many clients at once, and then a pause. */
+const SWEEP_CLIENTS = 256;
+const SWEEP_PAUSE_NS = 0.01 * NS_PER_S;
 
 export const createGrantTable = (): GrantTable => ({
   clients: new Map(),
   ledger: createLedger(),
   version: 0,
   firstEndNs: null,
-  sweptNs: null,
+  restUntilNs: tick(0),
 });
 
 export const clientsAt = (table: GrantTable, ends: Ends): readonly Client[] =>
@@ -155,22 +159,29 @@ function endWhere(table: GrantTable, client: Client, isOver: (grant: Grant) => b
 export function sweep(table: GrantTable, nowNs: Tick): void {
   const dueNs = nextSweep(table);
   if (dueNs === null || nowNs < dueNs) return;
+  const isOver = ({ untilNs }: Grant): boolean => untilNs <= nowNs;
   let firstEndNs = Number.POSITIVE_INFINITY;
-  for (const clients of [...table.clients.values()]) {
+  let ended = 0;
+  table.restUntilNs = tick(nowNs + SWEEP_SPAN_NS);
+  for (const clients of table.clients.values()) {
     for (const client of clients) {
-      endWhere(table, client, ({ untilNs }) => untilNs <= nowNs);
+      if (client.grants.some(isOver)) {
+        endWhere(table, client, isOver);
+        ended++;
+      }
       for (const { untilNs } of client.grants) firstEndNs = Math.min(firstEndNs, untilNs);
+    }
+    if (ended >= SWEEP_CLIENTS) {
+      table.restUntilNs = tick(nowNs + SWEEP_PAUSE_NS);
+      return; // firstEndNs stays: it is past, and so is due
     }
   }
   table.firstEndNs = firstEndNs === Number.POSITIVE_INFINITY ? null : tick(firstEndNs);
-  table.sweptNs = nowNs;
 }
 
 /** When {@link sweep} has something to do, or null. */
-export function nextSweep({ firstEndNs, sweptNs }: GrantTable): Tick | null {
-  if (firstEndNs === null || sweptNs === null) return firstEndNs;
-  return tick(Math.max(firstEndNs, sweptNs + SWEEP_SPAN_NS));
-}
+export const nextSweep = ({ firstEndNs, restUntilNs }: GrantTable): Tick | null =>
+  firstEndNs === null ? null : tick(Math.max(firstEndNs, restUntilNs));
 
 /**
  * What is to be sent, one stream per path and type: where two identities share an address, the
@@ -179,10 +190,9 @@ export function nextSweep({ firstEndNs, sweptNs }: GrantTable): Tick | null {
 export function running(table: GrantTable, nowNs: Tick): Readonly<Grant>[] {
   const found: Grant[] = [];
   for (const clients of table.clients.values()) {
-    const [first, ...others] = clients;
-    if (first === undefined) continue;
-    if (others.length === 0) {
-      for (const grant of first.grants) if (nowNs < grant.untilNs) found.push(grant);
+    const [only] = clients;
+    if (only !== undefined && clients.length === 1) {
+      for (const grant of only.grants) if (nowNs < grant.untilNs) found.push(grant);
       continue;
     }
     const all = clients.flatMap(({ grants }) => grants).filter(({ untilNs }) => nowNs < untilNs);
