@@ -221,7 +221,8 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
     learnFrom(i, 1, forward, -1.0, nowS);
     refit(i, nowS);
   }
-  watchShift(i, reverse - theta, forward + theta, sqrt<f64>(p00), nowS);
+  const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
+  watchShift(i, reverse - theta, forward + theta, sqrt<f64>(p00 * misfit), nowS, clean);
   raiseFloor(i, nowS);
   return status;
 }

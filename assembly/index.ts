@@ -28,7 +28,7 @@ export {
   stateName,
   statusName,
 } from './about';
-export { closePath, openPath, reset } from './combine';
+export { closePath, openPath, reset, shareRoute } from './combine';
 export { seed } from './khronos';
 export {
   ABI_VERSION,

@@ -50,7 +50,7 @@ export const MAX_VERDICTS: i32 = 1024;
 
 /** Per-path statistics that no report shows (path.ts): f64 slots. */
 export const STATS: usize = VERDICTS + VERDICT_BYTES * usize(MAX_VERDICTS);
-export const STATS_BYTES: usize = 20 * 8;
+export const STATS_BYTES: usize = 32 * 8;
 
 /** RFC 5905 clock filter: 8 stages of {offset, delay, dispersion, at} per path. */
 export const STAGES: usize = STATS + STATS_BYTES * usize(MAX_PATHS);
@@ -182,6 +182,7 @@ export const VERDICT_SHIFT_REVERSE_S: usize = 56;
 export const VERDICT_SHIFT_FORWARD_S: usize = 64;
 export const VERDICT_LIES: usize = 72; // 1: it contradicted the causal interval of late
 export const VERDICT_INTERVAL_S: usize = 80; // as PATH_INTERVAL_S; of the clock the mean over paths
+export const VERDICT_GAP_S: usize = 88; // of the clock: no path was heard for so long beyond its turn
 
 export const RECORD_PATH: usize = 0; // u32
 export const RECORD_KIND: usize = 4; // u32, KIND_*

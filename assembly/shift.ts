@@ -24,8 +24,10 @@ const COUNTS_FADE: f64 = 1.0 / 512.0;
 const BORROWED: f64 = 2.0;
 const LEARN_EVERY: u32 = 64;
 const USUAL_FADES: f64 = 1.0 / 128.0; // each time
-/** A floor that nothing reaches any more rises by this share of the queueing per exchange. */
-const LEAK: f64 = 1.0 / 16384.0;
+/** The floor is what this share of the spans stays below: least spans grow with their number … */
+const BELOW: f64 = 0.03;
+/** … found by steps of this share of the mean queueing; far above a span it falls half the way. */
+const STEP: f64 = 1.0 / 256.0;
 const DROP: f64 = 0.5;
 /** One span counts as this many means at the most, once a mean is known. */
 const MOST_MEANS: f64 = 16.0;
@@ -98,8 +100,18 @@ export function restartRuns(i: i32): void {
   store<f64>(g, 0.0, G_ALONE);
 }
 
-/** One exchange of path i: its one-way spans less θ, and θ's 1 sigma, s; at axis time nowS. */
-export function watchShift(i: i32, reverse: f64, forward: f64, sigma: f64, nowS: f64): void {
+/**
+ * One exchange of path i: its one-way spans less θ, and θ's 1 sigma, s; at axis time nowS.
+ * `isClean`: the path has a history that a shift can be told from.
+ */
+export function watchShift(
+  i: i32,
+  reverse: f64,
+  forward: f64,
+  sigma: f64,
+  nowS: f64,
+  isClean: bool,
+): void {
   const g = shift(i);
   const taken = load<f64>(g, G_TAKEN) + 1.0;
   store<f64>(g, taken, G_TAKEN);
@@ -119,7 +131,7 @@ export function watchShift(i: i32, reverse: f64, forward: f64, sigma: f64, nowS:
     learnWeights(g + SIDE);
   }
   const reverseRuns = weighRun(g, taken);
-  if (weighRun(g + SIDE, taken) || reverseRuns) {
+  if ((weighRun(g + SIDE, taken) || reverseRuns) && isClean) {
     claimShift(g, g + SIDE, sigma, nowS, taken);
     claimShift(g + SIDE, g, sigma, nowS, taken);
     noteAlone(g);
@@ -250,9 +262,11 @@ function watchSide(
   const mean = load<f64>(s, S_MEAN);
   const above = span - floorS;
   const moved = load<f64>(s, S_MOVED) != 0.0;
-  if (above < 0.0) store<f64>(s, floorS + DROP * above, S_FLOOR);
-  else if (!moved) store<f64>(s, floorS + LEAK * mean, S_FLOOR);
-  const rank = rankOf(above / max<f64>(LOWEST * mean, SIGMAS * sigma)) << 3;
+  const lowest = max<f64>(LOWEST * mean, SIGMAS * sigma);
+  if (above < -lowest) store<f64>(s, floorS + DROP * above, S_FLOOR);
+  else if (above < 0.0) store<f64>(s, floorS - (1.0 - BELOW) * STEP * mean, S_FLOOR);
+  else if (!moved) store<f64>(s, floorS + BELOW * STEP * mean, S_FLOOR);
+  const rank = rankOf(above / lowest) << 3;
   const before = usize(load<f64>(s, S_RANK));
   store<f64>(s, f64(rank), S_RANK);
   store<f64>(s + before, nowS, S_NEXT_AT);

@@ -31,6 +31,7 @@ import {
   STATE_STALE,
   VERDICT_AT_S,
   VERDICT_BYTES,
+  VERDICT_GAP_S,
   VERDICT_INTERVAL_S,
   VERDICT_LIES,
   VERDICT_ORDER,
@@ -59,6 +60,8 @@ let turn: i32 = 0;
 let liars: i32 = 0;
 let toldAgreement: f64 = 0;
 let toldSteps: f64 = 0;
+/** How long no path was heard, before the last exchange; 0: told, or none. */
+let gapS: f64 = 0;
 
 export function clearVerdicts(): void {
   rows = 0;
@@ -66,6 +69,7 @@ export function clearVerdicts(): void {
   liars = 0;
   toldAgreement = 0;
   toldSteps = 0;
+  gapS = 0;
 }
 
 /** Rows written since the last call; they stay until the next exchange. */
@@ -104,6 +108,11 @@ export function agreeAsPath(i: i32): void {
   else if (reason == REASON_NONE) setAgreement(openPaths > 1 ? AGREE_MAJORITY : AGREE_FEW);
 }
 
+/** No path was heard for so long beyond its turn, until now. */
+export function noteGap(s: f64): void {
+  gapS = max<f64>(gapS, s);
+}
+
 /** After an exchange of path i was taken. */
 export function tell(i: i32): void {
   const lies = load<f64>(stat(i), STAT_LIES);
@@ -135,7 +144,11 @@ function saidOf(i: i32): f64 {
 function tellClock(): bool {
   const agreement = load<f64>(CLOCK, CLOCK_AGREEMENT);
   const steps = load<f64>(CLOCK, CLOCK_STEPS);
-  if (agreement == toldAgreement && steps == toldSteps) return false;
+  if (agreement == toldAgreement && steps == toldSteps && gapS == 0.0) return false;
+  if (steps != toldSteps) {
+    // it was the clock, not the paths
+    for (let j = 0; j < pathEnd; j++) countLies(j, 0.0);
+  }
   toldAgreement = agreement;
   toldSteps = steps;
   const r = nextRow(-1);
@@ -144,6 +157,8 @@ function tellClock(): bool {
   store<f64>(r, load<f64>(CLOCK, CLOCK_STEP_S), VERDICT_REASON_S);
   store<f64>(r, load<f64>(CLOCK, CLOCK_AGREED_AT_S), VERDICT_SINCE_S);
   store<f64>(r, meanIntervalS(), VERDICT_INTERVAL_S);
+  store<f64>(r, gapS, VERDICT_GAP_S);
+  gapS = 0;
   return true;
 }
 

@@ -173,6 +173,8 @@ export type Verdict = {
       /** Times the offset started again so far, and by how much the last time, s; 0: not known. */
       readonly steps: number;
       readonly stepS: number;
+      /** No path was heard for so long beyond its turn, until this exchange, s; 0: some was. */
+      readonly gapS: number;
     }
 );
 
@@ -205,6 +207,12 @@ export interface Core {
   openPath(): number;
   /** Closes a path; its index may be given out again. */
   closePath(path: number): void;
+  /**
+   * Path `path` shares its route with `other`, which speaks for both: `path` keeps no weight and no
+   * vote. Null: it speaks for itself again.
+   * @throws ConfigError if one of them is not open, or `other` shares a route itself
+   */
+  shareRoute(path: number, other: number | null): void;
   /**
    * One NTP exchange: the server's reply (>= 48 bytes) and what the local clock showed at send and
    * receipt, ns since `epochS` (Unix s).
@@ -273,6 +281,7 @@ export interface CoreExports {
   absorb(count: number): number;
   clockAt(epochS: number, ns: number): number;
   takeVerdicts(): number;
+  shareRoute(path: number, other: number): number;
   /** Seeds the sampling of `khronos`, now and after every reset; 0: the built-in constant. */
   seed(value: number): void;
 }
@@ -368,6 +377,13 @@ export function createCore(options: CoreOptions = {}): Core {
     closePath(path) {
       checkPath(path);
       raw.closePath(path);
+    },
+    shareRoute(path, other) {
+      checkPath(path);
+      if (other !== null) checkPath(other);
+      if (raw.shareRoute(path, other ?? -1) < 0) {
+        throw new ConfigError('other', 'another open path that speaks for itself', other);
+      }
     },
     ntpExchange(path, bytes, epochS, localSendNs, localReceiveNs) {
       checkPath(path);
@@ -483,7 +499,8 @@ function readVerdict(f: (slot: number) => number): Verdict {
   const head = { order: f(0), atS: f(1), intervalS: f(10) };
   if (f(2) < 0) {
     const agreement = AGREEMENTS[f(3)] ?? 'few';
-    return { ...head, about: 'clock', agreement, agreedAtS: f(6), steps: f(4), stepS: f(5) };
+    const [steps, stepS, agreedAtS, gapS] = [f(4), f(5), f(6), f(11)];
+    return { ...head, about: 'clock', agreement, agreedAtS, steps, stepS, gapS };
   }
   return {
     ...head,
