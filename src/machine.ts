@@ -99,17 +99,21 @@ export type DropReason =
   | 'unsynchronized' // LI 3, stratum 0 (no kiss code) or stratum > 15
   | 'root-distance' // root delay/2 + root dispersion >= 16 s
   | 'hold' // remote says it held the packet longer than the exchange took, or too long
-  | 'loop' // the server follows us
+  | 'loop' // the server follows us; PTP: our own message came back
   | 'kiss' // a kiss-o'-death, acted upon or ignored
   | 'stopped' // the path was told DENY or RSTR and no longer listens
   | 'rate-limited' // server: client over its rate, no answer
-  | 'denied' // server: access list
+  | 'denied' // server: access list; PTP: nothing was granted
   | 'server-full' // server: table full
   | 'message-type' // PTP: a reserved one
   | 'length' // PTP: messageLength exceeds the datagram, or is too short for the type
   | 'timestamp' // PTP: a second or more of nanoseconds
-  | 'action' // PTP: a management action that does not exist
-  | 'tlv'; // PTP: a TLV of odd length, past the message's end, or too short for its type
+  | 'action' // PTP: a management action that does not exist, or nobody here waits for
+  | 'tlv' // PTP: a TLV of odd length, past the message's end, or too short for its type
+  | 'domain' // PTP: of another domain or sdoId
+  | 'port-state' // PTP: the port is in a state that does not take it
+  | 'delay-mechanism' // PTP: end-to-end asked of a peer-to-peer port, or the other way round
+  | 'target'; // PTP: meant for another clock or port
 
 /** One count per reason a datagram was not used. */
 export type Drops = Record<DropReason, number>;
@@ -138,6 +142,10 @@ export const noDrops = (): Drops => ({
   timestamp: 0,
   action: 0,
   tlv: 0,
+  domain: 0,
+  'port-state': 0,
+  'delay-mechanism': 0,
+  target: 0,
 });
 
 /** The one shape of a machine's mutator. */

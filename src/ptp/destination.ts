@@ -1,0 +1,210 @@
+/**
+ * To whom a master port sends, and the streams that follow from it: one schedule and one series of
+ * sequenceIds each. IEEE 1588-2008 §7.3.7, §9.5.9; RFC 8039 §5.3.1. Sends nothing: transmit.ts does.
+ */
+import { isUnicast } from '../path.ts';
+import { NS_PER_S, type Tick, tick } from '../units.ts';
+import { type Bucket, createBucket } from './allowance.ts';
+import { type Ipv6Scope, primaryGroup } from './groups.ts';
+import { type PortIdentity, portText } from './identity.ts';
+import { order } from './queue.ts';
+
+/** What somebody was granted, or what is sent by multicast. */
+export interface Destination {
+  /** Own address that it leaves from. */
+  readonly localIp: string;
+  /** Unicast address, or a group. */
+  readonly remoteIp: string;
+  /** Whose grant it is; null by multicast. */
+  readonly targetPort: PortIdentity | null;
+  /** Follow_Ups go where their Syncs go. The last two are permits: answers, not schedules. */
+  readonly messageType: 'Announce' | 'Sync' | 'Delay_Resp' | 'Pdelay_Resp';
+  /** Mean interval. (log2 s) */
+  readonly logInterval: number;
+  /** End of the grant; null for ever. */
+  readonly untilNs: Tick | null;
+}
+
+/** One address pair of a stream. */
+export interface Leg {
+  readonly localIp: string;
+  readonly remoteIp: string;
+  untilNs: Tick | null;
+  /** The host refused the last send. */
+  isFailing: boolean;
+}
+
+/**
+ * What one receiver gets of one message type. Syncs: one address pair. Announces: all pairs of the
+ * receiver, each time with one sequenceId, as it hears one port over many paths (PTP-D03, PTP-D16).
+ */
+export interface Stream {
+  readonly key: string;
+  readonly messageType: 'Announce' | 'Sync';
+  logInterval: number;
+  dueNs: Tick;
+  /** Of the next message. (u16) */
+  sequenceId: number;
+  legs: Leg[];
+}
+
+/** Answers to one port over one pair. */
+export interface Permit {
+  readonly logInterval: number;
+  readonly untilNs: Tick | null;
+  readonly bucket: Bucket;
+}
+
+/** What a port sends to whom. Plain data. */
+export interface Streams {
+  /** A heap, see queue.ts. */
+  queue: Stream[];
+  /** By {@link permitKey}. */
+  permits: Map<string, Permit>;
+  /** Streams begun so far: spreads their phases. */
+  begun: number;
+  /** Ticks of all streams so far by type: where a new one begins to count. */
+  announces: number;
+  syncs: number;
+}
+
+export const createStreams = (): Streams => ({
+  queue: [],
+  permits: new Map(),
+  begun: 0,
+  announces: 0,
+  syncs: 0,
+});
+
+/** Shorter intervals than any profile has are made this long. (log2 s) */
+const MIN_LOG_INTERVAL = -10;
+/** A new stream of unicast Syncs begins within this. (s) */
+const SPREAD_S = 1;
+/** Fraction of the golden ratio: however many streams, their phases stay apart. */
+const GOLDEN = 0.6180339887498949;
+/** Slaves draw Delay_Req intervals at random, at most half the mean for a while. */
+const PERMIT_MARGIN = 2;
+
+/** log2 s → ns; exact, so that schedules do not drift. */
+export const intervalNs = (logInterval: number): number =>
+  2 ** Math.max(logInterval, MIN_LOG_INTERVAL) * NS_PER_S;
+
+/**
+ * Takes a whole list in place of the one before. Streams that stay keep phase and sequenceId;
+ * a new one begins at once (Syncs by unicast within a second, apart from each other), and counts
+ * from where all streams of its type have got to: a client that comes back sees no older ids.
+ */
+export function replaceDestinations(
+  streams: Streams,
+  destinations: readonly Destination[],
+  nowNs: Tick,
+): void {
+  const before = new Map(streams.queue.map((stream) => [stream.key, stream]));
+  const legsBefore = new Map<string, Leg[]>(
+    streams.queue.map((stream) => [stream.key, stream.legs]),
+  );
+  const after = new Map<string, Stream>();
+  const permits = new Map<string, Permit>();
+  for (const destination of destinations) {
+    const { messageType, targetPort, localIp, remoteIp, logInterval, untilNs } = destination;
+    if (messageType === 'Delay_Resp' || messageType === 'Pdelay_Resp') {
+      if (targetPort === null) continue; // whoever asks by multicast needs no permit
+      const key = permitKey(messageType, localIp, remoteIp, targetPort);
+      permits.set(key, renewed(streams.permits.get(key), logInterval, untilNs, nowNs));
+      continue;
+    }
+    const key = streamKey(destination);
+    let stream = after.get(key);
+    if (stream === undefined) {
+      stream = before.get(key) ?? begin(streams, key, messageType, destination, nowNs);
+      stream.legs = [];
+      setInterval(stream, logInterval, nowNs);
+      after.set(key, stream);
+    }
+    const isLeg = (leg: Leg) => leg.localIp === localIp && leg.remoteIp === remoteIp;
+    if (stream.legs.some(isLeg)) continue;
+    const isFailing = legsBefore.get(key)?.find(isLeg)?.isFailing ?? false;
+    stream.legs.push({ localIp, remoteIp, untilNs, isFailing });
+  }
+  streams.permits = permits;
+  streams.queue = [...after.values()];
+  order(streams.queue);
+}
+
+/** Where answers of a type to one port over one pair are looked up. */
+export const permitKey = (
+  messageType: 'Delay_Resp' | 'Pdelay_Resp',
+  localIp: string,
+  remoteIp: string,
+  port: PortIdentity,
+): string => `${messageType}|${localIp}|${remoteIp}|${portText(port)}`;
+
+/** What a plain multicast master sends, or an MPPTP one of Announces (MP-21). */
+export interface MulticastConfig {
+  /** One: single-ended, from the primary (PTP-S03). All: dual-ended (PTP-D03). */
+  readonly localIps: readonly string[];
+  /** (log2 s) */
+  readonly logAnnounceInterval: number;
+  /** null: Syncs by unicast only. (log2 s) */
+  readonly logSyncInterval: number | null;
+  readonly scope?: Ipv6Scope;
+}
+
+export function multicastDestinations(config: MulticastConfig): Destination[] {
+  const { localIps, logAnnounceInterval, logSyncInterval, scope } = config;
+  return localIps.flatMap((localIp): Destination[] => {
+    const remoteIp = primaryGroup(localIp, scope);
+    const to = { localIp, remoteIp, targetPort: null, untilNs: null } as const;
+    const announce = { ...to, messageType: 'Announce', logInterval: logAnnounceInterval } as const;
+    if (logSyncInterval === null) return [announce];
+    return [announce, { ...to, messageType: 'Sync', logInterval: logSyncInterval }];
+  });
+}
+
+/** Announces of different intervals cannot share their sequenceIds; nobody asks for such. */
+function streamKey(destination: Destination): string {
+  const { messageType, targetPort, localIp, remoteIp, logInterval } = destination;
+  const receiver = targetPort === null ? 'all' : portText(targetPort);
+  return messageType === 'Announce'
+    ? `Announce|${receiver}|${logInterval}`
+    : `Sync|${receiver}|${localIp}|${remoteIp}`;
+}
+
+function begin(
+  streams: Streams,
+  key: string,
+  messageType: 'Announce' | 'Sync',
+  { remoteIp, logInterval }: Destination,
+  nowNs: Tick,
+): Stream {
+  const isSpread = messageType === 'Sync' && isUnicast(remoteIp);
+  const withinNs = Math.min(intervalNs(logInterval), SPREAD_S * NS_PER_S);
+  const phase = isSpread ? (streams.begun++ * GOLDEN) % 1 : 0;
+  const counted = messageType === 'Sync' ? streams.syncs : streams.announces;
+  return {
+    key,
+    messageType,
+    logInterval,
+    dueNs: tick(nowNs + Math.floor(phase * withinNs)),
+    sequenceId: counted & 0xffff,
+    legs: [],
+  };
+}
+
+/** A shorter interval counts from now; a longer one from the message that is due. */
+function setInterval(stream: Stream, logInterval: number, nowNs: Tick): void {
+  if (stream.logInterval === logInterval) return;
+  stream.logInterval = logInterval;
+  stream.dueNs = tick(Math.min(stream.dueNs, nowNs + intervalNs(logInterval)));
+}
+
+function renewed(
+  before: Permit | undefined,
+  logInterval: number,
+  untilNs: Tick | null,
+  nowNs: Tick,
+): Permit {
+  if (before?.logInterval === logInterval) return { ...before, untilNs };
+  const bucket = createBucket((PERMIT_MARGIN * NS_PER_S) / intervalNs(logInterval), nowNs);
+  return { logInterval, untilNs, bucket };
+}
