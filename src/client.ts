@@ -139,6 +139,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
     onReport(report) {
       if (report.type === 'drop') return events?.onDrop?.(report.reason, report.from.ip);
       if (report.type === 'path') return events?.onPath?.(report);
+      if (report.type !== 'exchange') return; // an NTP machine makes no other
       const sample = ensemble.take(report);
       if (sample === null) return;
       events?.onSample?.(sample, ensemble);

@@ -9,19 +9,22 @@ import { type Ipv6Scope, primaryGroup } from './groups.ts';
 import { type PortIdentity, portText } from './identity.ts';
 import { order } from './queue.ts';
 
-/** What somebody was granted, or what is sent by multicast. */
+/**
+ * What somebody was granted (the grantor's records fit), or what is sent by multicast. Kept, not
+ * copied: a renewal may move `untilNs` in place.
+ */
 export interface Destination {
   /** Own address that it leaves from. */
   readonly localIp: string;
   /** Unicast address, or a group. */
-  readonly remoteIp: string;
+  readonly remote: string;
   /** Whose grant it is; null by multicast. */
   readonly targetPort: PortIdentity | null;
   /** Follow_Ups go where their Syncs go. The last two are permits: answers, not schedules. */
   readonly messageType: 'Announce' | 'Sync' | 'Delay_Resp' | 'Pdelay_Resp';
   /** Mean interval. (log2 s) */
   readonly logInterval: number;
-  /** End of the grant; null for ever. */
+  /** The first instant without it; null for ever. */
   readonly untilNs: Tick | null;
 }
 
@@ -29,7 +32,7 @@ export interface Destination {
 export interface Leg {
   readonly localIp: string;
   readonly remoteIp: string;
-  untilNs: Tick | null;
+  readonly grant: Destination;
   /** The host refused the last send. */
   isFailing: boolean;
 }
@@ -51,7 +54,7 @@ export interface Stream {
 /** Answers to one port over one pair. */
 export interface Permit {
   readonly logInterval: number;
-  readonly untilNs: Tick | null;
+  readonly grant: Destination;
   readonly bucket: Bucket;
 }
 
@@ -105,18 +108,18 @@ export function replaceDestinations(
   );
   const after = new Map<string, Stream>();
   const permits = new Map<string, Permit>();
-  for (const destination of destinations) {
-    const { messageType, targetPort, localIp, remoteIp, logInterval, untilNs } = destination;
+  for (const grant of destinations) {
+    const { messageType, targetPort, localIp, remote: remoteIp, logInterval } = grant;
     if (messageType === 'Delay_Resp' || messageType === 'Pdelay_Resp') {
       if (targetPort === null) continue; // whoever asks by multicast needs no permit
       const key = permitKey(messageType, localIp, remoteIp, targetPort);
-      permits.set(key, renewed(streams.permits.get(key), logInterval, untilNs, nowNs));
+      permits.set(key, permitOf(grant, streams.permits.get(key), nowNs));
       continue;
     }
-    const key = streamKey(destination);
+    const key = streamKey(grant);
     let stream = after.get(key);
     if (stream === undefined) {
-      stream = before.get(key) ?? begin(streams, key, messageType, destination, nowNs);
+      stream = before.get(key) ?? begin(streams, key, messageType, grant, nowNs);
       stream.legs = [];
       setInterval(stream, logInterval, nowNs);
       after.set(key, stream);
@@ -124,7 +127,7 @@ export function replaceDestinations(
     const isLeg = (leg: Leg) => leg.localIp === localIp && leg.remoteIp === remoteIp;
     if (stream.legs.some(isLeg)) continue;
     const isFailing = legsBefore.get(key)?.find(isLeg)?.isFailing ?? false;
-    stream.legs.push({ localIp, remoteIp, untilNs, isFailing });
+    stream.legs.push({ localIp, remoteIp, grant, isFailing });
   }
   streams.permits = permits;
   streams.queue = [...after.values()];
@@ -150,11 +153,15 @@ export interface MulticastConfig {
   readonly scope?: Ipv6Scope;
 }
 
+/** True until the first instant without it. */
+export const isRunning = ({ untilNs }: Destination, nowNs: Tick): boolean =>
+  untilNs === null || nowNs < untilNs;
+
 export function multicastDestinations(config: MulticastConfig): Destination[] {
   const { localIps, logAnnounceInterval, logSyncInterval, scope } = config;
   return localIps.flatMap((localIp): Destination[] => {
-    const remoteIp = primaryGroup(localIp, scope);
-    const to = { localIp, remoteIp, targetPort: null, untilNs: null } as const;
+    const remote = primaryGroup(localIp, scope);
+    const to = { localIp, remote, targetPort: null, untilNs: null } as const;
     const announce = { ...to, messageType: 'Announce', logInterval: logAnnounceInterval } as const;
     if (logSyncInterval === null) return [announce];
     return [announce, { ...to, messageType: 'Sync', logInterval: logSyncInterval }];
@@ -163,21 +170,21 @@ export function multicastDestinations(config: MulticastConfig): Destination[] {
 
 /** Announces of different intervals cannot share their sequenceIds; nobody asks for such. */
 function streamKey(destination: Destination): string {
-  const { messageType, targetPort, localIp, remoteIp, logInterval } = destination;
+  const { messageType, targetPort, localIp, remote, logInterval } = destination;
   const receiver = targetPort === null ? 'all' : portText(targetPort);
   return messageType === 'Announce'
     ? `Announce|${receiver}|${logInterval}`
-    : `Sync|${receiver}|${localIp}|${remoteIp}`;
+    : `Sync|${receiver}|${localIp}|${remote}`;
 }
 
 function begin(
   streams: Streams,
   key: string,
   messageType: 'Announce' | 'Sync',
-  { remoteIp, logInterval }: Destination,
+  { remote, logInterval }: Destination,
   nowNs: Tick,
 ): Stream {
-  const isSpread = messageType === 'Sync' && isUnicast(remoteIp);
+  const isSpread = messageType === 'Sync' && isUnicast(remote);
   const withinNs = Math.min(intervalNs(logInterval), SPREAD_S * NS_PER_S);
   const phase = isSpread ? (streams.begun++ * GOLDEN) % 1 : 0;
   const counted = messageType === 'Sync' ? streams.syncs : streams.announces;
@@ -198,13 +205,10 @@ function setInterval(stream: Stream, logInterval: number, nowNs: Tick): void {
   stream.dueNs = tick(Math.min(stream.dueNs, nowNs + intervalNs(logInterval)));
 }
 
-function renewed(
-  before: Permit | undefined,
-  logInterval: number,
-  untilNs: Tick | null,
-  nowNs: Tick,
-): Permit {
-  if (before?.logInterval === logInterval) return { ...before, untilNs };
+/** Keeps what is left of an interval's answers. */
+function permitOf(grant: Destination, before: Permit | undefined, nowNs: Tick): Permit {
+  const { logInterval } = grant;
+  if (before?.logInterval === logInterval) return { ...before, grant };
   const bucket = createBucket((PERMIT_MARGIN * NS_PER_S) / intervalNs(logInterval), nowNs);
-  return { logInterval, untilNs, bucket };
+  return { logInterval, grant, bucket };
 }

@@ -84,7 +84,8 @@ function answersTo(
 ): readonly Answer[] | DropReason {
   const { header, targetPortIdentity: target, action } = request;
   const { defaultDS } = agent.sets;
-  if (header.domainNumber !== defaultDS.domainNumber || header.majorSdoId !== 0) return 'domain';
+  if (header.domainNumber !== defaultDS.domainNumber) return 'domain';
+  if (header.majorSdoId !== 0) return 'sdo';
   if (!isUnicast(arrival.remote.ip)) return 'denied';
   const isForUs = [ALL_CLOCKS, defaultDS.clockIdentity].includes(target.clockIdentity);
   if (!isForUs) return 'target';

@@ -11,8 +11,8 @@ import { isUnicast } from '../path.ts';
 import type { Stamp, Tick } from '../units.ts';
 import { allow, take } from './allowance.ts';
 import type { Arrival } from './arrival.ts';
-import { permitKey } from './destination.ts';
-import type { PortIdentity } from './identity.ts';
+import { isRunning, permitKey } from './destination.ts';
+import { isReserved, type PortIdentity } from './identity.ts';
 import { awaitDeparture, isServing, type Master, servedTime } from './master.ts';
 import { CORRECTION_OFFSET, type DelayReq, type PdelayReq } from './message.ts';
 import { writeI64 } from './octets.ts';
@@ -102,8 +102,10 @@ function refusal(
   const { defaultDS } = master.sets;
   const { delayMechanism } = master.portDS;
   const { delayMode } = master;
-  if (header.domainNumber !== defaultDS.domainNumber || header.majorSdoId !== 0) return 'domain';
-  if (header.sourcePortIdentity.clockIdentity === defaultDS.clockIdentity) return 'loop';
+  const { clockIdentity } = header.sourcePortIdentity;
+  if (header.domainNumber !== defaultDS.domainNumber) return 'domain';
+  if (header.majorSdoId !== 0) return 'sdo';
+  if (clockIdentity === defaultDS.clockIdentity || isReserved(clockIdentity)) return 'identity';
   if ((request.type === 'Delay_Req') !== (delayMechanism === 1)) return 'delay-mechanism';
   if (!isUnicast(arrival.remote.ip)) return 'denied';
   const byUnicast = isByUnicast(request, arrival);
@@ -121,7 +123,7 @@ function charge(
 ): DropReason | null {
   const answer = type === 'Delay_Req' ? 'Delay_Resp' : 'Pdelay_Resp';
   const permit = master.streams.permits.get(permitKey(answer, local.ip, remote.ip, port));
-  if (permit !== undefined && (permit.untilNs === null || permit.untilNs > nowNs)) {
+  if (permit !== undefined && isRunning(permit.grant, nowNs)) {
     return take(permit.bucket, 1, nowNs) ? null : 'rate-limited';
   }
   if (master.ungranted === null) return 'denied';

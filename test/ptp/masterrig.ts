@@ -125,7 +125,7 @@ export function read(bytes: Uint8Array): Message {
 /** A grant to the captured slave. */
 export const granted = (over: Partial<Destination> = {}): Destination => ({
   localIp: LOCAL,
-  remoteIp: REMOTE,
+  remote: REMOTE,
   targetPort: SLAVE,
   messageType: 'Sync',
   logInterval: 0,

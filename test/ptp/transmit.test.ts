@@ -110,7 +110,7 @@ test('other ports serve tests without root, own and remote ones', () => {
 
 test('over IPv6 two zero octets follow each message, outside its length (WIRE §2.11)', () => {
   const rig = createRig();
-  const v6 = { localIp: '2001:db8::1', remoteIp: '2001:db8::2' };
+  const v6 = { localIp: '2001:db8::1', remote: '2001:db8::2' };
   rig.set(granted(v6), granted({ ...v6, messageType: 'Announce' }));
   const left = rig.run(1);
   assert.is(left.length, 6);
@@ -123,7 +123,7 @@ test('over IPv6 two zero octets follow each message, outside its length (WIRE §
 
 test('IPv6 groups have the scope asked for (EP-038)', () => {
   const groups = (scope?: '5') =>
-    plain({ localIps: ['fe80::1%eth0'], ...(scope && { scope }) }).map((one) => one.remoteIp);
+    plain({ localIps: ['fe80::1%eth0'], ...(scope && { scope }) }).map((one) => one.remote);
   assert.equal(groups(), ['ff0e::181', 'ff0e::181']);
   assert.equal(groups('5'), ['ff05::181', 'ff05::181']);
 });
@@ -166,7 +166,7 @@ test('after a stall one message leaves, and the next not before half an interval
 test('a thousand streams after a stall of minutes: one message each', () => {
   const rig = createRig();
   const all = Array.from({ length: 1000 }, (_, n) =>
-    granted({ remoteIp: `10.1.${n >> 8}.${n & 255}`, logInterval: (n % 8) - 4 }),
+    granted({ remote: `10.1.${n >> 8}.${n & 255}`, logInterval: (n % 8) - 4 }),
   );
   rig.set(...all);
   rig.run(2);
@@ -180,7 +180,7 @@ test('a thousand streams after a stall of minutes: one message each', () => {
 
 test('unicast Syncs that begin together do not leave together', () => {
   const rig = createRig();
-  const pairs = Array.from({ length: 20 }, (_, n) => granted({ remoteIp: `10.1.0.${n + 1}` }));
+  const pairs = Array.from({ length: 20 }, (_, n) => granted({ remote: `10.1.0.${n + 1}` }));
   rig.set(...pairs);
   const at = ofType(rig.run(0.9999), 'Sync').map(({ atNs }) => atNs / S);
   assert.is(at.length, 20);
@@ -192,7 +192,7 @@ test('each Sync stream counts for itself, its Follow_Up repeats the number (MP-0
   const rig = createRig();
   rig.set(
     granted(),
-    granted({ remoteIp: '10.77.0.3', logInterval: -1 }),
+    granted({ remote: '10.77.0.3', logInterval: -1 }),
     granted({ localIp: LATER, logInterval: -2 }),
   );
   const left = rig.run(10);
@@ -251,7 +251,7 @@ test('one slave port hears one series of Announces over all its pairs, others th
   rig.set(
     granted(announce),
     granted({ ...announce, localIp: LATER }),
-    granted({ ...announce, targetPort: other, remoteIp: '10.77.0.9' }),
+    granted({ ...announce, targetPort: other, remote: '10.77.0.9' }),
   );
   const left = rig.run(6.4);
   const to = (local: string, remote: string) =>
@@ -272,14 +272,14 @@ test('Syncs leave for granted pairs and nobody else (PTP-D06)', () => {
     [LATER, REMOTE],
     [LATER, '10.77.0.3'],
   ];
-  rig.set(...pairs.map(([localIp = '', remoteIp = '']) => granted({ localIp, remoteIp })));
+  rig.set(...pairs.map(([localIp = '', remote = '']) => granted({ localIp, remote })));
   const used = new Set(rig.run(5).map(({ from, to }) => `${from.ip} ${to.ip}`));
   assert.equal([...used].sort(), pairs.map((pair) => pair.join(' ')).sort());
 });
 
 test('a list that changes: streams that stay keep phase and number, others stop at once', () => {
   const rig = createRig();
-  const kept = granted({ remoteIp: '10.77.0.3' });
+  const kept = granted({ remote: '10.77.0.3' });
   rig.set(kept, granted());
   rig.run(2.5);
   const before = rig.left.length;
@@ -471,7 +471,7 @@ test('Announces say what the data sets say when they leave (BASE-B4)', () => {
 test('whatever the list does, streams keep their spacing and the queue its order (fast-check)', () => {
   const destination = fc.record({
     localIp: fc.constantFrom(LOCAL, LATER),
-    remoteIp: fc.constantFrom(REMOTE, '10.77.0.3', GROUP),
+    remote: fc.constantFrom(REMOTE, '10.77.0.3', GROUP),
     targetPort: fc.constant(SLAVE),
     messageType: fc.constantFrom('Announce' as const, 'Sync' as const),
     logInterval: fc.integer({ min: -4, max: 2 }),
@@ -497,7 +497,7 @@ test('whatever the list does, streams keep their spacing and the queue its order
               (one.messageType === message.type ||
                 (one.messageType === 'Sync' && message.type === 'Follow_Up')) &&
               one.localIp === from.ip &&
-              one.remoteIp === to.ip &&
+              one.remote === to.ip &&
               (one.untilNs === null || one.untilNs > atNs),
           );
           assert.ok(wanted.length > 0, `${key} at ${atNs}: nobody wants it`);
