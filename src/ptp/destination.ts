@@ -6,7 +6,7 @@ import { isUnicast } from '../path.ts';
 import { NS_PER_S, type Tick, tick } from '../units.ts';
 import { type Bucket, createBucket } from './allowance.ts';
 import { type Ipv6Scope, primaryGroup } from './groups.ts';
-import { type PortIdentity, portText } from './identity.ts';
+import { ALL_PORTS, type PortIdentity, portText } from './identity.ts';
 import { order } from './queue.ts';
 
 /**
@@ -58,12 +58,25 @@ export interface Permit {
   readonly bucket: Bucket;
 }
 
-/** What a port sends to whom. Plain data. */
+/** Where a destination went, and the interval it had then. */
+interface Held {
+  readonly key: string;
+  readonly logInterval: number;
+  /** The last list that it was in. */
+  list: number;
+}
+
+/** What a port sends to whom. */
 export interface Streams {
   /** A heap, see queue.ts. */
   queue: Stream[];
+  /** The same by key. */
+  readonly byKey: Map<string, Stream>;
   /** By {@link permitKey}. */
-  permits: Map<string, Permit>;
+  readonly permits: Map<string, Permit>;
+  readonly held: Map<Destination, Held>;
+  /** Lists so far. */
+  lists: number;
   /** Streams begun so far: spreads their phases. */
   begun: number;
   /** Ticks of all streams so far by type: where a new one begins to count. */
@@ -73,7 +86,10 @@ export interface Streams {
 
 export const createStreams = (): Streams => ({
   queue: [],
+  byKey: new Map(),
   permits: new Map(),
+  held: new Map(),
+  lists: 0,
   begun: 0,
   announces: 0,
   syncs: 0,
@@ -96,42 +112,47 @@ export const intervalNs = (logInterval: number): number =>
  * Takes a whole list in place of the one before. Streams that stay keep phase and sequenceId;
  * a new one begins at once (Syncs by unicast within a second, apart from each other), and counts
  * from where all streams of its type have got to: a client that comes back sees no older ids.
+ * Records that were in the list before cost next to nothing.
  */
 export function replaceDestinations(
   streams: Streams,
   destinations: readonly Destination[],
   nowNs: Tick,
 ): void {
-  const before = new Map(streams.queue.map((stream) => [stream.key, stream]));
-  const legsBefore = new Map<string, Leg[]>(
-    streams.queue.map((stream) => [stream.key, stream.legs]),
-  );
-  const after = new Map<string, Stream>();
-  const permits = new Map<string, Permit>();
+  const { held } = streams;
+  const list = ++streams.lists;
+  let isChanged = false;
   for (const grant of destinations) {
-    const { messageType, targetPort, localIp, remote: remoteIp, logInterval } = grant;
-    if (messageType === 'Delay_Resp' || messageType === 'Pdelay_Resp') {
-      if (targetPort === null) continue; // whoever asks by multicast needs no permit
-      const key = permitKey(messageType, localIp, remoteIp, targetPort);
-      permits.set(key, permitOf(grant, streams.permits.get(key), nowNs));
+    const known = held.get(grant);
+    const { logInterval } = grant;
+    if (known?.logInterval === logInterval) {
+      known.list = list;
       continue;
     }
-    const key = streamKey(grant);
-    let stream = after.get(key);
-    if (stream === undefined) {
-      stream = before.get(key) ?? begin(streams, key, messageType, grant, nowNs);
-      stream.legs = [];
-      setInterval(stream, logInterval, nowNs);
-      after.set(key, stream);
-    }
-    const isLeg = (leg: Leg) => leg.localIp === localIp && leg.remoteIp === remoteIp;
-    if (stream.legs.some(isLeg)) continue;
-    const isFailing = legsBefore.get(key)?.find(isLeg)?.isFailing ?? false;
-    stream.legs.push({ localIp, remoteIp, grant, isFailing });
+    const key = attach(streams, grant, nowNs);
+    held.set(grant, { key, logInterval, list });
+    if (known !== undefined && known.key !== key) detach(streams, grant, known.key);
+    isChanged = true;
   }
-  streams.permits = permits;
-  streams.queue = [...after.values()];
+  // Only now, so that a new record for the same pair has found the stream of the old one.
+  for (const [grant, { key, list: last }] of held) {
+    if (last === list) continue;
+    held.delete(grant);
+    detach(streams, grant, key);
+    isChanged = true;
+  }
+  if (!isChanged) return;
+  streams.queue = [...streams.byKey.values()];
   order(streams.queue);
+}
+
+/** Forgets the pairs of a stream whose time is over. @returns false if none is left */
+export function endLegs(streams: Streams, stream: Stream, nowNs: Tick): boolean {
+  if (stream.legs.every(({ grant }) => isRunning(grant, nowNs))) return true;
+  for (const { grant } of stream.legs) if (!isRunning(grant, nowNs)) streams.held.delete(grant);
+  stream.legs = stream.legs.filter(({ grant }) => isRunning(grant, nowNs));
+  if (stream.legs.length === 0) streams.byKey.delete(stream.key);
+  return stream.legs.length > 0;
 }
 
 /** Where answers of a type to one port over one pair are looked up. */
@@ -166,6 +187,35 @@ export function multicastDestinations(config: MulticastConfig): Destination[] {
     if (logSyncInterval === null) return [announce];
     return [announce, { ...to, messageType: 'Sync', logInterval: logSyncInterval }];
   });
+}
+
+/** @returns the key of its stream or permit */
+function attach(streams: Streams, grant: Destination, nowNs: Tick): string {
+  const { messageType, targetPort, localIp, remote: remoteIp, logInterval } = grant;
+  const { byKey, permits } = streams;
+  if (messageType === 'Delay_Resp' || messageType === 'Pdelay_Resp') {
+    const key = permitKey(messageType, localIp, remoteIp, targetPort ?? ALL_PORTS);
+    permits.set(key, permitOf(grant, permits.get(key), nowNs));
+    return key;
+  }
+  const key = streamKey(grant);
+  const stream = byKey.get(key) ?? begin(streams, key, messageType, grant, nowNs);
+  byKey.set(key, stream);
+  setInterval(stream, logInterval, nowNs);
+  const at = stream.legs.findIndex((leg) => leg.localIp === localIp && leg.remoteIp === remoteIp);
+  const isFailing = stream.legs[at]?.isFailing ?? false;
+  const leg = { localIp, remoteIp, grant, isFailing };
+  if (at < 0) stream.legs.push(leg);
+  else stream.legs[at] = leg;
+  return key;
+}
+
+function detach({ byKey, permits }: Streams, grant: Destination, key: string): void {
+  if (permits.get(key)?.grant === grant) permits.delete(key);
+  const stream = byKey.get(key);
+  if (stream === undefined) return;
+  stream.legs = stream.legs.filter((leg) => leg.grant !== grant);
+  if (stream.legs.length === 0) byKey.delete(key);
 }
 
 /** Announces of different intervals cannot share their sequenceIds; nobody asks for such. */

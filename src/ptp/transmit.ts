@@ -6,7 +6,7 @@ import type { Output } from '../machine.ts';
 import { pathKey } from '../path.ts';
 import { type Stamp, type Tick, tick } from '../units.ts';
 import { announceOf } from './dataset.ts';
-import { intervalNs, isRunning, type Leg, type Stream } from './destination.ts';
+import { endLegs, intervalNs, type Leg, type Stream } from './destination.ts';
 import { awaitDeparture, isServing, type Master, type Pending, servedTime } from './master.ts';
 import { TIMESTAMP_OFFSET } from './message.ts';
 import { headerOf, packet, type Transmit, toldInterval } from './outgoing.ts';
@@ -23,8 +23,7 @@ export function sendDue(master: Master, nowNs: Tick): Output[] {
   const outputs: Output[] = [];
   for (let first = streams.queue[0]; first !== undefined; first = streams.queue[0]) {
     if (first.dueNs > nowNs) break;
-    first.legs = first.legs.filter(({ grant }) => isRunning(grant, nowNs));
-    if (first.legs.length === 0) {
+    if (!endLegs(streams, first, nowNs)) {
       removeFirst(streams.queue);
       continue;
     }

@@ -298,6 +298,33 @@ test('a list that changes: streams that stay keep phase and number, others stop 
   );
 });
 
+test('grants that are renewed in place go on, at the new interval and to the new end', () => {
+  for (const messageType of ['Sync', 'Announce'] as const) {
+    const rig = createRig();
+    const grant = { ...granted({ messageType, logInterval: 0 }), untilNs: tick(4 * S) };
+    const other = granted({ messageType, remote: '10.77.0.3', logInterval: 0 });
+    rig.set(grant, other);
+    rig.run(2.5);
+    grant.untilNs = tick(8 * S);
+    assert.equal(ofType(rig.run(5.5), messageType).filter(({ to }) => to.ip === REMOTE).length, 3);
+    grant.logInterval = -1;
+    rig.set(grant, other);
+    const left = ofType(rig.run(7.9), messageType);
+    const at = (ip: string) => left.filter(({ to }) => to.ip === ip).map(({ atNs }) => atNs / S);
+    const start = messageType === 'Sync' ? 6 : 5.5; // Announces of another interval begin anew
+    assert.equal(
+      at(REMOTE),
+      [0, 0.5, 1, 1.5, 2].map((s) => start + s).filter((s) => s < 7.9),
+    );
+    assert.is(at('10.77.0.3').length, messageType === 'Sync' ? 3 : 2);
+    rig.run(12); // its time is over
+    assert.is(rig.left.filter(({ to, atNs }) => to.ip === REMOTE && atNs >= 8 * S).length, 0);
+    grant.untilNs = tick(20 * S); // and granted once more
+    rig.set(grant, other);
+    assert.ok(ofType(rig.run(13.9), messageType).some(({ to }) => to.ip === REMOTE));
+  }
+});
+
 test('a client that comes back sees no sequenceId again', () => {
   const rig = createRig();
   rig.set(granted());
