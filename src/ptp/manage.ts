@@ -7,11 +7,11 @@ import type { DropReason, Output } from '../machine.ts';
 import { isUnicast } from '../path.ts';
 import type { Tick } from '../units.ts';
 import { type Allowance, type AllowanceConfig, allow, createAllowance } from './allowance.ts';
-import type { Arrival } from './arrival.ts';
 import type { Datasets } from './dataset.ts';
 import { type Ports, PTP_PORTS } from './groups.ts';
 import { createHeader } from './header.ts';
 import { ALL_CLOCKS, ALL_PORTS, type PortIdentity } from './identity.ts';
+import type { Incoming } from './incoming.ts';
 import { managementErrorTlv, managementName, managementTlv } from './management.ts';
 import type { Management } from './message.ts';
 import { packet } from './outgoing.ts';
@@ -58,16 +58,16 @@ export function createAgent(config: AgentConfig): Agent {
 export function answerManagement(
   agent: Agent,
   request: Management,
-  arrival: Arrival & { readonly ingress: PortIdentity },
+  incoming: Incoming & { readonly ingress: PortIdentity },
   nowNs: Tick,
 ): Output[] {
-  const answers = answersTo(agent, request, arrival);
-  if (typeof answers === 'string') return drop(answers, arrival);
-  const { remote } = arrival;
+  const answers = answersTo(agent, request, incoming);
+  if (typeof answers === 'string') return drop(answers, incoming);
+  const { remote } = incoming;
   if (!allow(agent.allowance, remote.ip, answers.length, nowNs)) {
-    return drop('rate-limited', arrival);
+    return drop('rate-limited', incoming);
   }
-  const route = { localIp: arrival.local.ip, remoteIp: remote.ip };
+  const route = { localIp: incoming.local.ip, remoteIp: remote.ip };
   return answers.map(({ source, tlv }) => packet(agent, reply(agent, request, source, tlv), route));
 }
 
@@ -80,19 +80,19 @@ interface Answer {
 function answersTo(
   agent: Agent,
   request: Management,
-  arrival: Arrival & { readonly ingress: PortIdentity },
+  incoming: Incoming & { readonly ingress: PortIdentity },
 ): readonly Answer[] | DropReason {
   const { header, targetPortIdentity: target, action } = request;
   const { defaultDS } = agent.sets;
   if (header.domainNumber !== defaultDS.domainNumber) return 'domain';
   if (header.majorSdoId !== 0) return 'sdo';
-  if (!isUnicast(arrival.remote.ip)) return 'denied';
+  if (!isUnicast(incoming.remote.ip)) return 'denied';
   const isForUs = [ALL_CLOCKS, defaultDS.clockIdentity].includes(target.clockIdentity);
   if (!isForUs) return 'target';
   const [tlv, ...more] = request.tlvs;
   if (tlv?.type !== 'MANAGEMENT' || more.length > 0) return 'tlv';
   if (action === 'RESPONSE' || action === 'ACKNOWLEDGE') return 'action';
-  const { ingress: source } = arrival;
+  const { ingress: source } = incoming;
   const no = (error: Parameters<typeof managementErrorTlv>[0]): Answer[] => [
     { source, tlv: managementErrorTlv(error, tlv.managementId) },
   ];
@@ -105,7 +105,7 @@ function answersTo(
   for (const portDS of agent.portSets) {
     const { portNumber } = portDS.portIdentity;
     if (target.portNumber !== ALL_PORTS.portNumber && target.portNumber !== portNumber) continue;
-    const said = portData(agent, portDS, name, arrival.local.ip);
+    const said = portData(agent, portDS, name, incoming.local.ip);
     if (said === null) return no('NOT_SUPPORTED');
     answers.push({ source: portDS.portIdentity, tlv: managementTlv(said) });
   }
@@ -132,6 +132,6 @@ function reply(agent: Agent, request: Management, source: PortIdentity, tlv: Tlv
   };
 }
 
-const drop = (reason: DropReason, { remote }: Arrival): Output[] => [
+const drop = (reason: DropReason, { remote }: Incoming): Output[] => [
   { type: 'drop', reason, from: remote },
 ];

@@ -10,9 +10,9 @@ import type { DropReason, Output } from '../machine.ts';
 import { isUnicast } from '../path.ts';
 import type { Stamp, Tick } from '../units.ts';
 import { allow, take } from './allowance.ts';
-import type { Arrival } from './arrival.ts';
 import { isRunning, permitKey } from './destination.ts';
 import { isReserved, type PortIdentity } from './identity.ts';
+import type { Incoming } from './incoming.ts';
 import { awaitDeparture, isServing, type Master, servedTime } from './master.ts';
 import { CORRECTION_OFFSET, type DelayReq, type PdelayReq } from './message.ts';
 import { writeI64 } from './octets.ts';
@@ -23,22 +23,22 @@ import { NO_TIMESTAMP } from './timestamp.ts';
 export function answerDelayReq(
   master: Master,
   request: DelayReq,
-  arrival: Arrival,
+  incoming: Incoming,
   nowNs: Tick,
 ): Output[] {
   const reason = isServing(master)
-    ? refusal(master, request, arrival, nowNs)
+    ? refusal(master, request, incoming, nowNs)
     : ('port-state' as const);
-  if (reason !== null) return drop(reason, arrival);
+  if (reason !== null) return drop(reason, incoming);
   master.tally.Delay_Resp++;
   const { sequenceId, correctionField, sourcePortIdentity } = request.header;
-  const route = wayBack(request, arrival);
+  const route = wayBack(request, incoming);
   const logMessageInterval = toldInterval(route, master.portDS.logMinDelayReqInterval);
   const saying = { sequenceId, correctionField, logMessageInterval };
   const answer = {
     type: 'Delay_Resp',
     header: headerOf(master, 'Delay_Resp', route, saying),
-    receiveTimestamp: servedTime(master, arrival.receivedAtNs),
+    receiveTimestamp: servedTime(master, incoming.receivedAtNs),
     requestingPortIdentity: sourcePortIdentity,
     tlvs: [],
   } as const;
@@ -51,21 +51,21 @@ const DOWN: readonly string[] = ['INITIALIZING', 'FAULTY', 'DISABLED'];
 export function answerPdelayReq(
   master: Master,
   request: PdelayReq,
-  arrival: Arrival,
+  incoming: Incoming,
   nowNs: Tick,
 ): Output[] {
   const reason = DOWN.includes(master.portDS.portState)
     ? ('port-state' as const)
-    : refusal(master, request, arrival, nowNs);
-  if (reason !== null) return drop(reason, arrival);
+    : refusal(master, request, incoming, nowNs);
+  if (reason !== null) return drop(reason, incoming);
   master.tally.Pdelay_Resp++;
   const { sequenceId, correctionField, sourcePortIdentity } = request.header;
-  const route = wayBack(request, arrival);
+  const route = wayBack(request, incoming);
   const twoStep = master.sets.defaultDS.twoStepFlag;
   const common = { type: 'Pdelay_Resp', requestingPortIdentity: sourcePortIdentity } as const;
   if (twoStep) {
     const header = headerOf(master, 'Pdelay_Resp', route, { sequenceId, twoStep });
-    const requestReceiptTimestamp = servedTime(master, arrival.receivedAtNs);
+    const requestReceiptTimestamp = servedTime(master, incoming.receivedAtNs);
     const owed = { ...common, ...route, sequenceId, correctionField };
     const context = awaitDeparture(master, owed);
     const answer = { ...common, header, requestReceiptTimestamp, tlvs: [] };
@@ -75,27 +75,27 @@ export function answerPdelayReq(
   const header = headerOf(master, 'Pdelay_Resp', route, { sequenceId, correctionField });
   const answer = { ...common, header, requestReceiptTimestamp: NO_TIMESTAMP, tlvs: [] };
   const seal = (bytes: Uint8Array, sentAtNs: Stamp) => {
-    const held = BigInt(Math.round(sentAtNs - arrival.receivedAtNs)) << 16n;
+    const held = BigInt(Math.round(sentAtNs - incoming.receivedAtNs)) << 16n;
     writeI64(bytes, CORRECTION_OFFSET, correctionField + held);
   };
   return [{ ...packet(master, answer, route), seal }];
 }
 
 /** A group's request is answered to the group, another to its sender, always from the asked. */
-const wayBack = (request: DelayReq | PdelayReq, arrival: Arrival): Route => ({
-  localIp: arrival.local.ip,
+const wayBack = (request: DelayReq | PdelayReq, incoming: Incoming): Route => ({
+  localIp: incoming.local.ip,
   remoteIp:
-    isByUnicast(request, arrival) || arrival.group === null ? arrival.remote.ip : arrival.group,
+    isByUnicast(request, incoming) || incoming.group === null ? incoming.remote.ip : incoming.group,
 });
 
 /** The address decides, and the flag where a host cannot tell the address (EP-045). */
-const isByUnicast = (request: DelayReq | PdelayReq, arrival: Arrival): boolean =>
-  arrival.group === null || request.header.flags.unicast;
+const isByUnicast = (request: DelayReq | PdelayReq, incoming: Incoming): boolean =>
+  incoming.group === null || request.header.flags.unicast;
 
 function refusal(
   master: Master,
   request: DelayReq | PdelayReq,
-  arrival: Arrival,
+  incoming: Incoming,
   nowNs: Tick,
 ): DropReason | null {
   const { header } = request;
@@ -107,17 +107,17 @@ function refusal(
   if (header.majorSdoId !== 0) return 'sdo';
   if (clockIdentity === defaultDS.clockIdentity || isReserved(clockIdentity)) return 'identity';
   if ((request.type === 'Delay_Req') !== (delayMechanism === 1)) return 'delay-mechanism';
-  if (!isUnicast(arrival.remote.ip)) return 'denied';
-  const byUnicast = isByUnicast(request, arrival);
+  if (!isUnicast(incoming.remote.ip)) return 'denied';
+  const byUnicast = isByUnicast(request, incoming);
   if (delayMode !== 'hybrid' && delayMode !== (byUnicast ? 'unicast' : 'multicast')) return 'mode';
-  return charge(master, request, arrival, header.sourcePortIdentity, nowNs);
+  return charge(master, request, incoming, header.sourcePortIdentity, nowNs);
 }
 
 /** Counts the answer against the grant, or what strangers share. */
 function charge(
   master: Master,
   { type }: DelayReq | PdelayReq,
-  { local, remote }: Arrival,
+  { local, remote }: Incoming,
   port: PortIdentity,
   nowNs: Tick,
 ): DropReason | null {
@@ -131,6 +131,6 @@ function charge(
   return allow(master.ungranted, remote.ip, packets, nowNs) ? null : 'rate-limited';
 }
 
-const drop = (reason: DropReason, { remote }: Arrival): Output[] => [
+const drop = (reason: DropReason, { remote }: Incoming): Output[] => [
   { type: 'drop', reason, from: remote },
 ];

@@ -2,11 +2,11 @@ import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Output } from '../../src/machine.ts';
-import type { Arrival } from '../../src/ptp/arrival.ts';
 import { createDatasets, createDefaultDS, type Datasets } from '../../src/ptp/dataset.ts';
 import { PROFILE_IDENTITIES } from '../../src/ptp/description.ts';
 import { createHeader } from '../../src/ptp/header.ts';
 import { ALL_CLOCKS, ALL_PORTS, type PortIdentity } from '../../src/ptp/identity.ts';
+import type { Incoming } from '../../src/ptp/incoming.ts';
 import {
   type Agent,
   type AgentConfig,
@@ -108,7 +108,7 @@ const requestOf = (managementId: number, over: Request = {}): Management => {
   };
 };
 
-const ARRIVAL: Arrival & { ingress: PortIdentity } = {
+const INCOMING: Incoming & { ingress: PortIdentity } = {
   local: { ip: LOCAL, port: 320 },
   remote: { ip: REMOTE, port: 320 },
   receivedAtNs: stamp(0),
@@ -117,10 +117,10 @@ const ARRIVAL: Arrival & { ingress: PortIdentity } = {
 };
 
 /** Through the wire both ways, as pmc would see it. */
-const ask = (agent: Agent, request: Management, over: Partial<typeof ARRIVAL> = {}, atS = 0) => {
+const ask = (agent: Agent, request: Management, over: Partial<typeof INCOMING> = {}, atS = 0) => {
   const asked = read(writeMessage(request));
   if (asked.type !== 'Management') throw new Error(asked.type);
-  return answerManagement(agent, asked, { ...ARRIVAL, ...over }, tick(atS * S));
+  return answerManagement(agent, asked, { ...INCOMING, ...over }, tick(atS * S));
 };
 
 const answers = (outputs: readonly Output[]): Management[] =>
@@ -158,7 +158,7 @@ const reason = (outputs: readonly Output[]): string =>
 test('pmc’s GET DEFAULT_DATA_SET is answered as by ptp4l, but by unicast (WIRE §2.8, EP-112)', () => {
   const request = read(fromHex(CAPTURED.getDefaultDataSet));
   if (request.type !== 'Management') throw new Error(request.type);
-  const output = only(answerManagement(agentOf(), request, ARRIVAL, tick(0)));
+  const output = only(answerManagement(agentOf(), request, INCOMING, tick(0)));
   if (output.type !== 'transmit') throw new Error(output.type);
   assert.equal(
     [output.from, output.to],
@@ -419,12 +419,14 @@ test('an asker is answered so often and no more, others still are (SEC-08)', () 
   assert.is(count('10.1.0.1', 500, 1), 64);
 });
 
-test('a wildcard to a clock of many ports is answered whole', () => {
+test('a wildcard to a clock of many ports is answered whole, a few times a second', () => {
   const portSets = Array.from({ length: 100 }, (_, n) =>
     createPortDS({ ...MASTER, portNumber: n + 1 }),
   );
   const agent = agentOf({ portSets });
-  assert.is(ask(agent, requestOf(MANAGEMENT_IDS.PORT_DATA_SET)).length, 100);
+  const request = requestOf(MANAGEMENT_IDS.PORT_DATA_SET);
+  const counts = Array.from({ length: 6 }, () => ask(agent, request).length);
+  assert.equal(counts, [100, 100, 100, 100, 1, 1]); // then a drop: each answer counts
 });
 
 test('any management datagram is answered or dropped, never thrown (SEC-11, fast-check)', () => {
@@ -440,7 +442,7 @@ test('any management datagram is answered or dropped, never thrown (SEC-11, fast
     for (const [at, value] of changes) bytes[at] = value;
     const message = readMessage(bytes);
     if (typeof message === 'string' || message.type !== 'Management') return;
-    const outputs = answerManagement(agent, message, ARRIVAL, tick(++atS * S));
+    const outputs = answerManagement(agent, message, INCOMING, tick(++atS * S));
     assert.ok(outputs.length >= 1 && outputs.length <= 2);
     for (const output of outputs) {
       if (output.type === 'transmit') read(output.bytes);

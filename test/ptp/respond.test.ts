@@ -3,8 +3,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ConfigError } from '../../src/errors.ts';
 import type { Address, Output } from '../../src/machine.ts';
-import type { Arrival } from '../../src/ptp/arrival.ts';
 import { createHeader, type HeaderFields } from '../../src/ptp/header.ts';
+import type { Incoming } from '../../src/ptp/incoming.ts';
 import { type DelayReq, type PdelayReq, readMessage } from '../../src/ptp/message.ts';
 import { answerDelayReq, answerPdelayReq } from '../../src/ptp/respond.ts';
 import { masterUnsent } from '../../src/ptp/transmit.ts';
@@ -33,7 +33,7 @@ const test = suite('ptp master answers');
 const P2P = { port: { delayMechanism: 2 } } as const;
 const OTHER = { clockIdentity: 'ae600b.fffe.70c1ac', portNumber: 1 };
 
-const arrival = (over: Partial<Arrival> = {}): Arrival => ({
+const incoming = (over: Partial<Incoming> = {}): Incoming => ({
   local: { ip: LOCAL, port: 319 },
   remote: { ip: REMOTE, port: 319 },
   receivedAtNs: stamp(1.25e9),
@@ -60,10 +60,10 @@ const pdelayReq = (over: Partial<HeaderFields> = {}): PdelayReq => ({
   header: createHeader('Pdelay_Req', fields(over)),
 });
 
-const ask = (rig: Rig, request = delayReq(), over: Partial<Arrival> = {}): Output[] =>
-  answerDelayReq(rig.master, request, arrival(over), rig.nowNs);
-const askPeer = (rig: Rig, request = pdelayReq(), over: Partial<Arrival> = {}): Output[] =>
-  answerPdelayReq(rig.master, request, arrival(over), rig.nowNs);
+const ask = (rig: Rig, request = delayReq(), over: Partial<Incoming> = {}): Output[] =>
+  answerDelayReq(rig.master, request, incoming(over), rig.nowNs);
+const askPeer = (rig: Rig, request = pdelayReq(), over: Partial<Incoming> = {}): Output[] =>
+  answerPdelayReq(rig.master, request, incoming(over), rig.nowNs);
 /** What came of it: the types of messages, or why there was none. */
 const word = (outputs: readonly Output[]): string =>
   outputs
@@ -139,12 +139,13 @@ test('delay modes: a request of the other kind gets no answer (EP-040, EP-042, E
   const words = (delayMode?: 'unicast' | 'multicast' | 'hybrid') => {
     const rig = createRig({ ...(delayMode && { delayMode }) });
     const multicast = delayReq({ flags: { unicast: false } });
-    return [word(ask(rig)), word(ask(rig, multicast, { group: GROUP }))];
+    const group = { group: GROUP };
+    return [word(ask(rig)), word(ask(rig, multicast)), word(ask(rig, multicast, group))];
   };
-  assert.equal(words(), ['Delay_Resp', 'Delay_Resp']);
-  assert.equal(words('hybrid'), ['Delay_Resp', 'Delay_Resp']);
-  assert.equal(words('unicast'), ['Delay_Resp', 'mode']);
-  assert.equal(words('multicast'), ['mode', 'Delay_Resp']);
+  assert.equal(words(), ['Delay_Resp', 'Delay_Resp', 'Delay_Resp']);
+  assert.equal(words('hybrid'), ['Delay_Resp', 'Delay_Resp', 'Delay_Resp']);
+  assert.equal(words('unicast'), ['Delay_Resp', 'Delay_Resp', 'mode']);
+  assert.equal(words('multicast'), ['mode', 'mode', 'Delay_Resp']);
 });
 
 test('only a master answers Delay_Reqs; an alternate does with its flag (EP-062)', () => {
@@ -177,7 +178,7 @@ test('other domains, sdoIds, mechanisms and impossible senders are dropped (BASE
 test('a grant is good for twice its rate, over its pair and for its port alone (SEC-08)', () => {
   const rig = createRig({ ungranted: null });
   rig.set(granted({ messageType: 'Delay_Resp', logInterval: -3 }));
-  const count = (request: DelayReq, over: Partial<Arrival> = {}): number => {
+  const count = (request: DelayReq, over: Partial<Incoming> = {}): number => {
     let answers = 0;
     for (let n = 0; n < 1000; n++) {
       rig.nowNs = tick(rig.nowNs + 0.01 * S);
@@ -249,6 +250,16 @@ test('a flood with made-up addresses draws a bounded answer, one packet each (SE
   assert.is(octets / answers, 54);
   assert.ok((rig.master.ungranted?.byAddress.size ?? 0) <= 4096);
   assert.is(word(ask(rig)), 'Delay_Resp'); // who was granted is served in the flood
+});
+
+test('who asks too often cannot be washed out of the memory by others (SEC-08)', () => {
+  const rig = createRig({ ungranted: { perAddressPerS: 8, totalPerS: 1e6 } });
+  let answers = 0;
+  for (let n = 0; n < 20_000; n++) {
+    ask(rig, delayReq(), from(`10.3.${n >> 8}.${n & 255}`));
+    if (n % 100 === 0 && word(ask(rig, delayReq(), from('10.1.0.1'))) === 'Delay_Resp') answers++;
+  }
+  assert.is(answers, 8);
 });
 
 test('one /64 shares one allowance (SEC-08)', () => {
@@ -328,6 +339,11 @@ test('a one-step peer responder puts the time it took into the correction', () =
 
 test('peers are answered in any state of a port that is up; two packets count twice (SEC-08)', () => {
   const rig = createRig({ ...P2P, ungranted: { perAddressPerS: 10, totalPerS: 1000 } });
+  rig.master.portDS.portState = 'PASSIVE';
+  rig.master.isAlternate = true;
+  const peer = only(rig.perform(askPeer(rig)).slice(0, 1)).message;
+  assert.is(peer.header.flags.alternateMaster, false);
+  rig.nowNs = tick(10 * S);
   rig.master.portDS.portState = 'SLAVE';
   const words = Array.from({ length: 10 }, () => word(askPeer(rig)));
   assert.is(words.filter((one) => one === 'Pdelay_Resp').length, 5);
