@@ -201,7 +201,7 @@ function attach(streams: Streams, grant: Destination, nowNs: Tick): string {
   const key = streamKey(grant);
   const stream = byKey.get(key) ?? begin(streams, key, messageType, grant, nowNs);
   byKey.set(key, stream);
-  setInterval(stream, logInterval, nowNs);
+  retime(stream, logInterval, nowNs);
   const at = stream.legs.findIndex((leg) => leg.localIp === localIp && leg.remoteIp === remoteIp);
   const isFailing = stream.legs[at]?.isFailing ?? false;
   const leg = { localIp, remoteIp, grant, isFailing };
@@ -249,7 +249,7 @@ function begin(
 }
 
 /** A shorter interval counts from now; a longer one from the message that is due. */
-function setInterval(stream: Stream, logInterval: number, nowNs: Tick): void {
+function retime(stream: Stream, logInterval: number, nowNs: Tick): void {
   if (stream.logInterval === logInterval) return;
   stream.logInterval = logInterval;
   stream.dueNs = tick(Math.min(stream.dueNs, nowNs + intervalNs(logInterval)));
