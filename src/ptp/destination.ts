@@ -112,7 +112,7 @@ export const intervalNs = (logInterval: number): number =>
  * Takes a whole list in place of the one before. Streams that stay keep phase and sequenceId;
  * a new one begins at once (Syncs by unicast within a second, apart from each other), and counts
  * from where all streams of its type have got to: a client that comes back sees no older ids.
- * Records that were in the list before cost next to nothing.
+ * One record per pair, port and type. Those that were in the list before cost next to nothing.
  */
 export function replaceDestinations(
   streams: Streams,
