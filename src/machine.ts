@@ -137,7 +137,7 @@ export type DropReason =
   | 'message-type' // PTP: a reserved one
   | 'length' // PTP: messageLength exceeds the datagram, or is too short for the type
   | 'timestamp' // PTP: a second or more of nanoseconds
-  | 'action' // PTP: a management action that does not exist
+  | 'action' // PTP: a management action that does not exist, or that nobody waits for
   | 'tlv' // PTP: a TLV of odd length, past the message's end, or too short for its type
   | 'domain' // PTP: another domain's
   | 'sdo' // PTP: another sdoId's
