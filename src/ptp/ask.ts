@@ -14,10 +14,12 @@ import { IPV6_PADDING, type Message, writeMessage } from './message.ts';
 import { completedPdelay } from './pdelays.ts';
 import {
   drawFirst,
+  find,
   isInFlight,
   issue,
   pause,
   type Request,
+  type Requests,
   randomSpacingNs,
   regularSpacingNs,
 } from './requests.ts';
@@ -53,11 +55,14 @@ function drawsOf(random: Uint8Array): Draws {
 export function wake(slave: Slave, nowNs: Tick, random: Uint8Array): Output[] {
   const outputs: Output[] = [];
   for (const path of slave.paths) {
+    const untilNs = contactUntil(slave, path);
+    if (untilNs === null || nowNs < untilNs) continue;
     outputs.push(...tidy(slave, path, nowNs), ...contact(slave, path, nowNs));
   }
   forgetContexts(slave);
   const draws = drawsOf(random);
   for (const path of dueFirst(slave, nowNs)) {
+    outputs.push(...tidy(slave, path, nowNs));
     const log = delayLog(slave, path);
     const { syncHeardNs } = path;
     const requests = requestsOf(slave, path);
@@ -156,10 +161,10 @@ export function sent(slave: Slave, context: number, sentAtNs: Stamp, nowNs: Tick
   path.isBlocked = false;
   const from = { ip: path.remoteIp, port: slave.eventPort };
   if (slave.delayMechanism === 'E2E') {
-    const delay = stamp(path.delays.sent, sequenceId, sentAtNs, completedDelay);
+    const delay = stamp(path.delays, sequenceId, sentAtNs, completedDelay);
     return delay === null ? [] : measureDelay(slave, path, delay, nowNs, from);
   }
-  const pdelay = stamp(path.pdelays.sent, sequenceId, sentAtNs, completedPdelay);
+  const pdelay = stamp(path.pdelays, sequenceId, sentAtNs, completedPdelay);
   return pdelay === null ? [] : measurePdelay(slave, path, pdelay, nowNs, from);
 }
 
@@ -185,13 +190,13 @@ function stamped(slave: Slave, context: number): { path: SlavePath; sequenceId: 
 }
 
 function stamp<Answer, Stamps>(
-  requests: Request<Answer>[],
+  requests: Requests<Answer>,
   sequenceId: number,
   sentAtNs: Stamp,
   completed: (request: Request<Answer>) => Stamps | null,
 ): Stamps | null {
-  const request = requests.find((one) => one.sequenceId === sequenceId);
-  if (request === undefined || request.fate !== 'open') return null;
+  const request = find(requests, sequenceId);
+  if (typeof request === 'string') return null;
   request.sentAtNs = sentAtNs;
   return completed(request);
 }

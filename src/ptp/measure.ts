@@ -18,6 +18,8 @@ export const UNTOLD_CORRECTION = 0x7fff_ffff_ffff_ffffn;
 interface OneWay {
   readonly direction: 'forward' | 'reverse';
   readonly remote: Timestamp;
+  /** The remote stamp meant is so much later than `remote`. (2^-16 ns, default 0) */
+  readonly laterBy?: bigint;
   /** (2^-16 ns) */
   readonly correction: bigint;
   readonly localNs: Stamp;
@@ -97,7 +99,8 @@ export function measurePdelay(
     const there: OneWay = {
       direction: 'reverse',
       remote: sync.origin,
-      correction: -(both + sync.correction),
+      laterBy: both + sync.correction,
+      correction: 0n,
       localNs: sync.receivedAtNs,
     };
     outputs.push(measured(slave, path, there, nowNs, from));
@@ -109,7 +112,7 @@ export function measurePdelay(
 function measured(
   slave: Slave,
   path: SlavePath,
-  { direction, remote, correction, localNs }: OneWay,
+  { direction, remote, laterBy = 0n, correction, localNs }: OneWay,
   nowNs: Tick,
   from: Address,
 ): Output {
@@ -119,13 +122,20 @@ function measured(
     return drop(path, 'correction', from);
   }
   const isForward = direction === 'forward';
-  const toMeant = isForward ? correction : -correction;
-  const remoteNs = unixNs(time, remote, toMeant, slave.leapTable, nowNs);
-  if (typeof remoteNs === 'string') return drop(path, remoteNs, from);
+  const toMeant = laterBy + (isForward ? correction : -correction);
+  const unix = unixNs(time, remote, toMeant, slave.leapTable, nowNs);
+  if (typeof unix === 'string') return drop(path, unix, from);
   path.tally[direction]++;
   if (isForward) path.forwardNs = nowNs;
   else path.reverseNs = nowNs;
-  return { type: 'oneway', path: path.key, direction, remoteNs, correction, localNs };
+  return {
+    type: 'oneway',
+    path: path.key,
+    direction,
+    remoteNs: unix + (laterBy >> 16n),
+    correction: correction - (laterBy & 0xffffn), // below a ns; only a reverse one is later
+    localNs,
+  };
 }
 
 /** Looks whether the path came up or went down; at most one event. */

@@ -127,8 +127,14 @@ export function find<Answer>(
 }
 
 /** True if an answer with this sequenceId would be taken for one of these requests. */
-export const isInFlight = <Answer>(requests: Requests<Answer>, sequenceId: number): boolean =>
-  requests.sent.some((request) => request.sequenceId === sequenceId && request.fate === 'open');
+export function isInFlight<Answer>(requests: Requests<Answer>, sequenceId: number): boolean {
+  const { sent } = requests;
+  const oldest = sent[0]?.sequenceId;
+  const newest = sent.at(-1)?.sequenceId;
+  if (oldest === undefined || newest === undefined) return false;
+  if (ahead(sequenceId, oldest) < 0 || ahead(sequenceId, newest) > 0) return false;
+  return typeof find(requests, sequenceId) !== 'string';
+}
 
 /**
  * Forgets requests that are too old for an answer.

@@ -8,7 +8,7 @@
  * a machine (machine.ts); {@link nextDue} says when to wake it.
  */
 import { ConfigError, requireInteger } from '../errors.ts';
-import { type Drops, noDrops, type PathEvent } from '../machine.ts';
+import { noDrops, type PathEvent } from '../machine.ts';
 import { isIpv6, type PathKey, pathKey, requireIp } from '../path.ts';
 import type { Tick } from '../units.ts';
 import type { TimePropertiesDS } from './dataset.ts';
@@ -16,13 +16,7 @@ import { type PortIdentity, portText, requireClockIdentity, samePort } from './i
 import type { LeapTable } from './leapseconds.ts';
 import { createMasterTime, takeProperties, type UtcNews } from './mastertime.ts';
 import { begin, pause, retime, voidRequests } from './requests.ts';
-import {
-  createSlavePath,
-  type Following,
-  freshExchange,
-  type SlavePath,
-  type Tally,
-} from './slavepath.ts';
+import { createSlavePath, type Following, freshExchange, type SlavePath } from './slavepath.ts';
 import {
   type DelayMechanism,
   delayLog,
@@ -30,16 +24,15 @@ import {
   pathOf,
   requestsOf,
   type Slave,
-  syncLog,
 } from './slavestate.ts';
 import { voidSyncs } from './syncs.ts';
-import type { UtcPlan } from './timeprops.ts';
 
 export { nextDue, sent, unsent, wake } from './ask.ts';
 export { type Arrival, hear, isForSlave, type SlaveMessage } from './hear.ts';
 export type { UtcNews } from './mastertime.ts';
 export type { Following } from './slavepath.ts';
 export type { DelayMechanism, Slave } from './slavestate.ts';
+export { type SlavePathStatus, status, strays } from './slavestatus.ts';
 
 export interface SlaveConfig {
   /** E2E: Delay_Req; P2P: Pdelay_Req, to the master over each path. */
@@ -222,46 +215,6 @@ export function stepClock(slave: Slave): void {
 
 /** currentDS.offsetFromMaster: PTP counts slave − master, we count remote − local. (ns) */
 export const offsetFromMasterNs = (offsetS: number): number => 0 - offsetS * 1e9;
-
-/** One path for display. */
-export interface SlavePathStatus {
-  readonly path: PathKey;
-  readonly identity: PortIdentity;
-  readonly following: Following | null;
-  readonly contact: SlavePath['contact'];
-  /** In use now; null if no requests are sent. (log2 s) */
-  readonly logSyncInterval: number;
-  readonly logDelayInterval: number | null;
-  /** How its master's time becomes UTC; null while unknown. */
-  readonly utc: UtcPlan | null;
-  /** Last measurement of each direction. */
-  readonly forwardNs: Tick | null;
-  readonly reverseNs: Tick | null;
-  /** P2P: newest mean of both ways. (ns) */
-  readonly peerDelayNs: number | null;
-  readonly tally: Readonly<Tally>;
-}
-
-export const status = (slave: Slave): SlavePathStatus[] =>
-  slave.paths.map((path) => ({
-    path: path.key,
-    identity: path.identity,
-    following: path.following,
-    contact: path.contact,
-    logSyncInterval: syncLog(path),
-    logDelayInterval: delayLog(slave, path),
-    utc: (path.masterKey === null ? null : slave.times[path.masterKey]?.plan) ?? null,
-    forwardNs: path.forwardNs,
-    reverseNs: path.reverseNs,
-    peerDelayNs: path.peerDelayNs,
-    tally: { ...path.tally, drops: { ...path.tally.drops } },
-  }));
-
-/** Datagrams that belonged to no path, and why they were dropped. */
-export const strays = (slave: Slave): { received: number; drops: Drops } => ({
-  received: slave.strays.received,
-  drops: { ...slave.strays.drops },
-});
 
 function requirePath(slave: Slave, key: PathKey): SlavePath {
   const path = pathOf(slave, key);
