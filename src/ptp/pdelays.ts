@@ -72,14 +72,16 @@ export function completedPdelay(request: Request<PdelayAnswer>): PdelayStamps | 
   return { sentAtNs, response, followUp: isTwoStep ? answer.followUp : null };
 }
 
-/** A round trip shorter than the responder's turnaround by more than clocks can differ. */
+/** Of the round trip: how much longer a turnaround may seem, as clocks differ in rate. */
 const RATE_TOLERANCE = 1 / 1024;
+/** Round trips: what both ways may seem to take, with corrections below zero. */
+const MOST_WAYS = 2;
 /** Farther from the Syncs of its sender, Pdelay stamps are of another clock than theirs. (ns) */
 const SAME_CLOCK_NS = NS_PER_S / 10;
 
 /**
  * Both ways together, without the turnaround: ((t4 − t1) − (t3 − t2)) − corrections (§11.4.3).
- * @returns 2^-16 ns, or `hold` if the turnaround exceeds the round trip
+ * @returns 2^-16 ns, or `hold` if the turnaround exceeds the round trip, or is far below zero
  */
 export function bothWays(stamps: PdelayStamps): bigint | 'hold' {
   const { sentAtNs, response, followUp } = stamps;
@@ -87,7 +89,8 @@ export function bothWays(stamps: PdelayStamps): bigint | 'hold' {
   const turnaround = followUp === null ? 0n : between(response.receipt, followUp.origin) << 16n;
   const corrections = response.correction + (followUp?.correction ?? 0n);
   const both = roundTrip - turnaround - corrections;
-  return Number(both) < -Number(roundTrip) * RATE_TOLERANCE ? 'hold' : both;
+  const share = Number(both) / Number(roundTrip);
+  return share >= -RATE_TOLERANCE && share <= MOST_WAYS ? both : 'hold';
 }
 
 /**

@@ -348,10 +348,22 @@ test('the other mechanism’s messages are drops (EP-032, EP-120)', () => {
 
 test('the state is plain data: a copy of it goes on the same', () => {
   const rig = createRig();
-  rig.firstRequest();
+  const asked = rig.firstRequest();
   rig.hear(sync(2));
   const copy = structuredClone(rig.slave);
   assert.equal(copy, rig.slave);
+  for (const message of [followUp(2, masterTime(S)), answerTo(asked), sync(2)]) {
+    if (!isForSlave(message)) throw new Error('not for a slave');
+    const datagram = {
+      bytes: new Uint8Array(0),
+      remote: { ip: REMOTE, port: 319 },
+      local: { ip: LOCAL, port: 319 },
+      receivedAtNs: localAt(rig.nowNs),
+    };
+    const outputs = hear(copy, { message, datagram }, rig.nowNs);
+    assert.equal(outputs, rig.hear(message));
+    assert.ok(outputs.length > 0);
+  }
 });
 
 test('mistakes of the caller throw, with field and what is allowed', () => {
