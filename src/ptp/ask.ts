@@ -113,7 +113,7 @@ function request(
   const spacingNs = isE2e
     ? randomSpacingNs(logInterval, chance)
     : regularSpacingNs(logInterval, chance);
-  issue(requests, sequenceId, { logInterval, spacingNs }, nowNs);
+  issue(requests, sequenceId, spacingNs, nowNs);
   const type = isE2e ? 'Delay_Req' : 'Pdelay_Req';
   const header = createHeader(type, {
     sourcePortIdentity: path.identity,

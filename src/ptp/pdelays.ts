@@ -7,7 +7,7 @@ import type { DropReason } from '../machine.ts';
 import { NS_PER_S, type Stamp } from '../units.ts';
 import { find, type Request, type Requests } from './requests.ts';
 import type { SyncStamps } from './syncs.ts';
-import { isZero, type Timestamp } from './timestamp.ts';
+import type { Timestamp } from './timestamp.ts';
 
 interface Response {
   /** When the request was received; zero if only the turnaround is told. (responder's time) */
@@ -95,14 +95,15 @@ export function bothWays(stamps: PdelayStamps): bigint | 'hold' {
 
 /**
  * True if the responder's stamps are there and read the clock that its Syncs are stamped by. The
- * standard asks for differences only, so this must be seen: both ways took about as long.
+ * standard asks for their difference only, so this must be seen: its response and its Sync took
+ * about as long.
  */
 export function hasMasterStamps(
   stamps: PdelayStamps,
   sync: SyncStamps,
 ): stamps is PdelayStamps & { readonly followUp: ResponseFollowUp } {
   const { response, followUp } = stamps;
-  if (followUp === null || isZero(response.receipt) || isZero(followUp.origin)) return false;
+  if (followUp === null) return false;
   const remoteNs = Number(between(sync.origin, followUp.origin));
   const correctionNs = Number(response.correction - sync.correction) / 65536;
   const localNs = response.receivedAtNs - sync.receivedAtNs;

@@ -88,7 +88,7 @@ export function drawFirst<Answer>(
 /** The interval is another one now: the next request keeps it, counted from the last. */
 export function retime<Answer>(requests: Requests<Answer>, logInterval: number, nowNs: Tick): void {
   const { lastNs } = requests;
-  if (requests.dueNs === null || requests.isUndrawn || lastNs === null) return;
+  if (requests.dueNs === null || lastNs === null) return;
   requests.dueNs = tick(Math.max(nowNs, lastNs + 2 ** logInterval * NS_PER_S));
 }
 
@@ -96,16 +96,15 @@ export function retime<Answer>(requests: Requests<Answer>, logInterval: number, 
 export function issue<Answer>(
   requests: Requests<Answer>,
   sequenceId: number,
-  next: { readonly logInterval: number; readonly spacingNs: number },
+  spacingNs: number,
   nowNs: Tick,
 ): void {
   requests.sent.push({ sequenceId, askedNs: nowNs, sentAtNs: null, answer: null, fate: 'open' });
   requests.sequenceId = nextSequenceId(sequenceId);
   requests.issued++;
   requests.lastNs = nowNs;
-  const dueNs = requests.dueNs ?? nowNs;
-  const isLate = nowNs - dueNs >= 2 ** next.logInterval * NS_PER_S; // the machine slept: no burst
-  const atNs = (isLate ? nowNs : dueNs) + next.spacingNs;
+  // From the time it was due, so that the mean holds; a machine that slept makes no burst
+  const atNs = (requests.dueNs ?? nowNs) + spacingNs;
   requests.dueNs = tick(Math.max(atNs, nowNs + LEAST_SPACING_NS));
 }
 

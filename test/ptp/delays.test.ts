@@ -219,6 +219,7 @@ test('requests keep the mean interval at all rates, jittered, never above 128/s 
     const asked = live(rig, 400 * 2 ** log, log);
     const gaps = asked.slice(1).map((one, n) => one.atNs - (asked[n]?.atNs ?? 0));
     const mean = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length / (2 ** log * S);
+    assert.equal(drops(rig.outputs), []);
     assert.ok(Math.abs(mean - 1) < 0.1, `log ${log}: mean ${mean} intervals`);
     assert.ok(Math.min(...gaps) >= LEAST_SPACING_NS, `log ${log}: ${Math.min(...gaps)} ns`);
     if (log < -5) continue;
@@ -296,8 +297,50 @@ test('no request without a grant, from the grant on some, none after it (PTP-S20
   follow(rig.slave, PATH, FOLLOWING, rig.nowNs);
   assert.ok(rig.run(4 * S).length > 0);
   follow(rig.slave, PATH, { ...FOLLOWING, logDelayInterval: null }, rig.nowNs);
+  assert.is(nextDue(rig.slave), null);
   rig.hear(sync(2, {}, masterTime(0)));
   assert.equal(rig.run(5 * S), []);
+});
+
+test('grants of any interval are lived with: between 128 a second and one in 2^22 s', () => {
+  for (const [granted, used] of [
+    [127, 22],
+    [-128, -7],
+  ] as const) {
+    const rig = createRig({}, undefined, { ...FOLLOWING, logDelayInterval: granted });
+    assert.is(status(rig.slave)[0]?.logDelayInterval, used);
+    rig.firstRequest();
+  }
+});
+
+test('no request without randomness for the next one’s time', () => {
+  const rig = createRig();
+  rig.hear(sync(1, {}, masterTime(0)));
+  const zeros = (length: number) => wake(rig.slave, rig.nowNs, new Uint8Array(length));
+  assert.equal(zeros(3), []);
+  assert.is(rig.slave.paths[0]?.delays.sequenceId, null);
+  assert.equal(zeros(4), []); // drawn: at once
+  assert.is(nextDue(rig.slave), 0);
+  assert.equal(zeros(1), []);
+  assert.is(zeros(2).length, 1);
+});
+
+test('a path that is asked over again soon keeps the least spacing', () => {
+  const rig = createRig();
+  rig.hear(sync(1, {}, masterTime(0)));
+  wake(rig.slave, rig.nowNs, new Uint8Array(64));
+  follow(rig.slave, PATH, { ...FOLLOWING, logDelayInterval: null }, rig.nowNs);
+  follow(rig.slave, PATH, FOLLOWING, rig.nowNs);
+  assert.equal(wake(rig.slave, rig.nowNs, new Uint8Array(64)), []);
+  assert.is(nextDue(rig.slave), LEAST_SPACING_NS);
+});
+
+test('requests whose fate the host never tells are forgotten', () => {
+  const rig = createRig({}, undefined, { ...FOLLOWING, logSyncInterval: 7, logDelayInterval: -2 });
+  rig.stamps = false;
+  rig.hear(sync(1, {}, masterTime(0)));
+  assert.ok(rig.run(60 * S).length > 200);
+  assert.ok(Object.keys(rig.slave.unstamped).length < 40);
 });
 
 test('a path whose Syncs stop is not asked over any more, and again when they return', () => {

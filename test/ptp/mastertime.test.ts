@@ -182,6 +182,38 @@ test('the correction decides which second a stamp belongs to', () => {
   assert.is(unixOf(rig, ...justBefore, (999n << 16n) + 1n), ns(MIDNIGHT_S - 2, 999_999_000));
 });
 
+test('of an answer, the time before the correction tells the second', () => {
+  const rig = rigOf({ ...TAI, leap61: true });
+  rig.hear(sync(1, {}, { seconds: MIDNIGHT_S, nanoseconds: 0 }));
+  for (const [correctionNs, reasons] of [
+    [0n, ['leap-second']],
+    [2000n, []],
+  ] as const) {
+    const asked = rig.run(rig.nowNs + 2 * S).at(-1);
+    if (asked === undefined) throw new Error('not asked');
+    rig.at(asked.atNs);
+    const receipt = { seconds: MIDNIGHT_S + 37 - 1, nanoseconds: 1000 }; // doubt begins here
+    const answer = delayResp(asked.message.header.sequenceId, own(1), receipt, {
+      correctionField: correctionNs << 16n,
+    });
+    assert.equal(drops(rig.hear(answer)), reasons);
+  }
+});
+
+test('a master that changes its offset a little early is not news', () => {
+  const rig = rigOf({ ...TAI, leap61: true });
+  unixOf(rig, MIDNIGHT_S + 37 - 1);
+  assert.is(announce(rig, { ...TAI, currentUtcOffset: 38 }), 'same');
+});
+
+test('leap flags that come after midnight are for the next one', () => {
+  const rig = rigOf(TAI);
+  unixOf(rig, MIDNIGHT_S + 37 - 30);
+  rig.at(60 * S); // no Sync for a minute
+  assert.is(announce(rig, { ...TAI, leap61: true }), 'same');
+  assert.is(unixOf(rig, MIDNIGHT_S + 37 + 31), ns(MIDNIGHT_S + 31));
+});
+
 test('an Announce between two Syncs is judged by the time that has passed since', () => {
   const rig = rigOf({ ...TAI, leap61: true });
   unixOf(rig, MIDNIGHT_S + 37 - 30);

@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { pathKey } from '../../src/path.ts';
 import { ANSWER_NS, regularSpacingNs } from '../../src/ptp/requests.ts';
-import { sent, status, stepClock } from '../../src/ptp/slave.ts';
+import { follow, sent, status, stepClock } from '../../src/ptp/slave.ts';
 import { NO_TIMESTAMP, type Timestamp } from '../../src/ptp/timestamp.ts';
 import {
   type Asked,
@@ -249,6 +249,31 @@ test('the send stamp may come last, and a clock step spoils what is under way', 
   const { receivedNs } = times(spoilt);
   const late = pdelayResp(idOf(spoilt), own(1), masterTime(receivedNs));
   assert.equal(drops(stepped.hear(late)), ['clock-step']);
+});
+
+test('after a step of the clock no exchange is set against a Sync of before', () => {
+  for (const reply of [answer, TURNAROUND_ONLY['one-step']]) {
+    const rig = createP2p();
+    rig.hear(sync(1, {}, masterTime(0)));
+    stepClock(rig.slave);
+    const asked = rig.run(S)[0];
+    if (asked === undefined) throw new Error('not asked');
+    rig.at(times(asked).backNs);
+    assert.equal(reply(rig, asked), []);
+  }
+});
+
+test('Syncs rarer than the exchanges do not let the path fall', () => {
+  const rig = createP2p();
+  follow(rig.slave, PATH, { ...FOLLOWING, logSyncInterval: 4 }, rig.nowNs);
+  for (let n = 0; n < 10; n++) {
+    rig.at(n * 16 * S).hear(sync(n, {}, masterTime(n * 16 * S)));
+    rig.run((n + 1) * 16 * S - 1, (asked) => {
+      rig.at(times(asked).backNs);
+      TURNAROUND_ONLY['one-step'](rig, asked);
+    });
+  }
+  assert.equal(events(rig.outputs), ['reachable: measured both ways']);
 });
 
 test('each path has its own exchange, also with one identity on all (PTP-P1, PTP-D11)', () => {

@@ -210,7 +210,7 @@ test('a relay that swallows Follow_Ups: Syncs come, but none to use (SEC-02)', (
 
 test('the timeout follows the interval of the Syncs: granted, or told by a Sync', () => {
   for (const [log, told, downS] of [
-    [-3, undefined, 1],
+    [-5, undefined, 1],
     [2, undefined, 16],
     [0, 1, 8],
     [0, 0x7f, 4],
@@ -222,6 +222,16 @@ test('the timeout follows the interval of the Syncs: granted, or told by a Sync'
     rig.run(100 * S, (asked) => rig.hear(answerTo(asked)));
     assert.is(events(rig.outputs).at(-1), `unreachable: no Sync for ${downS} s`);
   }
+});
+
+test('a grant of another Sync interval ends what a Sync has told', () => {
+  const rig = createRig();
+  rig.hear(sync(1, { logMessageInterval: 1 }, masterTime(0)));
+  assert.is(status(rig.slave)[0]?.logSyncInterval, 1);
+  follow(rig.slave, PATH, FOLLOWING, rig.nowNs);
+  assert.is(status(rig.slave)[0]?.logSyncInterval, 1);
+  follow(rig.slave, PATH, { ...FOLLOWING, logSyncInterval: -1 }, rig.nowNs);
+  assert.is(status(rig.slave)[0]?.logSyncInterval, -1);
 });
 
 test('receiptTimeout is in intervals', () => {
@@ -321,6 +331,12 @@ test('paths come and go; what still arrives for one that went is a stray', () =>
   assert.is(gone.event, 'removed');
   assert.equal(drops(rig.hear(answerTo(first), first.path)), ['wrong-address']);
   assert.is(oneWays(rig.hear(answerTo(second), second.path)).length, 1);
+  const others = rig.slave.paths.map(({ key }) => key);
+  for (const key of others) {
+    assert.is(Object.keys(rig.slave.times).length, 1);
+    removePath(rig.slave, key);
+  }
+  assert.equal(rig.slave.times, {});
   const added = addPath(rig.slave, SINGLE[0] ?? { remoteIp: '', localIp: '', identity: own(1) });
   assert.equal(added, {
     type: 'path',

@@ -128,10 +128,18 @@ test('a correctionField that cannot be told, alone or as a sum, is a drop', () =
   assert.equal(drops(createRig().hear(sync(1, max, origin))), ['correction']);
   assert.equal(drops(createRig().hear(sync(1, max))), ['correction']);
   assert.equal(drops(createRig().hear(followUp(1, origin, max))), ['correction']);
-  for (const correctionField of [2n ** 62n, -(2n ** 63n)]) {
+  const sums = [
+    [2n ** 62n, 2n ** 62n - 2n, []],
+    [2n ** 62n, 2n ** 62n - 1n, ['correction']],
+    [2n ** 62n, 2n ** 62n, ['correction']],
+    [-(2n ** 63n), 2n, []],
+    [-(2n ** 63n), 0n, ['correction']],
+    [-(2n ** 63n), -1n, ['correction']],
+  ] as const;
+  for (const [first, second, reasons] of sums) {
     const rig = createRig();
-    rig.hear(sync(1, { correctionField }));
-    assert.equal(drops(rig.hear(followUp(1, origin, { correctionField }))), ['correction']);
+    rig.hear(sync(1, { correctionField: first }));
+    assert.equal(drops(rig.hear(followUp(1, origin, { correctionField: second }))), reasons);
   }
 });
 
@@ -198,6 +206,7 @@ test('a Sync far behind is stale; a master that starts anew is heard after a pau
   rig.at(PAIR_NS);
   assert.is(oneWays(rig.hear(sync(10_000, {}, origin))).length, 1);
   assert.is(oneWays(rig.hear(sync(10_001, {}, origin))).length, 1);
+  assert.is(rig.slave.paths[0]?.syncs.entries.length, 2); // of the old count nothing is left
   assert.equal(drops(rig.hear(sync(10_000, {}, origin))), ['duplicate']);
 });
 
