@@ -4,14 +4,13 @@
  * a slow ramp by an attacker cannot drag it along, and bounded, so that a longer route is believed
  * in the end.
  */
-import { axisS } from './clock';
+import { axisS, nowNs, startNs, unixS } from './clock';
 import { atNs, delayS, forwardS, offsetS, reverseS } from './exchange';
 import {
   MAX_PATHS,
-  PATH_ASYMMETRY_S,
-  PATH_ASYMMETRY_SIGMA_S,
   PATH_AT_S,
   PATH_BYTES,
+  PATH_CONTRADICTS,
   PATH_DELAY_S,
   PATH_EXCESS_S,
   PATH_FLOOR_S,
@@ -19,14 +18,16 @@ import {
   PATH_GATED,
   PATH_INTERVAL_S,
   PATH_JITTER_S,
-  PATH_NOISE_S,
   PATH_OFFSET_S,
   PATH_OPEN,
   PATH_REASON,
   PATH_REASON_S,
   PATH_REFUSED,
-  PATH_RESIDUAL_S,
   PATH_REVERSE_S,
+  PATH_SHARES,
+  PATH_SHIFT_FORWARD_S,
+  PATH_SHIFT_REVERSE_S,
+  PATH_SINCE_S,
   PATH_STATE,
   PATH_TAKEN,
   PATH_WEIGHT,
@@ -44,6 +45,8 @@ const BLOCK_EXCHANGES: f64 = 512.0;
 const BLOCKS: i32 = 4;
 /** Averages open as plain means and close to this memory, exchanges. */
 const MEMORY: f64 = 64.0;
+/** One hung packet counts as so many times the mean excess at the most. */
+const MOST_EXCESS: f64 = 16.0;
 
 const STAT_BLOCKS: usize = 0; // 4 block minima
 const STAT_IN_BLOCK: usize = 32; // exchanges in the current block
@@ -52,9 +55,31 @@ const STAT_VARIANCE: usize = 48; // mean squared successive difference / 2
 const STAT_SEND: usize = 56; // i64 localSend of the last exchange
 const STAT_RECEIVE: usize = 64; // i64 localReceive of the last exchange
 const STAT_SINCE: usize = 72; // exchanges since the floor was reset
+const STAT_BEFORE: usize = 80; // state, reason and since before the exchange of STAT_STAMPED
+const STAT_STAMPED: usize = 104; // i64 nowNs of the last change of state
+/** Three slots of verdict.ts. */
+export const STAT_TOLD: usize = 112; // state, reason and lies as last written down, in one number
+export const STAT_DWELT: usize = 120; // exchanges since they are otherwise
+export const STAT_LIES: usize = 128; // contradictions of late
+// what causal.ts keeps of a path that contradicted
+export const STAT_CAUSAL_LOW_S: usize = 136; // the last interval it said, relative to the base …
+export const STAT_CAUSAL_HIGH_S: usize = 144;
+export const STAT_CAUSAL_AT_S: usize = 152; // … and when, axis s
+export const STAT_CAUSAL_SINCE_S: usize = 160; // when it began to contradict, axis s
+export const STAT_CAUSAL_MUTE: usize = 168; // exchanges that must fit before it counts again
+// what lost.ts counts
+export const STAT_SHORT: usize = 176; // delays in a row far below all that was learnt
+export const STAT_LONG: usize = 184; // delays in a row far above it
+export const STAT_AWAY: usize = 192; // exchanges in a row that exclude the clock, by sign
+export const STAT_AWAY_LEAST_S: usize = 200; // least and most residual in that row, s
+export const STAT_AWAY_MOST_S: usize = 208;
+export const STAT_NONSENSE: usize = 216; // share of exchanges that cannot be true
+export const STAT_LONG_STEPS: usize = 224; // steps of the clock when the long row began
 
 /** An exchange is fresh while younger than this many mean spacings. */
 const FRESH_INTERVALS: f64 = 4.5;
+/** Exchanges after which the rhythm of a path is known. */
+const KNOWN_RHYTHM: f64 = 16.0;
 /** Paths that have measured less are warming. */
 export const WARM_EXCHANGES: f64 = 4.0;
 
@@ -70,8 +95,14 @@ export function row(i: i32): usize {
   return PATHS + usize(i) * PATH_BYTES;
 }
 
-function stat(i: i32): usize {
+/** Address of what no report shows of a path. */
+export function stat(i: i32): usize {
   return STATS + usize(i) * STATS_BYTES;
+}
+
+/** True if path i shares its route with another, which speaks for both. */
+export function isShared(i: i32): bool {
+  return load<f64>(row(i), PATH_SHARES) != 0.0;
 }
 
 export function isOpen(i: i32): bool {
@@ -114,9 +145,35 @@ export function clearPaths(): void {
 
 export function setState(i: i32, state: i32, reason: i32, figureS: f64): void {
   const p = row(i);
-  store<f64>(p, f64(state), PATH_STATE);
-  store<f64>(p, f64(reason), PATH_REASON);
   store<f64>(p, figureS, PATH_REASON_S);
+  if (load<f64>(p, PATH_STATE) == f64(state) && load<f64>(p, PATH_REASON) == f64(reason)) return;
+  changeState(i, f64(state), f64(reason));
+}
+
+/** A combiner may set a state several times in one exchange; only the outcome dates it. */
+function changeState(i: i32, state: f64, reason: f64): void {
+  const p = row(i);
+  const s = stat(i) + STAT_BEFORE;
+  if (load<i64>(stat(i), STAT_STAMPED) != nowNs) {
+    store<i64>(stat(i), nowNs, STAT_STAMPED);
+    store<f64>(s, load<f64>(p, PATH_STATE));
+    store<f64>(s + 8, load<f64>(p, PATH_REASON));
+    store<f64>(s + 16, load<f64>(p, PATH_SINCE_S));
+  }
+  const isBack = load<f64>(s) == state && load<f64>(s + 8) == reason;
+  store<f64>(p, isBack ? load<f64>(s + 16) : unixS(nowNs), PATH_SINCE_S);
+  store<f64>(p, state, PATH_STATE);
+  store<f64>(p, reason, PATH_REASON);
+  store<f64>(p, 0.0, PATH_SHIFT_REVERSE_S);
+  store<f64>(p, 0.0, PATH_SHIFT_FORWARD_S);
+}
+
+/** Says of the state just set how far which direction moved, and since when (axis s). */
+export function setShift(i: i32, reverse: f64, forward: f64, sinceS: f64): void {
+  const p = row(i);
+  store<f64>(p, reverse, PATH_SHIFT_REVERSE_S);
+  store<f64>(p, forward, PATH_SHIFT_FORWARD_S);
+  store<f64>(p, unixS(startNs) + sinceS, PATH_SINCE_S);
 }
 
 export function stateOf(i: i32): i32 {
@@ -157,7 +214,8 @@ export function takeExchange(i: i32, localSend: i64): void {
   lowerFloor(i);
   const excess = delayS - load<f64>(p, PATH_FLOOR_S);
   const mean = load<f64>(p, PATH_EXCESS_S);
-  store<f64>(p, mean + (excess - mean) * share, PATH_EXCESS_S);
+  const heard = min<f64>(excess, MOST_EXCESS * mean + load<f64>(p, PATH_FLOOR_S) + 1.0e-6);
+  store<f64>(p, mean + (heard - mean) * share, PATH_EXCESS_S);
   store<f64>(p, taken + 1.0, PATH_TAKEN);
   store<f64>(p, offsetS, PATH_OFFSET_S);
   store<f64>(p, delayS, PATH_DELAY_S);
@@ -237,22 +295,21 @@ export function resetFloor(i: i32): void {
   lowerFloor(i);
 }
 
-/** The local clock was stepped: offsets of before mean nothing, delays still do. */
+/** All paths are as if just opened. */
 export function restartPaths(): void {
-  for (let i = 0; i < pathEnd; i++) {
-    if (!isOpen(i)) continue;
-    const p = row(i);
-    store<f64>(p, 0.0, PATH_OFFSET_S);
-    store<f64>(p, 0.0, PATH_TAKEN);
-    store<f64>(p, 0.0, PATH_JITTER_S);
-    store<f64>(p, 0.0, PATH_ASYMMETRY_S);
-    store<f64>(p, 0.0, PATH_ASYMMETRY_SIGMA_S);
-    store<f64>(p, 0.0, PATH_NOISE_S);
-    store<f64>(p, 0.0, PATH_RESIDUAL_S);
-    store<f64>(p, 0.0, PATH_WEIGHT);
-    store<f64>(stat(i), 0.0, STAT_VARIANCE);
-    setState(i, STATE_WARMING, REASON_FEW, 0.0);
-  }
+  for (let i = 0; i < pathEnd; i++) if (isOpen(i)) restartPath(i);
+}
+
+/** Path i is as if just opened, but for its counters and what was said of it. */
+export function restartPath(i: i32): void {
+  const p = row(i);
+  const s = stat(i);
+  store<f64>(p, 0.0, PATH_TAKEN);
+  memory.fill(p + PATH_OFFSET_S, 0, PATH_GATED - PATH_OFFSET_S);
+  memory.fill(p + PATH_REVERSE_S, 0, PATH_CONTRADICTS + 8 - PATH_REVERSE_S);
+  memory.fill(s, 0, STAT_BEFORE);
+  memory.fill(s + STAT_CAUSAL_LOW_S, 0, STATS_BYTES - STAT_CAUSAL_LOW_S);
+  setState(i, STATE_WARMING, REASON_FEW, 0.0);
 }
 
 /** Age of a path's last exchange at axis time `nowS`, s. */
@@ -260,10 +317,11 @@ export function ageS(i: i32, nowS: f64): f64 {
   return nowS - load<f64>(row(i), PATH_AT_S);
 }
 
-/** True if the path has measured and its last exchange is not overdue. */
+/** True if the path speaks for itself, has measured and its last exchange is not overdue. */
 export function isFresh(i: i32, nowS: f64): bool {
   const p = row(i);
   if (load<f64>(p, PATH_OPEN) == 0.0 || load<f64>(p, PATH_TAKEN) == 0.0) return false;
+  if (isShared(i)) return false;
   return min<f64>(nowS, newestS) - load<f64>(p, PATH_AT_S) <= staleAfterS(i);
 }
 
@@ -286,7 +344,21 @@ export function staleAfterS(i: i32): f64 {
 export function markStale(nowS: f64): void {
   for (let i = 0; i < pathEnd; i++) {
     if (!isOpen(i) || load<f64>(row(i), PATH_TAKEN) == 0.0 || isFresh(i, nowS)) continue;
+    if (isShared(i)) continue;
     setState(i, STATE_STALE, REASON_SILENT, ageS(i, nowS));
     store<f64>(row(i), 0.0, PATH_WEIGHT);
   }
+}
+
+/**
+ * How long no path was heard beyond its turn, when one is heard again at axis time `nowS`, s; 0 if
+ * some path was not overdue. Paths that have measured little do not count: their rhythm is not known.
+ */
+export function silentS(nowS: f64): f64 {
+  let least: f64 = Infinity;
+  for (let i = 0; i < pathEnd; i++) {
+    if (!isOpen(i) || isShared(i) || load<f64>(row(i), PATH_TAKEN) < KNOWN_RHYTHM) continue;
+    least = min<f64>(least, ageS(i, nowS) - staleAfterS(i));
+  }
+  return least == Infinity ? 0.0 : max<f64>(least, 0.0);
 }
