@@ -20,17 +20,25 @@ export interface InterfaceAddress {
 export function interfaceAddresses(): InterfaceAddress[] | null {
   if (!mayListInterfaces()) return null;
   try {
-    return Object.entries(networkInterfaces()).flatMap(([label, entries]) =>
-      (entries ?? []).map(({ address, netmask }) => {
-        const name = label.replace(/:.*$/, ''); // eth0:1 is a label on eth0
-        const ip = withoutZone(canonicalIp(address) ?? address);
-        return { name, ip, network: bitsOf(ip).slice(0, ones(netmask)) };
-      }),
-    );
+    return readInterfaces(networkInterfaces());
   } catch {
     return null;
   }
 }
+
+/** What node:os tells, as far as we need it. */
+type Found = Readonly<
+  Record<string, readonly { readonly address: string; readonly netmask: string }[] | undefined>
+>;
+
+export const readInterfaces = (found: Found): InterfaceAddress[] =>
+  Object.entries(found).flatMap(([label, entries]) =>
+    (entries ?? []).map(({ address, netmask }) => {
+      const name = label.replace(/:.*$/, ''); // eth0:1 is a label on eth0
+      const ip = withoutZone(canonicalIp(address) ?? address);
+      return { name, ip, network: bitsOf(ip).slice(0, ones(netmask)) };
+    }),
+  );
 
 /** The interface that has this address; null if none has. A zone must fit. */
 export function interfaceOf(list: readonly InterfaceAddress[], ip: string): string | null {
@@ -58,7 +66,7 @@ export function groupInterface(
   if (list === null) {
     if (!isIpv6(ip)) return null;
     throw coded(
-      'EACCES',
+      'EPERM',
       'its interface is needed and secret here; Deno needs --allow-sys=networkInterfaces',
     );
   }

@@ -113,7 +113,7 @@ export function makeMulticast(
       members.delete(member);
       await joined.close();
       throw coded(
-        'EACCES',
+        'EPERM',
         'interfaces must be told apart and are secret here; Deno needs --allow-sys=networkInterfaces',
       );
     }

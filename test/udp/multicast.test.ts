@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { HostError } from '../../src/errors.ts';
 import type { Address, Datagram } from '../../src/machine.ts';
 import { coded } from '../../src/udp/codes.ts';
-import type { InterfaceAddress } from '../../src/udp/interfaces.ts';
+import { type InterfaceAddress, readInterfaces } from '../../src/udp/interfaces.ts';
 import { type Join, makeMulticast } from '../../src/udp/multicast.ts';
 import { type Seconds, stamp, tick } from '../../src/units.ts';
 
@@ -16,36 +16,24 @@ const test = suite('multicast');
 const IPV4 = '224.0.1.129';
 const WIDE = 'ff0e::181';
 const LINK = 'ff02::181';
-const PORT = 1319;
+const PORT = 319;
 
-const bits = (ip: string, length: number): string =>
-  (ip.includes(':')
-    ? `${ip.split('::')[0]}:0:0:0:0:0:0:0`
-        .split(':')
-        .map((word) => Number.parseInt(word, 16).toString(2).padStart(16, '0'))
-    : ip.split('.').map((octet) => Number(octet).toString(2).padStart(8, '0'))
-  )
-    .join('')
-    .slice(0, length);
-
-const entry = (name: string, ip: string, length: number): InterfaceAddress => ({
-  name,
-  ip,
-  network: bits(ip, length),
+/** Three networks; e0 has two addresses, and a link-local one that e1 has as well. */
+const LIST = readInterfaces({
+  lo: [{ address: '127.0.0.1', netmask: '255.0.0.0' }],
+  e0: [
+    { address: '10.0.0.1', netmask: '255.255.255.0' },
+    { address: 'fd00:1::1', netmask: 'ffff:ffff::' },
+    { address: 'fe80::1', netmask: 'ffff:ffff:ffff:ffff::' },
+  ],
+  'e0:1': [{ address: '10.0.0.2', netmask: '255.255.255.0' }],
+  e1: [
+    { address: '10.0.1.1', netmask: '255.255.255.0' },
+    { address: 'fd00:2::1', netmask: 'ffff:ffff::' },
+    { address: 'fe80::1', netmask: 'ffff:ffff:ffff:ffff::' },
+  ],
+  e2: [{ address: '10.0.2.1', netmask: '255.255.255.0' }],
 });
-
-/** Two networks; e0 has two addresses, and a link-local one that e1 has as well. */
-const LIST = [
-  entry('lo', '127.0.0.1', 8),
-  entry('e0', '10.0.0.1', 24),
-  entry('e0', '10.0.0.2', 24),
-  entry('e0', 'fd00:1::1', 32),
-  entry('e0', 'fe80::1', 10),
-  entry('e1', '10.0.1.1', 24),
-  entry('e1', 'fd00:2::1', 32),
-  entry('e1', 'fe80::1', 10),
-  entry('e2', '10.0.2.1', 24),
-];
 
 const clock = {
   epochS: 0,
@@ -90,6 +78,7 @@ function makeSystem({ canShut = true, list = LIST, fail }: Options = {}) {
     };
     sockets.add(socket);
     log.push(`join ${local.ip}`);
+    socket.deliver('10.0.0.66'); // what comes before anything is kept apart
     return {
       local,
       stampKind: 'user',
@@ -162,6 +151,13 @@ test('IPv4: what comes by one interface has its address as local, routed senders
   }
 });
 
+test('what comes before the interfaces are kept apart is not heard', async () => {
+  const system = makeSystem();
+  await system.open(IPV4, '10.0.0.1');
+  assert.is(system.log[0], 'join 10.0.0.1');
+  assert.equal(system.got(), []);
+});
+
 test('a neighbour on an interface that only another program has joined is not heard', async () => {
   const system = makeSystem();
   await system.open(IPV4, '10.0.0.1');
@@ -199,7 +195,7 @@ test('another group or port is another matter', async () => {
   const system = makeSystem();
   await system.open(IPV4, '10.0.0.1');
   await system.open('224.0.0.107', '10.0.1.1');
-  await system.open(IPV4, '10.0.1.1', 1320);
+  await system.open(IPV4, '10.0.1.1', 320);
   assert.equal(
     system.log.filter((line) => line.includes('shuts')),
     [],
@@ -219,7 +215,8 @@ test('IPv4 where nothing can be shut: neighbours are told apart, others reported
 });
 
 test('two interfaces in one network: a neighbour of both is in doubt, unless shut out', async () => {
-  const list = [...LIST, entry('e3', '10.0.0.3', 24)];
+  const extra = { e3: [{ address: '10.0.0.3', netmask: '255.255.255.0' }] };
+  const list = [...LIST, ...readInterfaces(extra)];
   for (const canShut of [true, false]) {
     const system = makeSystem({ canShut, list });
     await system.open(IPV4, '10.0.0.1');
@@ -266,7 +263,7 @@ test('where interfaces are secret one IPv4 address can join, two and IPv6 cannot
   system.arrive(IPV4, 'e0', '192.0.2.9');
   assert.equal(system.got(), ['10.0.0.1 < 192.0.2.9']);
   const why = await message(system.open(IPV4, '10.0.1.1'));
-  assert.match(why, 'cannot join 224.0.1.129 from 10.0.1.1:1319: EACCES, interfaces must be told');
+  assert.match(why, 'cannot join 224.0.1.129 from 10.0.1.1:319: EPERM, interfaces must be told');
   assert.is(system.log.at(-1), 'close 10.0.1.1');
   assert.match(await message(system.open(WIDE, 'fd00:1::1')), '--allow-sys=networkInterfaces');
 });
@@ -275,7 +272,7 @@ test('mistakes are told in one sentence', async () => {
   const { open } = makeSystem();
   assert.is(
     await message(open('10.0.0.9', '10.0.0.1')),
-    'cannot join 10.0.0.9 from 10.0.0.1:1319: it is no multicast address',
+    'cannot join 10.0.0.9 from 10.0.0.1:319: it is no multicast address',
   );
   for (const group of ['240.0.0.1', '223.255.255.255', 'fe80::1', 'host', '']) {
     assert.match(await message(open(group, '10.0.0.1')), 'it is no multicast address');
