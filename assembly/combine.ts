@@ -5,7 +5,7 @@
 
 import { clearBraid, openBraid, restartBraid, updateBraid } from './braid';
 import { boundCausal, clearCausal } from './causal';
-import { baseClock, based, baseS, clearClock, moveClock, sinceNow } from './clock';
+import { axisS, baseClock, based, baseS, clearClock, moveClock, sinceNow } from './clock';
 import { clearDiversity, updateAverage, updateBest } from './diversity';
 import { measure, wholeOffset } from './exchange';
 import { clearFailover, updateFailover } from './failover';
@@ -20,11 +20,18 @@ import {
   ERROR_KIND,
   ERROR_PATH,
   KIND_NTP,
+  PATH_SHARES,
+  PATH_WEIGHT,
+  REASON_FEW,
+  REASON_SHARED,
   RECORD_KIND,
   RECORD_LOCAL_RECEIVE,
   RECORD_LOCAL_SEND,
   RECORD_PATH,
+  STATE_SAME_ROUTE,
+  STATE_WARMING,
   STATUS_DUPLICATE,
+  STATUS_HELD,
   STATUS_LATE,
   STATUS_USED,
 } from './memory';
@@ -33,13 +40,21 @@ import {
   clearPaths,
   isOpen,
   isRepeat,
+  isShared,
+  pathEnd,
   refuseExchange,
   releasePath,
   restartPaths,
+  row,
+  setState,
+  silentS,
+  staleAfterS,
   takeExchange,
 } from './path';
 import { clearRfc5905, clearStages, updateRfc5905 } from './rfc5905';
+import { clearShifts } from './shift';
 import { clearTracks, openTrack, restartTracks } from './track';
+import { agreeAsPath, clearVerdicts, forgetVerdict, noteGap, tell } from './verdict';
 import { updateVote } from './vote';
 
 export const KALMAN_COMBINER: i32 = 0;
@@ -72,6 +87,8 @@ export function reset(id: i32): i32 {
   clearClock();
   clearCausal();
   clearPaths();
+  clearShifts();
+  clearVerdicts();
   clearRfc5905();
   clearDiversity();
   clearTracks();
@@ -96,10 +113,40 @@ export function openPath(): i32 {
 /** Closes a path; its index may be given out again. */
 export function closePath(i: i32): i32 {
   if (!isOpen(i)) return ERROR_PATH;
+  forgetVerdict(i);
   releasePath(i);
+  freeSharers(i);
   openFilter(i);
   openTrack(i);
   return STATUS_USED;
+}
+
+/**
+ * Path i shares its route with path j, which speaks for both from now on: i has no weight and no
+ * vote. j −1: i speaks for itself again, as a path newly met.
+ * @returns STATUS_USED, or ERROR_PATH if one of them is not open or j has no vote itself
+ */
+export function shareRoute(i: i32, j: i32): i32 {
+  if (!isOpen(i)) return ERROR_PATH;
+  if (j >= 0 && (j == i || !isOpen(j) || isShared(j))) return ERROR_PATH;
+  const wasShared = isShared(i);
+  store<f64>(row(i), f64(max<i32>(j, -1) + 1), PATH_SHARES);
+  if (wasShared == isShared(i)) return STATUS_USED;
+  clearStages(i);
+  openFilter(i);
+  openTrack(i);
+  store<f64>(row(i), 0.0, PATH_WEIGHT);
+  if (wasShared) setState(i, STATE_WARMING, REASON_FEW, 0.0);
+  else setState(i, STATE_SAME_ROUTE, REASON_SHARED, 0.0);
+  freeSharers(i);
+  return STATUS_USED;
+}
+
+/** Paths that path i spoke for speak for themselves. */
+function freeSharers(i: i32): void {
+  for (let k = 0; k < pathEnd; k++) {
+    if (isOpen(k) && load<f64>(row(k), PATH_SHARES) == f64(i + 1)) shareRoute(k, -1);
+  }
 }
 
 /** The two keep their state in the same memory. */
@@ -132,6 +179,8 @@ export function take(record: usize): i32 {
       startAgain(record, localReceive);
       dtS = 0;
     }
+    if (isShared(i)) return overhear(i, localSend);
+    if (dtS > staleAfterS(i)) noteGap(silentS(axisS(localReceive)));
   }
   lateRun = 0;
   const lateS = dtS < 0.0 ? -dtS : 0.0;
@@ -140,7 +189,19 @@ export function take(record: usize): i32 {
   takeExchange(i, localSend);
   boundCausal(i, dtS, lateS);
   store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_TAKEN) + 1.0, CLOCK_TAKEN);
-  return update(i, dtS, lateS, f64(localReceive - localSend) / 1.0e9);
+  const status = update(i, dtS, lateS, f64(localReceive - localSend) / 1.0e9);
+  if (combiner != BRAID_COMBINER) agreeAsPath(i);
+  tell(i);
+  return status;
+}
+
+/** A path that has no vote of its own: its statistics go on, nobody listens, time stands still. */
+function overhear(i: i32, localSend: i64): i32 {
+  takeExchange(i, localSend);
+  store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_TAKEN) + 1.0, CLOCK_TAKEN);
+  setState(i, STATE_SAME_ROUTE, REASON_SHARED, 0.0);
+  tell(i);
+  return STATUS_HELD;
 }
 
 function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
