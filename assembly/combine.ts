@@ -11,6 +11,7 @@ import { measure, wholeOffset } from './exchange';
 import { clearFailover, updateFailover } from './failover';
 import { clearKalman, openKalman, restartKalman, updateKalman } from './kalman';
 import { clearKhronos, updateKhronos } from './khronos';
+import { clearLost, isLost, isOtherRoute } from './lost';
 import {
   CLOCK,
   CLOCK_REFUSED,
@@ -44,6 +45,7 @@ import {
   pathEnd,
   refuseExchange,
   releasePath,
+  restartPath,
   restartPaths,
   row,
   setState,
@@ -53,7 +55,7 @@ import {
 } from './path';
 import { clearRfc5905, clearStages, updateRfc5905 } from './rfc5905';
 import { clearShifts } from './shift';
-import { clearTracks, openTrack, restartTracks } from './track';
+import { clearTracks, openTrack } from './track';
 import { agreeAsPath, clearVerdicts, forgetVerdict, noteGap, tell } from './verdict';
 import { updateVote } from './vote';
 
@@ -87,6 +89,7 @@ export function reset(id: i32): i32 {
   clearClock();
   clearCausal();
   clearPaths();
+  clearLost();
   clearShifts();
   clearVerdicts();
   clearRfc5905();
@@ -186,10 +189,13 @@ export function take(record: usize): i32 {
   const lateS = dtS < 0.0 ? -dtS : 0.0;
   if (dtS > 0.0) moveClock(localReceive);
   else dtS = 0;
-  takeExchange(i, localSend);
-  boundCausal(i, dtS, lateS);
   store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_TAKEN) + 1.0, CLOCK_TAKEN);
-  const status = update(i, dtS, lateS, f64(localReceive - localSend) / 1.0e9);
+  if (isOtherRoute(i)) meetAgain(i);
+  let status = fold(i, localSend, localReceive, dtS, lateS);
+  if (isLost(i, lateS)) {
+    startAgain(record, localReceive);
+    status = fold(i, localSend, localReceive, 0.0, 0.0);
+  }
   if (combiner != BRAID_COMBINER) agreeAsPath(i);
   tell(i);
   return status;
@@ -202,6 +208,20 @@ function overhear(i: i32, localSend: i64): i32 {
   setState(i, STATE_SAME_ROUTE, REASON_SHARED, 0.0);
   tell(i);
   return STATUS_HELD;
+}
+
+function fold(i: i32, localSend: i64, localReceive: i64, dtS: f64, lateS: f64): i32 {
+  takeExchange(i, localSend);
+  boundCausal(i, dtS, lateS);
+  return update(i, dtS, lateS, f64(localReceive - localSend) / 1.0e9);
+}
+
+/** What was learnt of path i was another route's: it begins anew, the clock goes on. */
+function meetAgain(i: i32): void {
+  restartPath(i);
+  clearStages(i);
+  openFilter(i);
+  openTrack(i);
 }
 
 function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
@@ -231,15 +251,16 @@ function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
   }
 }
 
-/** The local clock was set: offsets of before mean nothing. */
+/** The local clock was set, or the clock is lost: nothing learnt before is safe to keep. */
 function startAgain(record: usize, localReceive: i64): void {
   restartPaths();
+  clearLost();
   // the two keep their state in the same memory
   if (combiner == BRAID_COMBINER) restartBraid();
   else restartKalman();
   clearRfc5905();
   clearDiversity();
-  restartTracks();
+  clearTracks();
   clearFailover();
   rebase(record, localReceive);
 }
