@@ -16,8 +16,10 @@ export interface Address {
 /** One received datagram. `bytes` is only valid during the step. */
 export interface Datagram {
   readonly bytes: Uint8Array;
-  /** The local address it arrived at (the bound socket's). */
+  /** The local address it arrived at (the bound socket's); of a group, ours on the interface. */
   readonly local: Address;
+  /** The group it was sent to, canonical and without zone; left out if it was sent to us alone. */
+  readonly group?: string;
   readonly remote: Address;
   /** Local clock at receipt. */
   readonly receivedAtNs: Stamp;
