@@ -94,6 +94,7 @@ export type Output =
   | ExchangeOutput
   | OneWayOutput
   | PathEvent
+  | PortOutput
   | { readonly type: 'drop'; readonly reason: DropReason; readonly from: Address };
 
 /** Something happened to a path that a human may want to know. */
@@ -114,6 +115,16 @@ export interface PathEvent {
     | 'cancelled'; // PTP: it took its promise back
   /** One sentence, no trailing full stop. */
   readonly reason: string;
+}
+
+/** PTP: a port changed its state, or heard of or chose a master. */
+export interface PortOutput {
+  readonly type: 'port';
+  readonly event: 'state' | 'foreign-master' | 'best-master' | 'grandmaster';
+  /** State of the port now, as ptp4l prints it. */
+  readonly state: string;
+  /** One sentence, as ptp4l logs it: `port 1: LISTENING to UNCALIBRATED on RS_SLAVE`. */
+  readonly text: string;
 }
 
 /** Why a stranger's datagram was not used. Closed list; counted by name. */
