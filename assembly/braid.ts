@@ -36,12 +36,13 @@ import {
   K_MEAN,
   K_VOTE,
 } from './braidrow';
-import { axisS, countStep, nowNs, publishClock } from './clock';
+import { axisS, carryClock, countStep, nowNs, publishClock } from './clock';
 import { edge, edgeLate, edgeNoise2, edgeShift, edgeSigma, edgeVariance } from './edge';
 import { delayS, forwardS, offsetS, reverseS } from './exchange';
 import {
   along,
   clearJoint,
+  covariance,
   moveAlong,
   omega,
   p00,
@@ -86,6 +87,7 @@ import {
   STATUS_HELD,
   STATUS_USED,
 } from './memory';
+import { spanS } from './oneway';
 import {
   countFresh,
   countGated,
@@ -118,6 +120,7 @@ import {
   sharpness,
   trySeat,
 } from './seats';
+import { isDecided, isExtra, lowerLeast, noteLow, takeLeast } from './sides';
 import { clearWander, learnWander, restartWander, wander } from './wander';
 
 const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
@@ -168,6 +171,7 @@ const NO_SPAN: f64 = 1.0e300;
 const MOST_S: f64 = 1.0e11;
 const MOST_FREQUENCY: f64 = 1.0e-2;
 
+const DOUBTC: f64 = 0.2;
 let started: bool = false;
 let exchanges: i32 = 0;
 let sinceAssessed: i32 = 0;
@@ -228,6 +232,107 @@ export function updateBraid(i: i32, dtS: f64, lateS: f64): i32 {
   const variance = p00 * misfit + doubtS * doubtS;
   publishClock(theta + middleS, omega, variance, p01, p11, wander, bound, carrying);
   return status;
+}
+
+/**
+ * One direction of path i by itself, its span in oneway.ts, `dtS` after the last of any path and
+ * `lateS` older than the newest. If it completes an exchange (then in exchange.ts, `exchangeLateS`
+ * older), what is told from both directions is told.
+ */
+export function updateBraidSpan(
+  i: i32,
+  side: usize,
+  dtS: f64,
+  lateS: f64,
+  isExchange: bool,
+  exchangeLateS: f64,
+): i32 {
+  const nowS = axisS(nowNs);
+  if (started && dtS > 0.0) predictJoint(dtS, wander);
+  if (isExchange) exchanges++;
+  let status = weaveSpan(i, side, lateS, isExchange, exchangeLateS, nowS);
+  if (!isSane(i)) {
+    countStep();
+    collapse();
+    status = isExchange ? weave(i, 0.0, nowS) : STATUS_HELD;
+  }
+  if (!started) {
+    carryClock(dtS);
+    return status;
+  }
+  if (isExchange) {
+    store<f64>(row(i), offsetS - theta, PATH_RESIDUAL_S);
+    assess(nowS);
+    describe(i);
+  }
+  const variance = p00 * misfit + doubtS * doubtS;
+  publishClock(theta + middleS, omega, variance, p01, p11, wander, bound, carrying);
+  return status;
+}
+
+function weaveSpan(
+  i: i32,
+  side: usize,
+  lateS: f64,
+  isExchange: bool,
+  exchangeLateS: f64,
+  nowS: f64,
+): i32 {
+  const k = braidRow(i);
+  if (!started || load<f64>(k, B_TAKEN) == 0.0 || (isExchange && isOvergrown(k)))
+    return isExchange ? weave(i, exchangeLateS, nowS) : STATUS_HELD;
+  const sign: f64 = side == 0 ? 1.0 : -1.0;
+  const span = spanS + sign * omega * lateS;
+  const residual = span - sign * theta - floorOf(i);
+  const isWarm = load<f64>(k, B_TAKEN) > WARM_EXCHANGES;
+  const isLow = isWarm && residual < -BELOW * spanSigma(i, side, sign);
+  noteLow(i, side, isLow);
+  if (isExchange) {
+    const reverse = reverseS + omega * exchangeLateS;
+    const forward = forwardS - omega * exchangeLateS;
+    store<f64>(k, load<f64>(k, B_TAKEN) + 1.0, B_TAKEN);
+    rememberQuickest(i, (reverse - forward) * 0.5, nowS);
+    const status = isDecided(i) ? judge(i, reverse, forward) : STATUS_HELD;
+    if (status != STATUS_USED) {
+      countGated(i);
+      doubtS = max<f64>(doubtS, abs<f64>(isLow ? residual : load<f64>(k, B_PENDING_S)));
+      return status;
+    }
+    doubtS = 0.0;
+    store<f64>(k, 0.0, B_PENDING);
+    rememberSpans(
+      i,
+      min<f64>(takeLeast(i, 0), reverse - theta),
+      min<f64>(takeLeast(i, 8), forward + theta),
+    );
+  } else if (isLow) {
+    // the other direction will tell what it was
+    countGated(i);
+    doubtS = max<f64>(doubtS, abs<f64>(residual));
+    return STATUS_HELD;
+  } else if (!isFresh(i, nowS) && countFresh(nowS) > 0) {
+    // heard in one direction only, a path can be led anywhere; it speaks while nobody else does
+    return STATUS_HELD;
+  }
+  lowerLeast(i, side, span - sign * theta);
+  const soft = load<f64>(k + side, B_EDGE2);
+  learnFrom(i, i32(side >> 3), span, sign, nowS);
+  if (isExtra) {
+    const twin = k + (side ^ 8);
+    const late = load<f64>(twin, B_LATE);
+    const least = LEAST_EDGE * LEAST_EDGE * late * late + LEAST_S * LEAST_S;
+    const next = (load<f64>(twin, B_EDGE2) * load<f64>(k + side, B_EDGE2)) / soft;
+    store<f64>(twin, max<f64>(next, least), B_EDGE2);
+  }
+  if (DOUBTC > 0.0) {
+    const seat = seatOf(i);
+    if (seat >= 0) {
+      const soft2 = max<f64>(load<f64>(k, B_EDGE2), load<f64>(k + 8, B_EDGE2)) * DOUBTC * DOUBTC;
+      if (load<f64>(covariance(seat, seat)) < soft2) store<f64>(covariance(seat, seat), soft2);
+    }
+  }
+  if (isExchange) raiseFloor(i, nowS);
+  return STATUS_USED;
 }
 
 function weave(i: i32, lateS: f64, nowS: f64): i32 {

@@ -3,14 +3,24 @@
  * folded into the path statistics here; the chosen combiner then turns it into the clock.
  */
 
-import { clearBraid, openBraid, restartBraid, updateBraid } from './braid';
-import { boundCausal, clearCausal } from './causal';
-import { baseClock, based, baseS, clearClock, moveClock, sinceNow } from './clock';
+import { clearBraid, openBraid, restartBraid, updateBraid, updateBraidSpan } from './braid';
+import { boundCausal, boundSide, clearCausal } from './causal';
+import {
+  axisS,
+  baseClock,
+  based,
+  baseS,
+  carryClock,
+  clearClock,
+  moveClock,
+  nowNs,
+  sinceNow,
+} from './clock';
 import { clearDiversity, updateAverage, updateBest } from './diversity';
-import { measure, wholeOffset } from './exchange';
+import { atNs, delayS, measure, wholeOffset } from './exchange';
 import { clearFailover, updateFailover } from './failover';
-import { clearKalman, openKalman, restartKalman, updateKalman } from './kalman';
-import { clearKhronos, updateKhronos } from './khronos';
+import { clearKalman, openKalman, passKalman, restartKalman, updateKalman } from './kalman';
+import { clearKhronos, passKhronos, updateKhronos } from './khronos';
 import {
   CLOCK,
   CLOCK_REFUSED,
@@ -20,26 +30,43 @@ import {
   ERROR_KIND,
   ERROR_PATH,
   KIND_NTP,
+  KIND_REVERSE,
   RECORD_KIND,
+  RECORD_LOCAL,
   RECORD_LOCAL_RECEIVE,
   RECORD_LOCAL_SEND,
   RECORD_PATH,
   STATUS_DUPLICATE,
+  STATUS_HELD,
   STATUS_LATE,
   STATUS_USED,
 } from './memory';
+import { measureSpan, sideOf, wholeSpan } from './oneway';
 import {
   claimPath,
   clearPaths,
   isOpen,
   isRepeat,
+  markOneWay,
   refuseExchange,
   releasePath,
   restartPaths,
   takeExchange,
+  takeSide,
 } from './path';
 import { clearRfc5905, clearStages, updateRfc5905 } from './rfc5905';
+import {
+  forgetAllSides,
+  forgetSides,
+  gapS,
+  isSpanRepeat,
+  joinSides,
+  keepSpan,
+  lastSendNs,
+  showSpan,
+} from './sides';
 import { clearTracks, openTrack, restartTracks } from './track';
+import { ageTrend } from './trend';
 import { updateVote } from './vote';
 
 export const KALMAN_COMBINER: i32 = 0;
@@ -63,6 +90,9 @@ const LONG_S: f64 = 1.0e6;
 
 let combiner: i32 = KALMAN_COMBINER;
 let lateRun: i32 = 0;
+/** How far a record moved the clock's time on, and how far it lies behind it, both >= 0 s. */
+let dtS: f64 = 0;
+let lateS: f64 = 0;
 
 /** Forgets everything and chooses the combiner. */
 export function reset(id: i32): i32 {
@@ -72,6 +102,7 @@ export function reset(id: i32): i32 {
   clearClock();
   clearCausal();
   clearPaths();
+  forgetAllSides();
   clearRfc5905();
   clearDiversity();
   clearTracks();
@@ -87,6 +118,7 @@ export function reset(id: i32): i32 {
 export function openPath(): i32 {
   const i = claimPath();
   if (i < 0) return ERROR_FULL;
+  forgetSides(i);
   clearStages(i);
   openFilter(i);
   openTrack(i);
@@ -112,35 +144,90 @@ function openFilter(i: i32): void {
 export function take(record: usize): i32 {
   const i = load<i32>(record, RECORD_PATH);
   if (!isOpen(i)) return ERROR_PATH;
-  if (load<u32>(record, RECORD_KIND) > KIND_NTP) return ERROR_KIND;
+  const kind = load<u32>(record, RECORD_KIND);
+  if (kind > KIND_REVERSE) return ERROR_KIND;
+  return kind > KIND_NTP ? takeOneWay(i, record) : takeTwoWay(i, record);
+}
+
+function takeTwoWay(i: i32, record: usize): i32 {
   const localSend = load<i64>(record, RECORD_LOCAL_SEND);
   const localReceive = load<i64>(record, RECORD_LOCAL_RECEIVE);
   if (isRepeat(i, localSend, localReceive)) return refuse(i, STATUS_DUPLICATE);
   const verdict = measure(record, baseS);
   if (verdict != STATUS_USED) return refuse(i, verdict);
-
-  let dtS: f64 = 0;
-  if (!based) {
-    rebase(record, localReceive);
-  } else {
-    dtS = sinceNow(localReceive);
-    if (dtS < -LATE_S) {
-      if (++lateRun < LATE_RUN) return refuse(i, STATUS_LATE);
-      startAgain(record, localReceive);
-      dtS = 0;
-    } else if (dtS > LONG_S) {
-      startAgain(record, localReceive);
-      dtS = 0;
-    }
-  }
-  lateRun = 0;
-  const lateS = dtS < 0.0 ? -dtS : 0.0;
-  if (dtS > 0.0) moveClock(localReceive);
-  else dtS = 0;
+  if (!arrive(record, localReceive)) return refuse(i, STATUS_LATE);
   takeExchange(i, localSend);
   boundCausal(i, dtS, lateS);
   store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_TAKEN) + 1.0, CLOCK_TAKEN);
   return update(i, dtS, lateS, f64(localReceive - localSend) / 1.0e9);
+}
+
+/** One direction by itself: braid learns from it at once, the others when an exchange comes of it. */
+function takeOneWay(i: i32, record: usize): i32 {
+  const side = sideOf(record);
+  const local = load<i64>(record, RECORD_LOCAL);
+  if (isSpanRepeat(i, side, record)) return refuse(i, STATUS_DUPLICATE);
+  measureSpan(record, baseS);
+  if (!arrive(record, local)) return refuse(i, STATUS_LATE);
+  takeSide(i, side, axisS(local));
+  keepSpan(i, side, record);
+  boundSide(i, side, dtS, lateS);
+  store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_TAKEN) + 1.0, CLOCK_TAKEN);
+  const isExchange = joinSides(i, side);
+  if (isExchange) takeExchange(i, lastSendNs(i));
+  else markOneWay(i, axisS(nowNs));
+  showSpan(i, side);
+  const exchangeLateS = isExchange ? max<f64>(-sinceNow(atNs), 0.0) : 0.0;
+  if (combiner == BRAID_COMBINER)
+    return updateBraidSpan(i, side, dtS, lateS, isExchange, exchangeLateS);
+  if (isExchange) return update(i, dtS, exchangeLateS, gapS + delayS);
+  pass();
+  return STATUS_HELD;
+}
+
+/**
+ * Puts a record that is measured on the time axis, and measures it again if that starts anew. Leaves
+ * dtS and lateS; false if it came too late.
+ */
+function arrive(record: usize, local: i64): bool {
+  dtS = 0;
+  if (!based) {
+    rebase(record, local);
+  } else {
+    dtS = sinceNow(local);
+    if (dtS < -LATE_S) {
+      if (++lateRun < LATE_RUN) return false;
+      startAgain(record, local);
+      dtS = 0;
+    } else if (dtS > LONG_S) {
+      startAgain(record, local);
+      dtS = 0;
+    }
+  }
+  lateRun = 0;
+  lateS = dtS < 0.0 ? -dtS : 0.0;
+  if (dtS > 0.0) moveClock(local);
+  else dtS = 0;
+  return true;
+}
+
+/** Time passes, and the combiner learns nothing. */
+function pass(): void {
+  switch (combiner) {
+    case KALMAN_COMBINER:
+      return passKalman(dtS);
+    case KHRONOS_COMBINER:
+      carryClock(dtS);
+      return passKhronos();
+    case RFC5905_COMBINER:
+    case AVERAGE_COMBINER:
+    case WEIGHTED_COMBINER:
+    case BEST_COMBINER:
+      ageTrend(dtS);
+      return carryClock(dtS);
+    default:
+      return carryClock(dtS);
+  }
 }
 
 function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
@@ -171,8 +258,9 @@ function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
 }
 
 /** The local clock was set: offsets of before mean nothing. */
-function startAgain(record: usize, localReceive: i64): void {
+function startAgain(record: usize, local: i64): void {
   restartPaths();
+  forgetAllSides();
   // the two keep their state in the same memory
   if (combiner == BRAID_COMBINER) restartBraid();
   else restartKalman();
@@ -180,14 +268,16 @@ function startAgain(record: usize, localReceive: i64): void {
   clearDiversity();
   restartTracks();
   clearFailover();
-  rebase(record, localReceive);
+  rebase(record, local);
 }
 
 /** Chooses a new base from this record and measures it again relative to that. */
-function rebase(record: usize, localReceive: i64): void {
+function rebase(record: usize, local: i64): void {
   clearCausal();
-  baseClock(wholeOffset(record), localReceive);
-  measure(record, baseS);
+  const isOneWay = load<u32>(record, RECORD_KIND) > KIND_NTP;
+  baseClock(isOneWay ? wholeSpan(record) : wholeOffset(record), local);
+  if (isOneWay) measureSpan(record, baseS);
+  else measure(record, baseS);
 }
 
 function refuse(i: i32, status: i32): i32 {

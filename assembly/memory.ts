@@ -88,8 +88,12 @@ export const TRACK_BYTES: usize = 24 * 8;
 /** The fresh paths carried to now (pool.ts): 8 columns over paths. */
 export const POOL: usize = TRACKS + TRACK_BYTES * usize(MAX_PATHS);
 
+/** What came last in each direction of a path by itself (sides.ts). */
+export const SIDES: usize = POOL + 8 * COLUMN_BYTES;
+export const SIDES_BYTES: usize = 16 * 8;
+
 /** First byte past the map; must stay below the fixed memory size (a test looks). */
-export const MAP_END: usize = POOL + 8 * COLUMN_BYTES;
+export const MAP_END: usize = SIDES + SIDES_BYTES * usize(MAX_PATHS);
 
 // --- slots, in bytes from the start of a row ---------------------------------------------------
 
@@ -113,12 +117,12 @@ export const CLOCK_PATHS: usize = 64;
 export const CLOCK_STEPS: usize = 72;
 /** Share of the bound that is asymmetry, s. */
 export const CLOCK_ASYMMETRY_BOUND_S: usize = 80;
-/** Exchanges taken and refused so far. */
+/** Exchanges and one-way measurements taken and refused so far. */
 export const CLOCK_TAKEN: usize = 88;
 export const CLOCK_REFUSED: usize = 96;
 /** Random-walk coefficient of the frequency in use, s²/s³. */
 export const CLOCK_WANDER: usize = 104;
-/** Causal interval of the offset, relative to CLOCK_BASE_S, s (causal.ts). */
+/** Causal interval of the offset, relative to CLOCK_BASE_S, s; ±1e11: nothing known (causal.ts). */
 export const CLOCK_CAUSAL_EARLIEST_S: usize = 112;
 export const CLOCK_CAUSAL_LATEST_S: usize = 120;
 /** Exchanges that contradicted the causal interval. */
@@ -133,7 +137,7 @@ export const PATH_OPEN: usize = 0; // 1 or 0
 export const PATH_STATE: usize = 8; // STATE_*
 export const PATH_REASON: usize = 16; // REASON_*
 export const PATH_REASON_S: usize = 24; // the figure in the reason's sentence, s
-export const PATH_TAKEN: usize = 32; // exchanges taken
+export const PATH_TAKEN: usize = 32; // exchanges taken, those put together of one-way spans, too
 export const PATH_REFUSED: usize = 40; // exchanges refused
 export const PATH_OFFSET_S: usize = 48; // last raw offset, relative to CLOCK_BASE_S
 export const PATH_DELAY_S: usize = 56; // last delay
@@ -151,16 +155,27 @@ export const PATH_GATED: usize = 144; // measurements the combiner set aside
 export const PATH_REVERSE_S: usize = 152; // last local→remote span, relative to base
 export const PATH_FORWARD_S: usize = 160; // last remote→local span, relative to base
 export const PATH_CONTRADICTS: usize = 168; // 1: its last exchange contradicted the causal interval
+export const PATH_REVERSES: usize = 176; // one-way measurements taken, local→remote
+export const PATH_FORWARDS: usize = 184; // the same, remote→local
 
 export const RECORD_PATH: usize = 0; // u32
 export const RECORD_KIND: usize = 4; // u32, KIND_*
+// an exchange: KIND_UNIX or KIND_NTP
 export const RECORD_LOCAL_SEND: usize = 8; // i64 Unix ns
 export const RECORD_REMOTE_RECEIVE: usize = 16; // KIND_NTP: u64 2^-32 s · KIND_UNIX: i64 Unix ns
 export const RECORD_REMOTE_SEND: usize = 24; // as remote receive
 export const RECORD_LOCAL_RECEIVE: usize = 32; // i64 Unix ns
+// a one-way measurement: KIND_FORWARD or KIND_REVERSE; bytes 8..15 mean nothing
+export const RECORD_CORRECTION: usize = 16; // i64 2^-16 ns, taken off the span
+export const RECORD_REMOTE: usize = 24; // i64 Unix ns: forward: when it was sent; reverse: received
+export const RECORD_LOCAL: usize = 32; // i64 Unix ns: forward: when it was received; reverse: sent
 
 export const KIND_UNIX: u32 = 0;
 export const KIND_NTP: u32 = 1;
+/** One way remote→local (PTP: Sync). */
+export const KIND_FORWARD: u32 = 2;
+/** One way local→remote (PTP: Delay_Req). */
+export const KIND_REVERSE: u32 = 3;
 
 export const RESULT_STATUS: usize = 0; // STATUS_* or ERROR_*
 export const RESULT_VALID: usize = 8;
@@ -180,7 +195,7 @@ export const RESULT_CAUSAL_LATEST_S: usize = 88;
 export const STATUS_USED: i32 = 0;
 /** Counted in the path's statistics, but the combiner gave it no weight. */
 export const STATUS_HELD: i32 = 1;
-/** Same four stamps as the path's last exchange. */
+/** Same stamps as the path's last exchange (of that direction, if it is one way). */
 export const STATUS_DUPLICATE: i32 = 2;
 /** Received before sent, on either side. */
 export const STATUS_ORDER: i32 = 3;
@@ -215,3 +230,4 @@ export const REASON_OUTLYING: i32 = 7; // pruned by the cluster algorithm (RFC 5
 export const REASON_NOT_BEST: i32 = 8; // another path is better
 export const REASON_NO_MAJORITY: i32 = 9; // paths disagree and none has a majority
 export const REASON_PANIC: i32 = 10; // no random sample agreed: the middle third of all (khronos)
+export const REASON_ONE_WAY: i32 = 11; // one direction only is heard, no exchange for REASON_S

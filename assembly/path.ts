@@ -5,7 +5,7 @@
  * in the end.
  */
 import { axisS } from './clock';
-import { atNs, delayS, forwardS, offsetS, reverseS } from './exchange';
+import { atNs, delayDoubtS, delayS, forwardS, offsetS, reverseS } from './exchange';
 import {
   MAX_PATHS,
   PATH_ASYMMETRY_S,
@@ -16,6 +16,7 @@ import {
   PATH_EXCESS_S,
   PATH_FLOOR_S,
   PATH_FORWARD_S,
+  PATH_FORWARDS,
   PATH_GATED,
   PATH_INTERVAL_S,
   PATH_JITTER_S,
@@ -27,11 +28,13 @@ import {
   PATH_REFUSED,
   PATH_RESIDUAL_S,
   PATH_REVERSE_S,
+  PATH_REVERSES,
   PATH_STATE,
   PATH_TAKEN,
   PATH_WEIGHT,
   PATHS,
   REASON_FEW,
+  REASON_ONE_WAY,
   REASON_SILENT,
   STATE_CLOSED,
   STATE_STALE,
@@ -52,6 +55,8 @@ const STAT_VARIANCE: usize = 48; // mean squared successive difference / 2
 const STAT_SEND: usize = 56; // i64 localSend of the last exchange
 const STAT_RECEIVE: usize = 64; // i64 localReceive of the last exchange
 const STAT_SINCE: usize = 72; // exchanges since the floor was reset
+const STAT_HEARD: usize = 80; // axis time of the last one-way measurement
+const STAT_HEARD_SINCE: usize = 88; // and of the first
 
 /** An exchange is fresh while younger than this many mean spacings. */
 const FRESH_INTERVALS: f64 = 4.5;
@@ -155,7 +160,7 @@ export function takeExchange(i: i32, localSend: i64): void {
     store<f64>(p, sqrt<f64>(folded), PATH_JITTER_S);
   }
   lowerFloor(i);
-  const excess = delayS - load<f64>(p, PATH_FLOOR_S);
+  const excess = max<f64>(delayS - load<f64>(p, PATH_FLOOR_S), 0.0);
   const mean = load<f64>(p, PATH_EXCESS_S);
   store<f64>(p, mean + (excess - mean) * share, PATH_EXCESS_S);
   store<f64>(p, taken + 1.0, PATH_TAKEN);
@@ -169,12 +174,28 @@ export function takeExchange(i: i32, localSend: i64): void {
   findNewest(at);
 }
 
+/** Counts a one-way measurement of local time `at` (axis s); `side` 0 reverse, 8 forward. */
+export function takeSide(i: i32, side: usize, at: f64): void {
+  const p = row(i) + side;
+  if (!isHeard(i)) store<f64>(stat(i), at, STAT_HEARD_SINCE);
+  store<f64>(p, load<f64>(p, PATH_REVERSES) + 1.0, PATH_REVERSES);
+  store<f64>(stat(i), at, STAT_HEARD);
+  findNewest(at);
+}
+
+function isHeard(i: i32): bool {
+  const p = row(i);
+  return load<f64>(p, PATH_REVERSES) + load<f64>(p, PATH_FORWARDS) != 0.0;
+}
+
 function findNewest(at: f64): void {
   if (at < newestS) {
     newestS = at;
     for (let i = 0; i < pathEnd; i++) {
       const p = row(i);
-      if (load<f64>(p, PATH_OPEN) == 0.0 || load<f64>(p, PATH_TAKEN) == 0.0) continue;
+      if (load<f64>(p, PATH_OPEN) == 0.0) continue;
+      if (isHeard(i)) newestS = max<f64>(newestS, load<f64>(stat(i), STAT_HEARD));
+      if (load<f64>(p, PATH_TAKEN) == 0.0) continue;
       newestS = max<f64>(newestS, load<f64>(p, PATH_AT_S));
     }
   } else {
@@ -196,9 +217,11 @@ export function countGated(i: i32): void {
 
 function lowerFloor(i: i32): void {
   const s = stat(i);
+  // a floor must not lie below all that can be, for thousands of exchanges, over one that was guessed
+  const sureS = delayS + delayDoubtS;
   const since = load<f64>(s, STAT_SINCE);
   if (since == 0.0) {
-    for (let k = 0; k < BLOCKS; k++) store<f64>(s + (usize(k) << 3), delayS, STAT_BLOCKS);
+    for (let k = 0; k < BLOCKS; k++) store<f64>(s + (usize(k) << 3), sureS, STAT_BLOCKS);
     store<f64>(s, 0.0, STAT_IN_BLOCK);
     store<f64>(s, 0.0, STAT_BLOCK);
   }
@@ -209,11 +232,11 @@ function lowerFloor(i: i32): void {
     block = (block + 1) % BLOCKS;
     inBlock = 0.0;
     store<f64>(s, f64(block), STAT_BLOCK);
-    store<f64>(s + (usize(block) << 3), delayS, STAT_BLOCKS);
+    store<f64>(s + (usize(block) << 3), sureS, STAT_BLOCKS);
   }
   store<f64>(s, inBlock + 1.0, STAT_IN_BLOCK);
   const cell = s + (usize(block) << 3);
-  if (delayS < load<f64>(cell, STAT_BLOCKS)) store<f64>(cell, delayS, STAT_BLOCKS);
+  if (sureS < load<f64>(cell, STAT_BLOCKS)) store<f64>(cell, sureS, STAT_BLOCKS);
   let floorS = load<f64>(s, STAT_BLOCKS);
   // after a reset all blocks hold that first delay until their turn comes
   const filled = min<f64>(since / BLOCK_EXCHANGES, f64(BLOCKS - 1));
@@ -244,6 +267,8 @@ export function restartPaths(): void {
     const p = row(i);
     store<f64>(p, 0.0, PATH_OFFSET_S);
     store<f64>(p, 0.0, PATH_TAKEN);
+    store<f64>(p, 0.0, PATH_REVERSES);
+    store<f64>(p, 0.0, PATH_FORWARDS);
     store<f64>(p, 0.0, PATH_JITTER_S);
     store<f64>(p, 0.0, PATH_ASYMMETRY_S);
     store<f64>(p, 0.0, PATH_ASYMMETRY_SIGMA_S);
@@ -286,7 +311,23 @@ export function staleAfterS(i: i32): f64 {
 export function markStale(nowS: f64): void {
   for (let i = 0; i < pathEnd; i++) {
     if (!isOpen(i) || load<f64>(row(i), PATH_TAKEN) == 0.0 || isFresh(i, nowS)) continue;
-    setState(i, STATE_STALE, REASON_SILENT, ageS(i, nowS));
+    const since = min<f64>(nowS, newestS) - load<f64>(stat(i), STAT_HEARD);
+    const isHalf = isHeard(i) && since <= staleAfterS(i);
+    setState(i, STATE_STALE, isHalf ? REASON_ONE_WAY : REASON_SILENT, ageS(i, nowS));
     store<f64>(row(i), 0.0, PATH_WEIGHT);
+  }
+}
+
+/** Path i was heard in one direction: says so if no exchange comes of it any more, or never did. */
+export function markOneWay(i: i32, nowS: f64): void {
+  const p = row(i);
+  if (load<f64>(p, PATH_TAKEN) == 0.0) {
+    const isHalf = load<f64>(p, PATH_REVERSES) == 0.0 || load<f64>(p, PATH_FORWARDS) == 0.0;
+    const many = load<f64>(p, PATH_REVERSES) + load<f64>(p, PATH_FORWARDS) >= WARM_EXCHANGES;
+    const since = load<f64>(stat(i), STAT_HEARD_SINCE);
+    if (isHalf && many) setState(i, STATE_WARMING, REASON_ONE_WAY, nowS - since);
+  } else if (!isFresh(i, nowS)) {
+    setState(i, STATE_STALE, REASON_ONE_WAY, ageS(i, nowS));
+    store<f64>(p, 0.0, PATH_WEIGHT);
   }
 }

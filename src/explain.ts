@@ -27,6 +27,8 @@ export function explainPath(report: PathReport): string {
       return 'paths disagree and no majority is left to tell who is right';
     case 10:
       return `no sample of the paths agrees within ${figure}: the middle third of all carries the clock`;
+    case 11:
+      return `only one direction is heard: no exchange for ${figure}`;
     default:
       return '';
   }
