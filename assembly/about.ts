@@ -68,6 +68,8 @@ export function stateName(id: i32): string {
       return 'stale';
     case 7:
       return 'standby';
+    case 8:
+      return 'same-route';
     default:
       return '';
   }

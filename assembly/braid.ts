@@ -12,16 +12,12 @@
  * (this path); a floor nobody reached for long in both directions has risen.
  */
 import {
-  B_ALIKE,
-  B_BLOCK,
+  B_ANCHOR,
   B_CHANGED,
   B_CLEAN,
-  B_DOUBT,
   B_EDGE2,
   B_JUMP,
-  B_LAST,
   B_LATE,
-  B_NEAR,
   B_PENDING,
   B_PENDING_S,
   B_QUIET,
@@ -36,30 +32,11 @@ import {
   K_MEAN,
   K_VOTE,
 } from './braidrow';
-import { axisS, carryClock, countStep, nowNs, publishClock } from './clock';
-import { edge, edgeLate, edgeNoise2, edgeShift, edgeSigma, edgeVariance } from './edge';
+import { axisS, carryClock, countStep, countStepBy, nowNs, publishClock } from './clock';
+import { compareAll, describeBraid } from './describe';
 import { delayS, forwardS, offsetS, reverseS } from './exchange';
-import {
-  along,
-  clearJoint,
-  covariance,
-  moveAlong,
-  omega,
-  p00,
-  p01,
-  p11,
-  placeOffset,
-  predictJoint,
-  theta,
-} from './joint';
-import {
-  assessMajority,
-  centreS,
-  clearMajority,
-  isSharp,
-  tightlyAgreeing,
-  voters,
-} from './majority';
+import { clearJoint, omega, p00, p01, p11, placeOffset, predictJoint, theta } from './joint';
+import { assessMajority, clearMajority, isSharp, tightlyAgreeing, voters } from './majority';
 import {
   KALMAN,
   KALMAN_BYTES,
@@ -69,24 +46,11 @@ import {
   PATH_FLOOR_S,
   PATH_NOISE_S,
   PATH_RESIDUAL_S,
-  PATH_TAKEN,
   PATH_WEIGHT,
-  REASON_DISAGREES,
-  REASON_FEW,
-  REASON_JUMPED,
-  REASON_NO_MAJORITY,
-  REASON_NONE,
-  REASON_QUEUE,
-  SPANS,
-  SPANS_BYTES,
-  STATE_CHANGED,
-  STATE_CONGESTED,
-  STATE_GOOD,
-  STATE_QUARANTINED,
-  STATE_WARMING,
   STATUS_HELD,
   STATUS_USED,
 } from './memory';
+import { clearMoments } from './moments';
 import { spanS } from './oneway';
 import {
   countFresh,
@@ -97,9 +61,19 @@ import {
   pathEnd,
   resetFloor,
   row,
-  setState,
   WARM_EXCHANGES,
 } from './path';
+import {
+  clearQueueing,
+  guessLate,
+  learnFrom,
+  learnOneWay,
+  refit,
+  restartQuiet,
+  sharpen,
+  startLaw,
+  startRefits,
+} from './queueing';
 import {
   clearQuickest,
   findPossible,
@@ -116,30 +90,26 @@ import {
   leaveSeat,
   placeFloor,
   reseat,
-  seatOf,
   sharpness,
   trySeat,
 } from './seats';
+import { noteChange, openShift, restartRuns, watchShift } from './shift';
 import { isDecided, isExtra, lowerLeast, noteLow, takeLeast } from './sides';
-import { clearWander, learnWander, restartWander, wander } from './wander';
+import {
+  anchorS,
+  anchorSigmaS,
+  findAnchor,
+  forgetSpans,
+  isAdrift,
+  leastSum,
+  rememberSpans,
+} from './spans';
+import { isConvicted } from './verdict';
+import { clearWander, restartWander, wander } from './wander';
 
 const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
-/** Queueing of a new path, as a share of its delay, and its edge's softness as a share of that. */
-const START_LATE: f64 = 0.1;
-const START_EDGE: f64 = 0.04;
 /** Pull of the wander towards its start, log-likelihood per squared decade. */
 const WANDER_PRIOR: f64 = 3.0;
-const LATE_MEMORY: f64 = 512.0;
-/** A packet counts as this many times the queueing learnt at the most. */
-const MOST_LATE: f64 = 16.0;
-/** Exchanges near the edge that its softness remembers. */
-const EDGE_MEMORY: f64 = 10.0;
-const SOFT_MEMORY: f64 = 3000.0;
-/** A softness beyond the queueing itself, met by chance at the start, must not stay for hours. */
-const MOST_SOFT_MEMORY: f64 = 128.0;
-/** Softness is never below this share of the queueing. */
-const LEAST_EDGE: f64 = 1.0e-3;
-const LEAST_S: f64 = 1.0e-10;
 /** No path is shorter than 30 cm, s. */
 const LEAST_FLOOR_S: f64 = 1.0e-9;
 /** A span this many sigmas below its floor is no noise. */
@@ -148,21 +118,10 @@ const PENDING_RUN: f64 = 3.0;
 /** A floor that was not touched in both directions for so long has risen. */
 const QUIET_RUN: f64 = 32.0;
 const QUIET_S: f64 = 512.0;
-const NEAR_FLOOR: f64 = 0.25; // of L
-const BLOCK: f64 = 64.0;
-/** Least spans start again once θ is known with so much less variance. */
-const CLEARER: f64 = 16.0;
 const CHANGED_FOR: f64 = 32.0;
-const CONGESTED_RATIO: f64 = 5.0;
 /** A path that agreed in so many assessments on end has a history that outweighs a tie. */
 const CLEAN_RUN: f64 = 64.0;
 const BLUNT: f64 = 1.0 / 16.0;
-/** Share of a packet in the averages of persistence, and what chance alone makes of them. */
-const PERSISTENCE: f64 = 1.0 / 256.0;
-const EVEN_NEAR: f64 = 0.63;
-const RHO_NOISE: f64 = 0.1;
-/** Exchanges away from the floor that make a direction suspect of having no say. */
-const QUIET_SOON: f64 = 16.0;
 /** So many round trips below this share of the queueing learnt forget it. */
 const OVERGROWN: f64 = 0.02;
 const SHORT_RUN: f64 = 8.0;
@@ -171,11 +130,9 @@ const NO_SPAN: f64 = 1.0e300;
 const MOST_S: f64 = 1.0e11;
 const MOST_FREQUENCY: f64 = 1.0e-2;
 
-const DOUBTC: f64 = 0.2;
 let started: bool = false;
 let exchanges: i32 = 0;
 let sinceAssessed: i32 = 0;
-let lastLearntS: f64 = 0;
 let bound: f64 = 0;
 let carrying: i32 = 0;
 /** Added to θ when published: a middle between paths that nobody can tell apart, and never could. */
@@ -184,6 +141,8 @@ let middleS: f64 = 0;
 let misfit: f64 = 1;
 /** How far the clock may have been stepped, while only shifted exchanges have come since, s. */
 let doubtS: f64 = 0;
+/** Some fresh path has a clean history. */
+let isClean: bool = false;
 
 export function clearBraid(): void {
   memory.fill(KALMAN, 0, KALMAN_BYTES * usize(MAX_PATHS));
@@ -195,16 +154,18 @@ export function clearBraid(): void {
   started = false;
   exchanges = 0;
   sinceAssessed = 0;
-  lastLearntS = 0;
+  clearQueueing();
   bound = 0;
   carrying = 0;
   middleS = 0;
   doubtS = 0;
+  isClean = false;
   misfit = 1;
 }
 
 export function openBraid(i: i32): void {
   forgetQuickest(i);
+  openShift(i);
   leaveSeat(i);
   memory.fill(braidRow(i), 0, KALMAN_BYTES);
 }
@@ -228,7 +189,7 @@ export function updateBraid(i: i32, dtS: f64, lateS: f64): i32 {
   }
   store<f64>(row(i), offsetS - theta, PATH_RESIDUAL_S);
   assess(nowS);
-  describe(i);
+  describeBraid(i);
   const variance = p00 * misfit + doubtS * doubtS;
   publishClock(theta + middleS, omega, variance, p01, p11, wander, bound, carrying);
   return status;
@@ -263,7 +224,7 @@ export function updateBraidSpan(
   if (isExchange) {
     store<f64>(row(i), offsetS - theta, PATH_RESIDUAL_S);
     assess(nowS);
-    describe(i);
+    describeBraid(i);
   }
   const variance = p00 * misfit + doubtS * doubtS;
   publishClock(theta + middleS, omega, variance, p01, p11, wander, bound, carrying);
@@ -287,9 +248,17 @@ function weaveSpan(
   const isWarm = load<f64>(k, B_TAKEN) > WARM_EXCHANGES;
   const isLow = isWarm && residual < -BELOW * spanSigma(i, side, sign);
   noteLow(i, side, isLow);
+  if (!isExchange && isLow) {
+    // the other direction will tell what it was
+    countGated(i);
+    doubtS = max<f64>(doubtS, abs<f64>(residual));
+    return STATUS_HELD;
+  }
+  // heard in one direction only, a path can be led anywhere: it speaks while nobody else does
+  if (!isExchange && !isFresh(i, nowS) && countFresh(nowS) > 0) return STATUS_HELD;
+  const reverse = reverseS + omega * exchangeLateS;
+  const forward = forwardS - omega * exchangeLateS;
   if (isExchange) {
-    const reverse = reverseS + omega * exchangeLateS;
-    const forward = forwardS - omega * exchangeLateS;
     store<f64>(k, load<f64>(k, B_TAKEN) + 1.0, B_TAKEN);
     rememberQuickest(i, (reverse - forward) * 0.5, nowS);
     const status = isDecided(i) ? judge(i, reverse, forward) : STATUS_HELD;
@@ -305,33 +274,15 @@ function weaveSpan(
       min<f64>(takeLeast(i, 0), reverse - theta),
       min<f64>(takeLeast(i, 8), forward + theta),
     );
-  } else if (isLow) {
-    // the other direction will tell what it was
-    countGated(i);
-    doubtS = max<f64>(doubtS, abs<f64>(residual));
-    return STATUS_HELD;
-  } else if (!isFresh(i, nowS) && countFresh(nowS) > 0) {
-    // heard in one direction only, a path can be led anywhere; it speaks while nobody else does
-    return STATUS_HELD;
+  } else {
+    lowerLeast(i, side, span - sign * theta);
   }
-  lowerLeast(i, side, span - sign * theta);
-  const soft = load<f64>(k + side, B_EDGE2);
-  learnFrom(i, i32(side >> 3), span, sign, nowS);
-  if (isExtra) {
-    const twin = k + (side ^ 8);
-    const late = load<f64>(twin, B_LATE);
-    const least = LEAST_EDGE * LEAST_EDGE * late * late + LEAST_S * LEAST_S;
-    const next = (load<f64>(twin, B_EDGE2) * load<f64>(k + side, B_EDGE2)) / soft;
-    store<f64>(twin, max<f64>(next, least), B_EDGE2);
-  }
-  if (DOUBTC > 0.0) {
-    const seat = seatOf(i);
-    if (seat >= 0) {
-      const soft2 = max<f64>(load<f64>(k, B_EDGE2), load<f64>(k + 8, B_EDGE2)) * DOUBTC * DOUBTC;
-      if (load<f64>(covariance(seat, seat)) < soft2) store<f64>(covariance(seat, seat), soft2);
-    }
-  }
-  if (isExchange) raiseFloor(i, nowS);
+  learnOneWay(i, side, span, sign, nowS, isExtra);
+  if (!isExchange) return STATUS_USED;
+  refit(i, nowS);
+  const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
+  watchShift(i, reverse - theta, forward + theta, sqrt<f64>(p00 * misfit), nowS, clean);
+  raiseFloor(i, nowS);
   return STATUS_USED;
 }
 
@@ -343,7 +294,7 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
   const first = !started;
   if (first) {
     started = true;
-    const quarter = 0.25 * delayS + LEAST_S;
+    const quarter = 0.25 * delayS + guessLate(0.0);
     placeOffset((reverse - forward) * 0.5, quarter * quarter);
   }
   if (load<f64>(k, B_TAKEN) == 0.0 || isOvergrown(k)) meetPath(i, reverse, forward, nowS);
@@ -362,7 +313,10 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
     // θ stands where the first exchange put it; only the next ones can tell more
     learnFrom(i, 0, reverse, 1.0, nowS);
     learnFrom(i, 1, forward, -1.0, nowS);
+    refit(i, nowS);
   }
+  const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
+  watchShift(i, reverse - theta, forward + theta, sqrt<f64>(p00 * misfit), nowS, clean);
   raiseFloor(i, nowS);
   return status;
 }
@@ -400,7 +354,10 @@ function isSane(i: i32): bool {
 /** Starts from nothing; the paths stay open. */
 function collapse(): void {
   clearBraid();
-  for (let j = 0; j < pathEnd; j++) forgetSpans(j);
+  for (let j = 0; j < pathEnd; j++) {
+    forgetSpans(j);
+    openShift(j);
+  }
 }
 
 /**
@@ -409,21 +366,19 @@ function collapse(): void {
  */
 function meetPath(i: i32, reverse: f64, forward: f64, nowS: f64): void {
   const k = braidRow(i);
-  const late = START_LATE * delayS + LEAST_S;
+  const late = guessLate(delayS);
   const away = abs<f64>((reverse - forward) * 0.5 - theta);
   const fits = away <= 0.5 * delayS + 3.0 * sqrt<f64>(p00);
   const floorS = fits ? delayS * 0.5 : min<f64>(reverse - theta, forward + theta);
   trySeat(i);
   placeFloor(i, floorS - late, 4.0 * late * late);
-  for (let side: usize = 0; side < 16; side += 8) {
-    store<f64>(k + side, late, B_LATE);
-    store<f64>(k + side, START_EDGE * START_EDGE * late * late, B_EDGE2);
-    store<f64>(k + side, EVEN_NEAR, B_NEAR);
-    store<f64>(k + side, EVEN_NEAR * EVEN_NEAR + (1.0 - EVEN_NEAR) * (1.0 - EVEN_NEAR), B_ALIKE);
-    store<f64>(k + side, 1.0, B_LAST);
-    restartQuiet(k + side, nowS);
-  }
+  startLaw(k, late, nowS);
+  startLaw(k + 8, late, nowS);
+  store<f64>(k, 0.0, B_ANCHOR);
+  startRefits(k);
+  clearMoments(i, floorS);
   forgetSpans(i);
+  openShift(i);
 }
 
 /** 1 sigma that a span of this side has about its floor, prior included. */
@@ -447,7 +402,7 @@ function judge(i: i32, reverse: f64, forward: f64): i32 {
   const fall = min<f64>(low, high);
   if (low + high < 0.5 * fall) {
     // the round trip itself got shorter than it could be: the floor fell
-    changePath(i, fall, fall);
+    changePath(i, fall, 0.0, min<f64>(low, 0.0), min<f64>(high, 0.0));
     return STATUS_USED;
   }
   const shift = low < high ? low : -high;
@@ -484,7 +439,8 @@ function judge(i: i32, reverse: f64, forward: f64): i32 {
     stepClock(load<f64>(k, B_PENDING_S), max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8)));
     return STATUS_USED;
   }
-  changePath(i, fall, load<f64>(k, B_PENDING_S));
+  const moved = load<f64>(k, B_PENDING_S);
+  changePath(i, fall, moved, moved, -moved);
   return STATUS_USED;
 }
 
@@ -513,20 +469,25 @@ function isAlike(j: i32, shift: f64): bool {
 
 /** Most paths shifted alike: the local clock was stepped. */
 function stepClock(shift: f64, spread: f64): void {
-  countStep();
+  countStepBy(shift);
   placeOffset(theta + shift, spread * spread + p00);
   for (let j = 0; j < pathEnd; j++) {
     store<f64>(braidRow(j), 0.0, B_PENDING);
     forgetQuickest(j);
     forgetSpans(j);
+    restartRuns(j);
   }
   middleS = 0;
   restartWander();
 }
 
-/** The floor of path i moved by `byS`; θ stays. */
-function changePath(i: i32, byS: f64, jump: f64): void {
+/**
+ * The floor of path i moved by `byS`; θ stays. `jump`: what its offset jumped by, 0 if the route
+ * just got longer or shorter; `reverse` and `forward`: what its directions moved by.
+ */
+function changePath(i: i32, byS: f64, jump: f64, reverse: f64, forward: f64): void {
   const k = braidRow(i);
+  noteChange(i, reverse, forward, axisS(nowNs));
   const late = max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8));
   placeFloor(i, floorOf(i) + byS, late * late);
   store<f64>(k, CHANGED_FOR, B_CHANGED);
@@ -534,97 +495,6 @@ function changePath(i: i32, byS: f64, jump: f64): void {
   store<f64>(k, 0.0, B_PENDING);
   resetFloor(i);
   forgetSpans(i);
-}
-
-/** One one-sided update of sign·θ + d_i, and what it teaches about its queueing and edge. */
-function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): void {
-  const side = usize(direction) << 3;
-  const k = braidRow(i) + side;
-  const late = load<f64>(k, B_LATE);
-  const noise2 = load<f64>(k, B_EDGE2);
-  const seat = seatOf(i);
-  const apart = p00 + floorVariance(i);
-  const v = max<f64>(seat < 0 ? apart : along(seat, sign), LEAST_S * LEAST_S);
-  const floorS = sign * theta + floorOf(i);
-  const residual = span - floorS;
-  edge(residual, v, late * repetition(k), noise2);
-  notePersistence(k, residual < late);
-  noteQuiet(k, residual, nowS);
-  if (seat < 0) follow(i, v);
-  else lead(i, sign, floorS, v, nowS);
-
-  const taken = load<f64>(braidRow(i), B_TAKEN);
-  const pace = 1.0 / min<f64>(taken + 4.0, LATE_MEMORY);
-  const heard = min<f64>(edgeLate, MOST_LATE * late); // one hung packet is no new law
-  const next = max<f64>(late + (heard - late) * pace, LEAST_S);
-  store<f64>(k, next, B_LATE);
-  if (residual < 3.0 * edgeSigma) {
-    // a sharp edge is met rarely and must be learnt from few, a soft one shows in many
-    const soft = (SOFT_MEMORY * noise2) / (late * late);
-    const memory = EDGE_MEMORY + min<f64>(soft, MOST_SOFT_MEMORY);
-    const quick = 1.0 / min<f64>(taken + 4.0, memory);
-    const least = LEAST_EDGE * LEAST_EDGE * next * next + LEAST_S * LEAST_S;
-    store<f64>(k, max<f64>(noise2 + (edgeNoise2 - noise2) * quick, least), B_EDGE2);
-  }
-}
-
-/**
- * How many packets say what one says, >= 1: queues have a memory, and a run of late packets is one
- * observation, not many. It divides the push of late packets on the floor.
- */
-function repetition(k: usize): f64 {
-  const near = load<f64>(k, B_NEAR);
-  const chance = near * near + (1.0 - near) * (1.0 - near);
-  const excess = load<f64>(k, B_ALIKE) - chance;
-  const memory = min<f64>(max<f64>(excess / max<f64>(1.0 - chance, 0.1) - RHO_NOISE, 0.0), 0.95);
-  const quiet = load<f64>(k, B_QUIET) / QUIET_SOON;
-  return sqrt<f64>((1.0 + memory) / (1.0 - memory)) * (quiet > 1.0 ? quiet * quiet : 1.0);
-}
-
-function notePersistence(k: usize, isNear: bool): void {
-  const near: f64 = isNear ? 1.0 : 0.0;
-  const alike: f64 = load<f64>(k, B_LAST) == near ? 1.0 : 0.0;
-  store<f64>(k, load<f64>(k, B_NEAR) + (near - load<f64>(k, B_NEAR)) * PERSISTENCE, B_NEAR);
-  store<f64>(k, load<f64>(k, B_ALIKE) + (alike - load<f64>(k, B_ALIKE)) * PERSISTENCE, B_ALIKE);
-  store<f64>(k, near, B_LAST);
-}
-
-/** A seated path moves θ, its floor and all they share. */
-function lead(i: i32, sign: f64, floorS: f64, v: f64, nowS: f64): void {
-  const shrink = (v - edgeVariance) / (v * v);
-  const share = shrink * v;
-  if (share > 1.0e-4) {
-    // what the update says about θ, as if it had been a plain measurement
-    const information = 1.0 / edgeVariance - 1.0 / v;
-    const seen = floorS + edgeShift / share;
-    learnWander(max<f64>(nowS - lastLearntS, 0.0), sign * (seen - floorOf(i)), 1.0 / information);
-    lastLearntS = nowS;
-  }
-  moveAlong(edgeShift / v, shrink);
-}
-
-/** A path without a seat moves its own floor only; it is never known better than θ is. */
-function follow(i: i32, v: f64): void {
-  const own = floorVariance(i);
-  const gain = own / v;
-  const left = own - gain * gain * (v - edgeVariance);
-  placeFloor(i, floorOf(i) + gain * edgeShift, max<f64>(left, p00));
-}
-
-function restartQuiet(k: usize, nowS: f64): void {
-  store<f64>(k, 0.0, B_QUIET);
-  store<f64>(k, nowS, B_QUIET_AT);
-  store<f64>(k, load<f64>(k, B_LATE), B_QUIET_LATE);
-  store<f64>(k, NO_SPAN, B_QUIET_LEAST);
-}
-
-function noteQuiet(k: usize, residual: f64, nowS: f64): void {
-  if (residual < NEAR_FLOOR * load<f64>(k, B_QUIET_LATE) + 4.0 * edgeSigma) {
-    restartQuiet(k, nowS);
-    return;
-  }
-  store<f64>(k, load<f64>(k, B_QUIET) + 1.0, B_QUIET);
-  store<f64>(k, min<f64>(load<f64>(k, B_QUIET_LEAST), residual), B_QUIET_LEAST);
 }
 
 /** A route that got longer both ways: nothing came near the old floor for long. */
@@ -639,55 +509,32 @@ function raiseFloor(i: i32, nowS: f64): void {
     store<f64>(k + side, late, B_LATE);
     restartQuiet(k + side, nowS);
   }
-  changePath(i, lift, lift);
+  changePath(i, lift, 0.0, lift, lift);
 }
 
-// --- the paths' own offsets, for votes, the asymmetry column and ties ---------------------------
-
-function spans(i: i32): usize {
-  return SPANS + usize(i) * SPANS_BYTES;
-}
-
-function forgetSpans(i: i32): void {
-  const s = spans(i);
-  for (let b: usize = 0; b < SPANS_BYTES; b += 8) store<f64>(s + b, NO_SPAN);
-  store<f64>(braidRow(i), 0.0, B_BLOCK);
-  store<f64>(braidRow(i), 0.0, B_DOUBT);
-  store<f64>(braidRow(i), 0.0, B_DOUBT + 8);
-  store<f64>(braidRow(i), 0.0, K_INFORMATION);
-}
-
-/** Least spans of this and the last block, θ taken out, so that they are one-way delays. */
-function rememberSpans(i: i32, reverse: f64, forward: f64): void {
-  const k = braidRow(i);
-  const s = spans(i);
-  // what was seen while θ was hardly known would be blamed on the path
-  if (p00 * CLEARER < max<f64>(load<f64>(k, B_DOUBT), load<f64>(k, B_DOUBT + 8))) forgetSpans(i);
-  let inBlock = load<f64>(k, B_BLOCK);
-  if (inBlock >= BLOCK) {
-    memory.copy(s + 16, s, 16);
-    store<f64>(k, load<f64>(k, B_DOUBT), B_DOUBT + 8);
-    store<f64>(k, 0.0, B_DOUBT);
-    store<f64>(s, NO_SPAN);
-    store<f64>(s + 8, NO_SPAN);
-    inBlock = 0.0;
+/**
+ * θ never stood where the least spans of most paths say: queueing was taken for a floor, or a floor
+ * for queueing. They start again from there, with what they learnt of their queues.
+ */
+function settle(nowS: f64): void {
+  placeOffset(theta + anchorS, anchorSigmaS * anchorSigmaS);
+  for (let j = 0; j < pathEnd; j++) {
+    if (!isAdrift(j, nowS)) continue;
+    const k = braidRow(j);
+    const floorS = leastSum(j) * 0.5;
+    for (let side: usize = 0; side < 16; side += 8) {
+      const sign: f64 = side == 0 ? 1.0 : -1.0;
+      // mean span = floor + mean queueing, whichever way it is shared out
+      const late = load<f64>(k + side, B_LATE) + floorOf(j) - sign * anchorS - floorS;
+      store<f64>(k + side, max<f64>(late, anchorSigmaS), B_LATE);
+    }
+    placeFloor(j, floorS, 4.0 * anchorSigmaS * anchorSigmaS);
+    sharpen(k, nowS);
+    sharpen(k + 8, nowS);
+    forgetSpans(j);
   }
-  store<f64>(k, inBlock + 1.0, B_BLOCK);
-  store<f64>(k, max<f64>(load<f64>(k, B_DOUBT), p00), B_DOUBT);
-  store<f64>(s, min<f64>(load<f64>(s), reverse));
-  store<f64>(s + 8, min<f64>(load<f64>(s + 8), forward));
-  const leastReverse = min<f64>(load<f64>(s), load<f64>(s + 16));
-  const leastForward = min<f64>(load<f64>(s + 8), load<f64>(s + 24));
-  const full = load<f64>(s + 16) < NO_SPAN;
-  const n = inBlock + 1.0 + (full ? BLOCK : 0.0);
-  const a = load<f64>(k, B_LATE) / n;
-  const b = load<f64>(k, B_LATE + 8) / n;
-  const variance =
-    (a * a + b * b) * 0.25 +
-    (load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8)) * 0.25 +
-    max<f64>(max<f64>(load<f64>(k, B_DOUBT), load<f64>(k, B_DOUBT + 8)) - p00, 0.0);
-  store<f64>(k, (leastReverse - leastForward) * 0.5, K_MEAN);
-  store<f64>(k, 1.0 / variance, K_INFORMATION);
+  for (let j = 0; j < pathEnd; j++) openShift(j);
+  restartWander();
 }
 
 function assess(nowS: f64): void {
@@ -702,6 +549,7 @@ function assess(nowS: f64): void {
     for (let j = 0; j < pathEnd; j++) store<f64>(braidRow(j), 0.0, B_TAKEN);
     restartWander();
   }
+  if (findAnchor(nowS)) settle(nowS);
   const asked = assessMajority(nowS);
   // at first every path agrees with every other, for want of knowledge
   const agreed = asked && exchanges > 64 && 2 * tightlyAgreeing > voters;
@@ -712,11 +560,13 @@ function assess(nowS: f64): void {
     // agreeing means less where noise is what makes room for it
     if (agreed && vote > 0.0) store<f64>(k, clean + (isSharp(j) ? 1.0 : BLUNT), B_CLEAN);
     else if (asked && !agreed && clean < CLEAN_RUN) store<f64>(k, 0.0, B_CLEAN);
-    if (asked && vote <= -2.0) store<f64>(k, 1.0, K_FREE);
+    if (voters > 0 && isConvicted(j)) store<f64>(k, 1.0, K_FREE);
+    else if (asked && vote <= -2.0) store<f64>(k, 1.0, K_FREE);
     else if (!asked || vote >= 4.0) store<f64>(k, 0.0, K_FREE);
   }
   reseat(nowS);
   weigh(nowS);
+  compareAll(isClean, nowS);
 }
 
 /** Shares of the paths, by their sharpness. */
@@ -725,7 +575,7 @@ function weigh(nowS: f64): void {
   let low: f64 = NO_SPAN;
   let high: f64 = -NO_SPAN;
   let counted = 0;
-  let isClean = false;
+  isClean = false;
   let middle: f64 = 0;
   let weights: f64 = 0;
   for (let j = 0; j < pathEnd; j++) {
@@ -761,7 +611,7 @@ function weigh(nowS: f64): void {
     const share = load<f64>(p, PATH_WEIGHT) / sum;
     store<f64>(p, share, PATH_WEIGHT);
     bound += share * load<f64>(p, PATH_FLOOR_S) * 0.5;
-    misfit += share * (softness(k) + softness(k + 8));
+    misfit += share * (softness(k) + softness(k + 8) + lopsidedness(k));
     if (load<f64>(k, K_FREE) == 0.0) carrying++;
     store<f64>(p, -load<f64>(k, K_MEAN), PATH_ASYMMETRY_S);
     const information = load<f64>(k, K_INFORMATION);
@@ -776,39 +626,14 @@ function softness(side: usize): f64 {
   return x / (1.0 + x * x);
 }
 
+/** How differently the two directions queue, >= 0: what their edges get wrong does not cancel then. */
+function lopsidedness(k: usize): f64 {
+  return 2.0 * abs<f64>(Math.log(load<f64>(k, B_LATE) / load<f64>(k, B_LATE + 8)));
+}
+
 /** 1 sigma of a raw offset of this path. */
 function noiseOf(k: usize): f64 {
   const a = load<f64>(k, B_LATE);
   const b = load<f64>(k, B_LATE + 8);
   return 0.5 * sqrt<f64>(a * a + b * b + load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8));
-}
-
-function describe(i: i32): void {
-  const k = braidRow(i);
-  const p = row(i);
-  const changed = load<f64>(k, B_CHANGED);
-  if (changed > 0.0) store<f64>(k, changed - 1.0, B_CHANGED);
-  const late = max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8));
-  if (load<f64>(p, PATH_TAKEN) < WARM_EXCHANGES) setState(i, STATE_WARMING, REASON_FEW, 0.0);
-  else if (load<f64>(k, K_FREE) != 0.0)
-    setState(i, STATE_QUARANTINED, REASON_DISAGREES, load<f64>(k, K_MEAN) - centreS);
-  else if (changed > 0.0) setState(i, STATE_CHANGED, REASON_JUMPED, load<f64>(k, B_JUMP));
-  else if (isCongested(i, late)) setState(i, STATE_CONGESTED, REASON_QUEUE, late);
-  else if (voters >= 2 && 2 * tightlyAgreeing <= voters)
-    setState(i, STATE_GOOD, REASON_NO_MAJORITY, 0.0);
-  else setState(i, STATE_GOOD, REASON_NONE, 0.0);
-}
-
-/** Queues much longer than at most of the other paths. */
-function isCongested(i: i32, late: f64): bool {
-  let quieter = 0;
-  let others = 0;
-  for (let j = 0; j < pathEnd; j++) {
-    const k = braidRow(j);
-    if (j == i || load<f64>(k, B_TAKEN) == 0.0) continue;
-    others++;
-    if (max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8)) * CONGESTED_RATIO < late)
-      quieter++;
-  }
-  return others > 0 && 2 * quieter >= others;
 }

@@ -18,6 +18,7 @@ import {
   CLOCK_LATEST_S,
   CLOCK_PATHS,
   CLOCK_REST_S,
+  CLOCK_STEP_S,
   CLOCK_STEPS,
   CLOCK_UNCERTAINTY_S,
   CLOCK_VALID,
@@ -63,9 +64,15 @@ export function baseClock(wholeS: i64, atNs: i64): void {
   store<f64>(CLOCK, 0.0, CLOCK_VALID);
 }
 
-/** Counts a restart of the offset. */
+/** Counts a restart of the offset, of a size nobody knows. */
 export function countStep(): void {
+  countStepBy(0.0);
+}
+
+/** Counts a step of the offset, `byS` = new − old. */
+export function countStepBy(byS: f64): void {
   store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_STEPS) + 1.0, CLOCK_STEPS);
+  store<f64>(CLOCK, byS, CLOCK_STEP_S);
 }
 
 /** Moves the time axis forward to `atNs`. */
@@ -146,4 +153,9 @@ export function sinceNow(atNs: i64): f64 {
 /** Seconds on the clock's axis. */
 export function axisS(atNs: i64): f64 {
   return f64(atNs - startNs) / 1.0e9;
+}
+
+/** Unix seconds of a local time, right to a quarter of a microsecond. */
+export function unixS(atNs: i64): f64 {
+  return f64(atNs) / 1.0e9;
 }

@@ -31,11 +31,17 @@ import {
   ERROR_PATH,
   KIND_NTP,
   KIND_REVERSE,
+  PATH_SHARES,
+  PATH_WEIGHT,
+  REASON_FEW,
+  REASON_SHARED,
   RECORD_KIND,
   RECORD_LOCAL,
   RECORD_LOCAL_RECEIVE,
   RECORD_LOCAL_SEND,
   RECORD_PATH,
+  STATE_SAME_ROUTE,
+  STATE_WARMING,
   STATUS_DUPLICATE,
   STATUS_HELD,
   STATUS_LATE,
@@ -47,14 +53,21 @@ import {
   clearPaths,
   isOpen,
   isRepeat,
+  isShared,
   markOneWay,
+  pathEnd,
   refuseExchange,
   releasePath,
   restartPaths,
+  row,
+  setState,
+  silentS,
+  staleAfterS,
   takeExchange,
   takeSide,
 } from './path';
 import { clearRfc5905, clearStages, updateRfc5905 } from './rfc5905';
+import { clearShifts } from './shift';
 import {
   forgetAllSides,
   forgetSides,
@@ -67,6 +80,7 @@ import {
 } from './sides';
 import { clearTracks, openTrack, restartTracks } from './track';
 import { ageTrend } from './trend';
+import { agreeAsPath, clearVerdicts, forgetVerdict, noteGap, speak, tell } from './verdict';
 import { updateVote } from './vote';
 
 export const KALMAN_COMBINER: i32 = 0;
@@ -103,6 +117,8 @@ export function reset(id: i32): i32 {
   clearCausal();
   clearPaths();
   forgetAllSides();
+  clearShifts();
+  clearVerdicts();
   clearRfc5905();
   clearDiversity();
   clearTracks();
@@ -128,10 +144,40 @@ export function openPath(): i32 {
 /** Closes a path; its index may be given out again. */
 export function closePath(i: i32): i32 {
   if (!isOpen(i)) return ERROR_PATH;
+  forgetVerdict(i);
   releasePath(i);
+  freeSharers(i);
   openFilter(i);
   openTrack(i);
   return STATUS_USED;
+}
+
+/**
+ * Path i shares its route with path j, which speaks for both from now on: i has no weight and no
+ * vote. j −1: i speaks for itself again, as a path newly met.
+ * @returns STATUS_USED, or ERROR_PATH if one of them is not open or j has no vote itself
+ */
+export function shareRoute(i: i32, j: i32): i32 {
+  if (!isOpen(i)) return ERROR_PATH;
+  if (j >= 0 && (j == i || !isOpen(j) || isShared(j))) return ERROR_PATH;
+  const wasShared = isShared(i);
+  store<f64>(row(i), f64(max<i32>(j, -1) + 1), PATH_SHARES);
+  if (wasShared == isShared(i)) return STATUS_USED;
+  clearStages(i);
+  openFilter(i);
+  openTrack(i);
+  store<f64>(row(i), 0.0, PATH_WEIGHT);
+  if (wasShared) setState(i, STATE_WARMING, REASON_FEW, 0.0);
+  else setState(i, STATE_SAME_ROUTE, REASON_SHARED, 0.0);
+  freeSharers(i);
+  return STATUS_USED;
+}
+
+/** Paths that path i spoke for speak for themselves. */
+function freeSharers(i: i32): void {
+  for (let k = 0; k < pathEnd; k++) {
+    if (isOpen(k) && load<f64>(row(k), PATH_SHARES) == f64(i + 1)) shareRoute(k, -1);
+  }
 }
 
 /** The two keep their state in the same memory. */
@@ -155,11 +201,15 @@ function takeTwoWay(i: i32, record: usize): i32 {
   if (isRepeat(i, localSend, localReceive)) return refuse(i, STATUS_DUPLICATE);
   const verdict = measure(record, baseS);
   if (verdict != STATUS_USED) return refuse(i, verdict);
-  if (!arrive(record, localReceive)) return refuse(i, STATUS_LATE);
+  if (!arrive(i, record, localReceive)) return refuse(i, STATUS_LATE);
+  countTaken();
   takeExchange(i, localSend);
+  if (isShared(i)) return overhear(i);
   boundCausal(i, dtS, lateS);
-  store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_TAKEN) + 1.0, CLOCK_TAKEN);
-  return update(i, dtS, lateS, f64(localReceive - localSend) / 1.0e9);
+  const status = update(i, dtS, lateS, f64(localReceive - localSend) / 1.0e9);
+  if (combiner != BRAID_COMBINER) agreeAsPath(i);
+  tell(i);
+  return status;
 }
 
 /** One direction by itself: braid learns from it at once, the others when an exchange comes of it. */
@@ -168,28 +218,36 @@ function takeOneWay(i: i32, record: usize): i32 {
   const local = load<i64>(record, RECORD_LOCAL);
   if (isSpanRepeat(i, side, record)) return refuse(i, STATUS_DUPLICATE);
   measureSpan(record, baseS);
-  if (!arrive(record, local)) return refuse(i, STATUS_LATE);
+  if (!arrive(i, record, local)) return refuse(i, STATUS_LATE);
+  countTaken();
   takeSide(i, side, axisS(local));
   keepSpan(i, side, record);
-  boundSide(i, side, dtS, lateS);
-  store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_TAKEN) + 1.0, CLOCK_TAKEN);
   const isExchange = joinSides(i, side);
   if (isExchange) takeExchange(i, lastSendNs(i));
-  else markOneWay(i, axisS(nowNs));
   showSpan(i, side);
+  if (isShared(i)) return overhear(i);
+  boundSide(i, side, dtS, lateS);
+  if (!isExchange) markOneWay(i, axisS(nowNs));
   const exchangeLateS = isExchange ? max<f64>(-sinceNow(atNs), 0.0) : 0.0;
+  let status = STATUS_HELD;
   if (combiner == BRAID_COMBINER)
-    return updateBraidSpan(i, side, dtS, lateS, isExchange, exchangeLateS);
-  if (isExchange) return update(i, dtS, exchangeLateS, gapS + delayS);
-  pass();
-  return STATUS_HELD;
+    status = updateBraidSpan(i, side, dtS, lateS, isExchange, exchangeLateS);
+  else if (isExchange) status = update(i, dtS, exchangeLateS, gapS + delayS);
+  else pass();
+  if (!isExchange) {
+    speak(i);
+    return status;
+  }
+  if (combiner != BRAID_COMBINER) agreeAsPath(i);
+  tell(i);
+  return status;
 }
 
 /**
  * Puts a record that is measured on the time axis, and measures it again if that starts anew. Leaves
- * dtS and lateS; false if it came too late.
+ * dtS and lateS; false if it came too late. A path without a vote leaves the time where it is.
  */
-function arrive(record: usize, local: i64): bool {
+function arrive(i: i32, record: usize, local: i64): bool {
   dtS = 0;
   if (!based) {
     rebase(record, local);
@@ -203,12 +261,25 @@ function arrive(record: usize, local: i64): bool {
       startAgain(record, local);
       dtS = 0;
     }
+    if (isShared(i)) return true;
+    if (dtS > staleAfterS(i)) noteGap(silentS(axisS(local)));
   }
   lateRun = 0;
   lateS = dtS < 0.0 ? -dtS : 0.0;
   if (dtS > 0.0) moveClock(local);
   else dtS = 0;
   return true;
+}
+
+function countTaken(): void {
+  store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_TAKEN) + 1.0, CLOCK_TAKEN);
+}
+
+/** A path that has no vote of its own: its statistics go on, nobody listens, time stands still. */
+function overhear(i: i32): i32 {
+  setState(i, STATE_SAME_ROUTE, REASON_SHARED, 0.0);
+  tell(i);
+  return STATUS_HELD;
 }
 
 /** Time passes, and the combiner learns nothing. */

@@ -29,7 +29,7 @@ export {
   stateName,
   statusName,
 } from './about';
-export { closePath, openPath, reset } from './combine';
+export { closePath, openPath, reset, shareRoute } from './combine';
 export { seed } from './khronos';
 export {
   ABI_VERSION,
@@ -45,6 +45,8 @@ export {
   RECORDS,
   RESULT_BYTES,
   RESULTS,
+  VERDICT_BYTES,
+  VERDICTS,
 } from './memory';
 export {
   nsFromSpan,
@@ -66,6 +68,7 @@ export {
   taiFromUnix,
   unixFromTai,
 } from './ptptime';
+export { takeVerdicts } from './verdict';
 
 /**
  * One NTP exchange: the server's reply lies in PACKET, the local stamps are `epochS` Unix seconds

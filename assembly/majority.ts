@@ -7,6 +7,7 @@
 import { K_INFORMATION, K_MEAN, K_VOTE, kalmanRow } from './kalmanrow';
 import { MAX_PATHS, PATH_FLOOR_S, PATH_TAKEN, SCRATCH, SCRATCH_COLUMN } from './memory';
 import { isFresh, pathEnd, row, WARM_EXCHANGES } from './path';
+import { isOneSided } from './shift';
 
 /** Half width allowed for asymmetry, as a share of delay/2: three sigmas of κ = 0.02. */
 const ALLOWED: f64 = 0.06;
@@ -91,7 +92,8 @@ function votes(i: i32, nowS: f64): bool {
   return (
     isFresh(i, nowS) &&
     load<f64>(row(i), PATH_TAKEN) >= WARM_EXCHANGES &&
-    load<f64>(kalmanRow(i), K_INFORMATION) > 0.0
+    load<f64>(kalmanRow(i), K_INFORMATION) > 0.0 &&
+    !isOneSided(i)
   );
 }
 

@@ -40,11 +40,17 @@ export const RECORD_BYTES: usize = 40;
 export const RESULTS: usize = RECORDS + RECORD_BYTES * usize(MAX_BATCH);
 export const RESULT_BYTES: usize = 12 * 8;
 
+/** What became of paths and clock since takeVerdicts was called last: f64 slots, see VERDICT_*. */
+export const VERDICTS: usize = RESULTS + RESULT_BYTES * usize(MAX_BATCH);
+export const VERDICT_BYTES: usize = 12 * 8;
+/** Rows there are; what finds no room is told later. */
+export const MAX_VERDICTS: i32 = 1024;
+
 // --- private state of the core, no address promised -------------------------------------------
 
 /** Per-path statistics that no report shows (path.ts): f64 slots. */
-export const STATS: usize = RESULTS + RESULT_BYTES * usize(MAX_BATCH);
-export const STATS_BYTES: usize = 16 * 8;
+export const STATS: usize = VERDICTS + VERDICT_BYTES * usize(MAX_VERDICTS);
+export const STATS_BYTES: usize = 20 * 8;
 
 /** RFC 5905 clock filter: 8 stages of {offset, delay, dispersion, at} per path. */
 export const STAGES: usize = STATS + STATS_BYTES * usize(MAX_PATHS);
@@ -57,7 +63,7 @@ export const SCRATCH_COLUMN: usize = 4 * 8 * usize(MAX_PATHS);
 
 /** Joint Kalman filter, per-path scalars (kalman.ts): f64 slots. */
 export const KALMAN: usize = SCRATCH + 4 * SCRATCH_COLUMN;
-export const KALMAN_BYTES: usize = 40 * 8;
+export const KALMAN_BYTES: usize = 48 * 8;
 
 /** Columns over paths, COLUMN_BYTES each: bias, covariance with offset, with frequency, one gain. */
 export const COLUMN_BYTES: usize = 8 * usize((MAX_PATHS + 1) & ~1);
@@ -88,8 +94,12 @@ export const TRACK_BYTES: usize = 24 * 8;
 /** The fresh paths carried to now (pool.ts): 8 columns over paths. */
 export const POOL: usize = TRACKS + TRACK_BYTES * usize(MAX_PATHS);
 
+/** Which direction of a path's delay moved (shift.ts): f64 slots. */
+export const SHIFTS: usize = POOL + 8 * COLUMN_BYTES;
+export const SHIFT_BYTES: usize = 124 * 8;
+
 /** What came last in each direction of a path by itself (sides.ts). */
-export const SIDES: usize = POOL + 8 * COLUMN_BYTES;
+export const SIDES: usize = SHIFTS + SHIFT_BYTES * usize(MAX_PATHS);
 export const SIDES_BYTES: usize = 16 * 8;
 
 /** First byte past the map; must stay below the fixed memory size (a test looks). */
@@ -127,6 +137,11 @@ export const CLOCK_CAUSAL_EARLIEST_S: usize = 112;
 export const CLOCK_CAUSAL_LATEST_S: usize = 120;
 /** Exchanges that contradicted the causal interval. */
 export const CLOCK_CONTRADICTIONS: usize = 128;
+/** Do the paths agree: AGREE_*, and since when, local Unix s. */
+export const CLOCK_AGREEMENT: usize = 136;
+export const CLOCK_AGREED_AT_S: usize = 144;
+/** Size of the last step counted (new − old offset), s; 0 if it is not known. */
+export const CLOCK_STEP_S: usize = 152;
 
 export const AT_REST_S: usize = 0; // offset − base
 export const AT_UNCERTAINTY_S: usize = 8;
@@ -155,8 +170,25 @@ export const PATH_GATED: usize = 144; // measurements the combiner set aside
 export const PATH_REVERSE_S: usize = 152; // last local→remote span, relative to base
 export const PATH_FORWARD_S: usize = 160; // last remote→local span, relative to base
 export const PATH_CONTRADICTS: usize = 168; // 1: its last exchange contradicted the causal interval
-export const PATH_REVERSES: usize = 176; // one-way measurements taken, local→remote
-export const PATH_FORWARDS: usize = 184; // the same, remote→local
+export const PATH_SINCE_S: usize = 176; // since when the reason holds, local Unix s; 0: not known
+export const PATH_SHIFT_REVERSE_S: usize = 184; // how far its delay local→remote moved since then, s
+export const PATH_SHIFT_FORWARD_S: usize = 192; // the same remote→local; both 0 where nobody looks
+export const PATH_SHARES: usize = 200; // 1 + index of the path it shares its route with; 0: none
+export const PATH_REVERSES: usize = 208; // one-way measurements taken, local→remote
+export const PATH_FORWARDS: usize = 216; // the same, remote→local
+
+export const VERDICT_ORDER: usize = 0; // exchanges the core was given, this one included
+export const VERDICT_AT_S: usize = 8; // newest local receive, Unix s
+export const VERDICT_PATH: usize = 16; // index; −1: about the clock
+export const VERDICT_STATE: usize = 24; // STATE_*; of the clock AGREE_*
+export const VERDICT_REASON: usize = 32; // REASON_*; of the clock CLOCK_STEPS
+export const VERDICT_REASON_S: usize = 40; // as PATH_REASON_S; of the clock CLOCK_STEP_S
+export const VERDICT_SINCE_S: usize = 48; // as PATH_SINCE_S; of the clock CLOCK_AGREED_AT_S
+export const VERDICT_SHIFT_REVERSE_S: usize = 56;
+export const VERDICT_SHIFT_FORWARD_S: usize = 64;
+export const VERDICT_LIES: usize = 72; // 1: it contradicted the causal interval of late
+export const VERDICT_INTERVAL_S: usize = 80; // as PATH_INTERVAL_S; of the clock the mean over paths
+export const VERDICT_GAP_S: usize = 88; // of the clock: no path was heard for so long beyond its turn
 
 export const RECORD_PATH: usize = 0; // u32
 export const RECORD_KIND: usize = 4; // u32, KIND_*
@@ -218,6 +250,7 @@ export const STATE_QUARANTINED: i32 = 4;
 export const STATE_CHANGED: i32 = 5;
 export const STATE_STALE: i32 = 6;
 export const STATE_STANDBY: i32 = 7;
+export const STATE_SAME_ROUTE: i32 = 8;
 
 export const REASON_NONE: i32 = 0;
 export const REASON_FEW: i32 = 1; // too few exchanges yet
@@ -230,4 +263,16 @@ export const REASON_OUTLYING: i32 = 7; // pruned by the cluster algorithm (RFC 5
 export const REASON_NOT_BEST: i32 = 8; // another path is better
 export const REASON_NO_MAJORITY: i32 = 9; // paths disagree and none has a majority
 export const REASON_PANIC: i32 = 10; // no random sample agreed: the middle third of all (khronos)
-export const REASON_ONE_WAY: i32 = 11; // one direction only is heard, no exchange for REASON_S
+export const REASON_ONE_SIDED: i32 = 11; // offset shifts with its delay by REASON_S: see PATH_SHIFT_*
+export const REASON_CONTRADICTS: i32 = 12; // its stamps contradict what all paths together allow
+export const REASON_HOLDOVER: i32 = 13; // as NO_MAJORITY, and no clean history to go on from
+export const REASON_REROUTED: i32 = 14; // the round trip moved by REASON_S: see PATH_SHIFT_*
+export const REASON_SHARED: i32 = 15; // same route as another path, so no vote of its own
+export const REASON_ONE_WAY: i32 = 16; // one direction only is heard, no exchange for REASON_S
+
+export const AGREE_FEW: i32 = 0; // fewer than two paths to compare
+export const AGREE_MAJORITY: i32 = 1;
+/** No majority: the clock stays with what the paths agreed on before. */
+export const AGREE_HISTORY: i32 = 2;
+/** No majority and no clean history: the clock is held over, its bound reaches all paths. */
+export const AGREE_HOLDOVER: i32 = 3;

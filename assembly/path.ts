@@ -4,7 +4,7 @@
  * a slow ramp by an attacker cannot drag it along, and bounded, so that a longer route is believed
  * in the end.
  */
-import { axisS } from './clock';
+import { axisS, nowNs, startNs, unixS } from './clock';
 import { atNs, delayDoubtS, delayS, forwardS, offsetS, reverseS } from './exchange';
 import {
   MAX_PATHS,
@@ -29,6 +29,10 @@ import {
   PATH_RESIDUAL_S,
   PATH_REVERSE_S,
   PATH_REVERSES,
+  PATH_SHARES,
+  PATH_SHIFT_FORWARD_S,
+  PATH_SHIFT_REVERSE_S,
+  PATH_SINCE_S,
   PATH_STATE,
   PATH_TAKEN,
   PATH_WEIGHT,
@@ -55,11 +59,19 @@ const STAT_VARIANCE: usize = 48; // mean squared successive difference / 2
 const STAT_SEND: usize = 56; // i64 localSend of the last exchange
 const STAT_RECEIVE: usize = 64; // i64 localReceive of the last exchange
 const STAT_SINCE: usize = 72; // exchanges since the floor was reset
-const STAT_HEARD: usize = 80; // axis time of the last one-way measurement
-const STAT_HEARD_SINCE: usize = 88; // and of the first
+const STAT_BEFORE: usize = 80; // state, reason and since before the exchange of STAT_STAMPED
+const STAT_STAMPED: usize = 104; // i64 nowNs of the last change of state
+/** Three slots of verdict.ts. */
+export const STAT_TOLD: usize = 112; // state, reason and lies as last written down, in one number
+export const STAT_DWELT: usize = 120; // exchanges since they are otherwise
+export const STAT_LIES: usize = 128; // contradictions of late
+const STAT_HEARD: usize = 136; // axis time of the last one-way measurement
+const STAT_HEARD_SINCE: usize = 144; // and of the first
 
 /** An exchange is fresh while younger than this many mean spacings. */
 const FRESH_INTERVALS: f64 = 4.5;
+/** Exchanges after which the rhythm of a path is known. */
+const KNOWN_RHYTHM: f64 = 16.0;
 /** Paths that have measured less are warming. */
 export const WARM_EXCHANGES: f64 = 4.0;
 
@@ -75,8 +87,14 @@ export function row(i: i32): usize {
   return PATHS + usize(i) * PATH_BYTES;
 }
 
-function stat(i: i32): usize {
+/** Address of what no report shows. */
+export function stat(i: i32): usize {
   return STATS + usize(i) * STATS_BYTES;
+}
+
+/** True if path i shares its route with another, which speaks for both. */
+export function isShared(i: i32): bool {
+  return load<f64>(row(i), PATH_SHARES) != 0.0;
 }
 
 export function isOpen(i: i32): bool {
@@ -119,9 +137,35 @@ export function clearPaths(): void {
 
 export function setState(i: i32, state: i32, reason: i32, figureS: f64): void {
   const p = row(i);
-  store<f64>(p, f64(state), PATH_STATE);
-  store<f64>(p, f64(reason), PATH_REASON);
   store<f64>(p, figureS, PATH_REASON_S);
+  if (load<f64>(p, PATH_STATE) == f64(state) && load<f64>(p, PATH_REASON) == f64(reason)) return;
+  changeState(i, f64(state), f64(reason));
+}
+
+/** A combiner may set a state several times in one exchange; only the outcome dates it. */
+function changeState(i: i32, state: f64, reason: f64): void {
+  const p = row(i);
+  const s = stat(i) + STAT_BEFORE;
+  if (load<i64>(stat(i), STAT_STAMPED) != nowNs) {
+    store<i64>(stat(i), nowNs, STAT_STAMPED);
+    store<f64>(s, load<f64>(p, PATH_STATE));
+    store<f64>(s + 8, load<f64>(p, PATH_REASON));
+    store<f64>(s + 16, load<f64>(p, PATH_SINCE_S));
+  }
+  const isBack = load<f64>(s) == state && load<f64>(s + 8) == reason;
+  store<f64>(p, isBack ? load<f64>(s + 16) : unixS(nowNs), PATH_SINCE_S);
+  store<f64>(p, state, PATH_STATE);
+  store<f64>(p, reason, PATH_REASON);
+  store<f64>(p, 0.0, PATH_SHIFT_REVERSE_S);
+  store<f64>(p, 0.0, PATH_SHIFT_FORWARD_S);
+}
+
+/** Says of the state just set how far which direction moved, and since when (axis s). */
+export function setShift(i: i32, reverse: f64, forward: f64, sinceS: f64): void {
+  const p = row(i);
+  store<f64>(p, reverse, PATH_SHIFT_REVERSE_S);
+  store<f64>(p, forward, PATH_SHIFT_FORWARD_S);
+  store<f64>(p, unixS(startNs) + sinceS, PATH_SINCE_S);
 }
 
 export function stateOf(i: i32): i32 {
@@ -217,7 +261,7 @@ export function countGated(i: i32): void {
 
 function lowerFloor(i: i32): void {
   const s = stat(i);
-  // a floor must not lie below all that can be, for thousands of exchanges, over one that was guessed
+  // a floor below all that can be would stay for thousands of exchanges
   const sureS = delayS + delayDoubtS;
   const since = load<f64>(s, STAT_SINCE);
   if (since == 0.0) {
@@ -285,10 +329,11 @@ export function ageS(i: i32, nowS: f64): f64 {
   return nowS - load<f64>(row(i), PATH_AT_S);
 }
 
-/** True if the path has measured and its last exchange is not overdue. */
+/** True if the path speaks for itself, has measured and its last exchange is not overdue. */
 export function isFresh(i: i32, nowS: f64): bool {
   const p = row(i);
   if (load<f64>(p, PATH_OPEN) == 0.0 || load<f64>(p, PATH_TAKEN) == 0.0) return false;
+  if (isShared(i)) return false;
   return min<f64>(nowS, newestS) - load<f64>(p, PATH_AT_S) <= staleAfterS(i);
 }
 
@@ -311,6 +356,7 @@ export function staleAfterS(i: i32): f64 {
 export function markStale(nowS: f64): void {
   for (let i = 0; i < pathEnd; i++) {
     if (!isOpen(i) || load<f64>(row(i), PATH_TAKEN) == 0.0 || isFresh(i, nowS)) continue;
+    if (isShared(i)) continue;
     const since = min<f64>(nowS, newestS) - load<f64>(stat(i), STAT_HEARD);
     const isHalf = isHeard(i) && since <= staleAfterS(i);
     setState(i, STATE_STALE, isHalf ? REASON_ONE_WAY : REASON_SILENT, ageS(i, nowS));
@@ -330,4 +376,17 @@ export function markOneWay(i: i32, nowS: f64): void {
     setState(i, STATE_STALE, REASON_ONE_WAY, ageS(i, nowS));
     store<f64>(p, 0.0, PATH_WEIGHT);
   }
+}
+
+/**
+ * How long no path was heard beyond its turn, when one is heard again at axis time `nowS`, s; 0 if
+ * some path was not overdue. Paths that have measured little do not count: their rhythm is not known.
+ */
+export function silentS(nowS: f64): f64 {
+  let least: f64 = Infinity;
+  for (let i = 0; i < pathEnd; i++) {
+    if (!isOpen(i) || isShared(i) || load<f64>(row(i), PATH_TAKEN) < KNOWN_RHYTHM) continue;
+    least = min<f64>(least, ageS(i, nowS) - staleAfterS(i));
+  }
+  return least == Infinity ? 0.0 : max<f64>(least, 0.0);
 }

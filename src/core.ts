@@ -37,6 +37,7 @@ export const PATH_STATES = [
   'changed',
   'stale',
   'standby',
+  'same-route',
 ] as const;
 export type PathState = (typeof PATH_STATES)[number];
 
@@ -49,6 +50,15 @@ export type Direction = 'forward' | 'reverse';
  */
 export const STATUSES = ['used', 'held', 'duplicate', 'order', 'hold', 'late'] as const;
 export type Status = (typeof STATUSES)[number];
+
+/** Do the paths agree, in the order of the core's numbers. */
+export const AGREEMENTS = ['few', 'majority', 'history', 'holdover'] as const;
+/**
+ * `few`: fewer than two paths to compare. `history`: no majority, the clock stays with what the
+ * paths agreed on before. `holdover`: no majority and no clean history either; the clock is held
+ * over and its interval reaches all paths.
+ */
+export type Agreement = (typeof AGREEMENTS)[number];
 
 /** Statuses that changed nothing but counters. */
 export const isRefused = (status: Status): boolean => status !== 'used' && status !== 'held';
@@ -79,6 +89,9 @@ export interface CombinedClock {
   readonly causalLatestS: number;
   /** Exchanges that contradicted the causal interval: some stamp lied, or a clock was stepped. */
   readonly contradictions: number;
+  /** Do the paths agree, and since when (local Unix s, 0: not known). */
+  readonly agreement: Agreement;
+  readonly agreedAtS: number;
   /** The part of the interval that asymmetric routes could hide, s. */
   readonly asymmetryBoundS: number;
   /** Paths that carried weight. */
@@ -108,6 +121,11 @@ export interface PathReport {
   /** Number of the reason; see {@link explainPath} for the sentence. */
   readonly reason: number;
   readonly reasonS: number;
+  /** Since when it holds, local Unix s; 0: not known. */
+  readonly sinceS: number;
+  /** How far its delay moved since then, local→remote and remote→local, s; 0: not, or not known. */
+  readonly shiftReverseS: number;
+  readonly shiftForwardS: number;
   /** Exchanges taken, those put together of one-way measurements, too. */
   readonly taken: number;
   readonly refused: number;
@@ -138,6 +156,40 @@ export interface PathReport {
   readonly gated: number;
 }
 
+/** What of a path's report a verdict repeats; all that {@link explainPath} needs. */
+export type Finding = Pick<
+  PathReport,
+  'state' | 'reason' | 'reasonS' | 'sinceS' | 'shiftReverseS' | 'shiftForwardS'
+>;
+
+/** Something became otherwise; see {@link Core.takeVerdicts}. */
+export type Verdict = {
+  /** Exchanges the core was given until then, this one included. */
+  readonly order: number;
+  /** Local receive of the newest exchange, Unix s. */
+  readonly atS: number;
+  /** Mean spacing of the path's exchanges (of the clock: of all paths'), s; 0: not known. */
+  readonly intervalS: number;
+} & (
+  | (Finding & {
+      readonly about: 'path';
+      /** Index. */
+      readonly path: number;
+      /** It contradicted the causal interval of late. */
+      readonly lies: boolean;
+    })
+  | {
+      readonly about: 'clock';
+      readonly agreement: Agreement;
+      readonly agreedAtS: number;
+      /** Times the offset started again so far, and by how much the last time, s; 0: not known. */
+      readonly steps: number;
+      readonly stepS: number;
+      /** No path was heard for so long beyond its turn, until this exchange, s; 0: some was. */
+      readonly gapS: number;
+    }
+);
+
 /** One row of results of a batch; `valid` false means there is no clock yet. */
 export interface BatchResult {
   readonly status: Status;
@@ -167,6 +219,12 @@ export interface Core {
   openPath(): number;
   /** Closes a path; its index may be given out again. */
   closePath(path: number): void;
+  /**
+   * Path `path` shares its route with `other`, which speaks for both: `path` keeps no weight and no
+   * vote. Null: it speaks for itself again.
+   * @throws ConfigError if one of them is not open, or `other` shares a route itself
+   */
+  shareRoute(path: number, other: number | null): void;
   /**
    * One NTP exchange: the server's reply (>= 48 bytes) and what the local clock showed at send and
    * receipt, ns since `epochS` (Unix s).
@@ -213,6 +271,11 @@ export interface Core {
   /** The combined clock carried to a local time, null while there is none. */
   clockAt(epochS: number, ns: number): ClockAt | null;
   path(path: number): PathReport;
+  /**
+   * What became otherwise since the last call, in order: states and reasons of paths that lasted a
+   * few exchanges, agreement and steps of the clock. Take them after each batch, else some are lost.
+   */
+  takeVerdicts(): readonly Verdict[];
   /** The instance's raw exports, for embedders. */
   readonly exports: CoreExports;
 }
@@ -236,6 +299,8 @@ export interface CoreExports {
   readonly RECORD_BYTES: Global;
   readonly RESULTS: Global;
   readonly RESULT_BYTES: Global;
+  readonly VERDICTS: Global;
+  readonly VERDICT_BYTES: Global;
   reset(combiner: number): number;
   openPath(): number;
   closePath(path: number): number;
@@ -251,6 +316,8 @@ export interface CoreExports {
   ingest(count: number): number;
   absorb(count: number): number;
   clockAt(epochS: number, ns: number): number;
+  takeVerdicts(): number;
+  shareRoute(path: number, other: number): number;
   /** Seeds the sampling of `khronos`, now and after every reset; 0: the built-in constant. */
   seed(value: number): void;
 }
@@ -262,6 +329,8 @@ interface Wasm {
 }
 
 const PACKET_BYTES = 48;
+const MAX_VERDICTS = 1024;
+const NOTHING: readonly Verdict[] = [];
 
 export interface CoreOptions {
   /** Default `braid`. */
@@ -295,6 +364,9 @@ export function createCore(options: CoreOptions = {}): Core {
   const records = new DataView(buffer, raw.RECORDS.value, recordBytes * maxBatch);
   const resultSlots = raw.RESULT_BYTES.value / 8;
   const results = new Float64Array(buffer, raw.RESULTS.value, resultSlots * maxBatch);
+
+  const verdictSlots = raw.VERDICT_BYTES.value / 8;
+  const verdicts = new Float64Array(buffer, raw.VERDICTS.value, verdictSlots * MAX_VERDICTS);
 
   function checkPath(path: number): void {
     if (!(Number.isInteger(path) && path >= 0 && path < maxPaths)) {
@@ -341,6 +413,13 @@ export function createCore(options: CoreOptions = {}): Core {
     closePath(path) {
       checkPath(path);
       raw.closePath(path);
+    },
+    shareRoute(path, other) {
+      checkPath(path);
+      if (other !== null) checkPath(other);
+      if (raw.shareRoute(path, other ?? -1) < 0) {
+        throw new ConfigError('other', 'another open path that speaks for itself', other);
+      }
     },
     ntpExchange(path, bytes, epochS, localSendNs, localReceiveNs) {
       checkPath(path);
@@ -404,6 +483,8 @@ export function createCore(options: CoreOptions = {}): Core {
         causalEarliestS: f(1) + f(14),
         causalLatestS: f(1) + f(15),
         contradictions: f(16),
+        agreement: AGREEMENTS[f(17)] ?? 'few',
+        agreedAtS: f(18),
       };
     },
     clockAt(epochS, ns) {
@@ -427,6 +508,9 @@ export function createCore(options: CoreOptions = {}): Core {
         state: PATH_STATES[f(1)] ?? 'closed',
         reason: f(2),
         reasonS: f(3),
+        sinceS: f(22),
+        shiftReverseS: f(23),
+        shiftForwardS: f(24),
         taken: f(4),
         refused: f(5),
         offsetS: (clockSlots[1] ?? 0) + f(6),
@@ -441,9 +525,17 @@ export function createCore(options: CoreOptions = {}): Core {
         residualS: f(15),
         intervalS: f(17),
         gated: f(18),
-        forwards: f(23),
-        reverses: f(22),
+        forwards: f(27),
+        reverses: f(26),
       };
+    },
+    takeVerdicts() {
+      const rows = raw.takeVerdicts();
+      if (rows === 0) return NOTHING;
+      return Array.from({ length: rows }, (_, index) => {
+        const at = index * verdictSlots;
+        return readVerdict((slot) => verdicts[at + slot] ?? 0);
+      });
     },
   };
   core.reset(combiner);
@@ -453,6 +545,28 @@ export function createCore(options: CoreOptions = {}): Core {
 function checkI64(field: string, value: bigint): void {
   if (typeof value === 'bigint' && BigInt.asIntN(64, value) === value) return;
   throw new ConfigError(field, 'a bigint of 64 bits', value);
+}
+
+/** A row of VERDICT_* slots. */
+function readVerdict(f: (slot: number) => number): Verdict {
+  const head = { order: f(0), atS: f(1), intervalS: f(10) };
+  if (f(2) < 0) {
+    const agreement = AGREEMENTS[f(3)] ?? 'few';
+    const [steps, stepS, agreedAtS, gapS] = [f(4), f(5), f(6), f(11)];
+    return { ...head, about: 'clock', agreement, agreedAtS, steps, stepS, gapS };
+  }
+  return {
+    ...head,
+    about: 'path',
+    path: f(2),
+    state: PATH_STATES[f(3)] ?? 'closed',
+    reason: f(4),
+    reasonS: f(5),
+    sinceS: f(6),
+    shiftReverseS: f(7),
+    shiftForwardS: f(8),
+    lies: f(9) !== 0,
+  };
 }
 
 function moduleOf(wasm: Wasm, given: CoreOptions['module']): object {

@@ -19,7 +19,7 @@ const HASHES: Record<CombinerName, string> = {
   average: 'f0f243c781035d40',
   weighted: '72fcc1cb8d5444cb',
   best: '1efb7777291d5cba',
-  braid: '52e50c569f636df0',
+  braid: 'cb19eae157b354ac',
   median: 'f5259579f10e959d',
   trimmed: 'd4ddfd4923158604',
   failover: 'f2b771aa7eaabf96',
