@@ -21,6 +21,7 @@ import { atNs, delayS, measure, wholeOffset } from './exchange';
 import { clearFailover, updateFailover } from './failover';
 import { clearKalman, openKalman, passKalman, restartKalman, updateKalman } from './kalman';
 import { clearKhronos, passKhronos, updateKhronos } from './khronos';
+import { clearLost, isLost, isOtherRoute } from './lost';
 import {
   CLOCK,
   CLOCK_REFUSED,
@@ -58,6 +59,7 @@ import {
   pathEnd,
   refuseExchange,
   releasePath,
+  restartPath,
   restartPaths,
   row,
   setState,
@@ -78,7 +80,7 @@ import {
   lastSendNs,
   showSpan,
 } from './sides';
-import { clearTracks, openTrack, restartTracks } from './track';
+import { clearTracks, openTrack } from './track';
 import { ageTrend } from './trend';
 import { agreeAsPath, clearVerdicts, forgetVerdict, noteGap, speak, tell } from './verdict';
 import { updateVote } from './vote';
@@ -117,6 +119,7 @@ export function reset(id: i32): i32 {
   clearCausal();
   clearPaths();
   forgetAllSides();
+  clearLost();
   clearShifts();
   clearVerdicts();
   clearRfc5905();
@@ -203,13 +206,25 @@ function takeTwoWay(i: i32, record: usize): i32 {
   if (verdict != STATUS_USED) return refuse(i, verdict);
   if (!arrive(i, record, localReceive)) return refuse(i, STATUS_LATE);
   countTaken();
-  takeExchange(i, localSend);
-  if (isShared(i)) return overhear(i);
-  boundCausal(i, dtS, lateS);
-  const status = update(i, dtS, lateS, f64(localReceive - localSend) / 1.0e9);
+  if (isShared(i)) {
+    takeExchange(i, localSend);
+    return overhear(i);
+  }
+  if (isOtherRoute(i)) meetAgain(i);
+  let status = fold(i, localSend, localReceive);
+  if (isLost(i, lateS)) {
+    restartFrom(record, localReceive);
+    status = fold(i, localSend, localReceive);
+  }
   if (combiner != BRAID_COMBINER) agreeAsPath(i);
   tell(i);
   return status;
+}
+
+function fold(i: i32, localSend: i64, localReceive: i64): i32 {
+  takeExchange(i, localSend);
+  boundCausal(i, dtS, lateS);
+  return update(i, lateS, f64(localReceive - localSend) / 1.0e9);
 }
 
 /** One direction by itself: braid learns from it at once, the others when an exchange comes of it. */
@@ -220,27 +235,54 @@ function takeOneWay(i: i32, record: usize): i32 {
   measureSpan(record, baseS);
   if (!arrive(i, record, local)) return refuse(i, STATUS_LATE);
   countTaken();
-  takeSide(i, side, axisS(local));
-  keepSpan(i, side, record);
-  const isExchange = joinSides(i, side);
-  if (isExchange) takeExchange(i, lastSendNs(i));
-  showSpan(i, side);
-  if (isShared(i)) return overhear(i);
-  boundSide(i, side, dtS, lateS);
-  if (!isExchange) markOneWay(i, axisS(nowNs));
-  const exchangeLateS = isExchange ? max<f64>(-sinceNow(atNs), 0.0) : 0.0;
-  let status = STATUS_HELD;
-  if (combiner == BRAID_COMBINER)
-    status = updateBraidSpan(i, side, dtS, lateS, isExchange, exchangeLateS);
-  else if (isExchange) status = update(i, dtS, exchangeLateS, gapS + delayS);
-  else pass();
+  const isExchange = meetSides(i, side, record);
+  if (isShared(i)) {
+    if (isExchange) takeExchange(i, lastSendNs(i));
+    return overhear(i);
+  }
   if (!isExchange) {
+    const status = foldSide(i, side);
     speak(i);
     return status;
+  }
+  const otherS = max<f64>(-sinceNow(atNs), 0.0);
+  if (isOtherRoute(i)) meetAgain(i);
+  let status = foldSides(i, side, otherS);
+  if (isLost(i, otherS)) {
+    // the exchange was measured from another base; the next one begins
+    restartFrom(record, local);
+    meetSides(i, side, record);
+    status = foldSide(i, side);
   }
   if (combiner != BRAID_COMBINER) agreeAsPath(i);
   tell(i);
   return status;
+}
+
+/** Keeps a span; true if an exchange comes of it. */
+function meetSides(i: i32, side: usize, record: usize): bool {
+  takeSide(i, side, axisS(load<i64>(record, RECORD_LOCAL)));
+  keepSpan(i, side, record);
+  return joinSides(i, side);
+}
+
+/** A span that no exchange comes of yet. */
+function foldSide(i: i32, side: usize): i32 {
+  boundSide(i, side, dtS, lateS);
+  showSpan(i, side);
+  markOneWay(i, axisS(nowNs));
+  if (combiner == BRAID_COMBINER) return updateBraidSpan(i, side, dtS, lateS, false, 0.0);
+  pass();
+  return STATUS_HELD;
+}
+
+/** A span, and the exchange that came of it, `otherS` older than the newest. */
+function foldSides(i: i32, side: usize, otherS: f64): i32 {
+  takeExchange(i, lastSendNs(i));
+  boundSide(i, side, dtS, lateS);
+  showSpan(i, side);
+  if (combiner == BRAID_COMBINER) return updateBraidSpan(i, side, dtS, lateS, true, otherS);
+  return update(i, otherS, gapS + delayS);
 }
 
 /**
@@ -269,6 +311,13 @@ function arrive(i: i32, record: usize, local: i64): bool {
   if (dtS > 0.0) moveClock(local);
   else dtS = 0;
   return true;
+}
+
+/** Everything starts again from a record that arrived before. */
+function restartFrom(record: usize, local: i64): void {
+  startAgain(record, local);
+  dtS = 0;
+  lateS = 0;
 }
 
 function countTaken(): void {
@@ -301,7 +350,17 @@ function pass(): void {
   }
 }
 
-function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
+/** What was learnt of path i was another route's: it begins anew, the clock goes on. */
+function meetAgain(i: i32): void {
+  restartPath(i);
+  forgetSides(i);
+  clearStages(i);
+  openFilter(i);
+  openTrack(i);
+}
+
+/** The exchange of path i in exchange.ts, `oldS` older than the newest. */
+function update(i: i32, oldS: f64, roundTripS: f64): i32 {
   switch (combiner) {
     case RFC5905_COMBINER:
       return updateRfc5905(i, dtS, roundTripS);
@@ -314,30 +373,31 @@ function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
     case BEST_COMBINER:
       return updateBest(i, dtS);
     case BRAID_COMBINER:
-      return updateBraid(i, dtS, lateS);
+      return updateBraid(i, dtS, oldS);
     case MEDIAN_COMBINER:
-      return updateVote(i, dtS, lateS, false);
+      return updateVote(i, dtS, oldS, false);
     case TRIMMED_COMBINER:
-      return updateVote(i, dtS, lateS, true);
+      return updateVote(i, dtS, oldS, true);
     case FAILOVER_COMBINER:
-      return updateFailover(i, lateS);
+      return updateFailover(i, oldS);
     case KHRONOS_COMBINER:
-      return updateKhronos(i, lateS);
+      return updateKhronos(i, oldS);
     default:
-      return updateKalman(i, dtS, lateS);
+      return updateKalman(i, dtS, oldS);
   }
 }
 
-/** The local clock was set: offsets of before mean nothing. */
+/** The local clock was set, or the clock is lost: nothing learnt before is safe to keep. */
 function startAgain(record: usize, local: i64): void {
   restartPaths();
   forgetAllSides();
+  clearLost();
   // the two keep their state in the same memory
   if (combiner == BRAID_COMBINER) restartBraid();
   else restartKalman();
   clearRfc5905();
   clearDiversity();
-  restartTracks();
+  clearTracks();
   clearFailover();
   rebase(record, local);
 }

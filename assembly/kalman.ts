@@ -46,6 +46,7 @@ import {
   K_VOTE,
   kalmanRow,
 } from './kalmanrow';
+import { giveUp } from './lost';
 import {
   assessMajority,
   centreS,
@@ -122,6 +123,8 @@ const START_FREQUENCY_VARIANCE: f64 = 1.0e-8; // (100 ppm)²
 const CHANGED_FOR: f64 = 32.0;
 /** Until each path has measured this often, a majority may still move θ as a whole. */
 const YOUNG: i32 = 32;
+/** A step so few exchanges per path after the last one: the state is of no use. */
+const SOON: i32 = 32;
 /** A path whose noise is this many times the median's is called congested. */
 const CONGESTED_RATIO: f64 = 25.0;
 
@@ -133,6 +136,8 @@ let exchanges: i32 = 0;
 let bound: f64 = 0;
 let carrying: i32 = 0;
 let lastLearntS: f64 = 0;
+/** Exchange of the last step; 0: none. */
+let steppedAt: i32 = 0;
 
 export function clearKalman(): void {
   clearQuickest();
@@ -146,6 +151,7 @@ export function clearKalman(): void {
   bound = 0;
   carrying = 0;
   lastLearntS = 0;
+  steppedAt = 0;
   clearMajority();
   clearWander(0.0);
 }
@@ -157,8 +163,14 @@ export function openKalman(i: i32): void {
   placeColumn(i, 0.0, 0.0);
 }
 
-/** The offset jumped (local clock stepped): θ starts again, frequency and biases stay. */
+/** Starts from nothing; the paths stay open. */
 export function restartKalman(): void {
+  clearKalman();
+  for (let i = 0; i < pathEnd; i++) if (isOpen(i)) openKalman(i);
+}
+
+/** The offset jumped (local clock stepped): θ starts again, frequency and biases stay. */
+function restartOffset(): void {
   started = false;
   badRun = 0;
   placeOffset(theta, p00);
@@ -328,7 +340,9 @@ function gate(i: i32, measured: f64, residual: f64): void {
   if ((allBad || mostMove) && (!alone || isClockStep(i, residual))) {
     // nobody fits any more, or most paths move at once: it is the local clock that moved
     countStep();
-    restartKalman();
+    if (steppedAt > 0 && exchanges - steppedAt < SOON * max<i32>(openPaths, 1)) giveUp();
+    steppedAt = exchanges;
+    restartOffset();
     begin(i, measured, 4.0 * residual * residual);
   } else if (bad >= GATE_RUN && (!alone || !isClockStep(i, residual))) {
     changePath(i, residual);
@@ -391,7 +405,7 @@ function rememberDeviation(k: usize, deviation: f64, variance: f64): void {
 /** If θ is impossible (quickest.ts), it starts again where it can be. */
 function leaveImpossible(nowS: f64): void {
   if (!findPossible(theta, omega, nowS)) return;
-  restartKalman();
+  restartOffset();
   started = true;
   setOffset(possibleS, possibleHalfS * possibleHalfS, p01);
   for (let j = 0; j < pathEnd; j++) {

@@ -50,7 +50,7 @@ export const MAX_VERDICTS: i32 = 1024;
 
 /** Per-path statistics that no report shows (path.ts): f64 slots. */
 export const STATS: usize = VERDICTS + VERDICT_BYTES * usize(MAX_VERDICTS);
-export const STATS_BYTES: usize = 20 * 8;
+export const STATS_BYTES: usize = 34 * 8;
 
 /** RFC 5905 clock filter: 8 stages of {offset, delay, dispersion, at} per path. */
 export const STAGES: usize = STATS + STATS_BYTES * usize(MAX_PATHS);

@@ -8,25 +8,21 @@ import { axisS, nowNs, startNs, unixS } from './clock';
 import { atNs, delayDoubtS, delayS, forwardS, offsetS, reverseS } from './exchange';
 import {
   MAX_PATHS,
-  PATH_ASYMMETRY_S,
-  PATH_ASYMMETRY_SIGMA_S,
   PATH_AT_S,
   PATH_BYTES,
+  PATH_CONTRADICTS,
   PATH_DELAY_S,
   PATH_EXCESS_S,
   PATH_FLOOR_S,
   PATH_FORWARD_S,
-  PATH_FORWARDS,
   PATH_GATED,
   PATH_INTERVAL_S,
   PATH_JITTER_S,
-  PATH_NOISE_S,
   PATH_OFFSET_S,
   PATH_OPEN,
   PATH_REASON,
   PATH_REASON_S,
   PATH_REFUSED,
-  PATH_RESIDUAL_S,
   PATH_REVERSE_S,
   PATH_REVERSES,
   PATH_SHARES,
@@ -51,6 +47,8 @@ const BLOCK_EXCHANGES: f64 = 512.0;
 const BLOCKS: i32 = 4;
 /** Averages open as plain means and close to this memory, exchanges. */
 const MEMORY: f64 = 64.0;
+/** One hung packet counts as so many times the mean excess at the most. */
+const MOST_EXCESS: f64 = 16.0;
 
 const STAT_BLOCKS: usize = 0; // 4 block minima
 const STAT_IN_BLOCK: usize = 32; // exchanges in the current block
@@ -65,8 +63,23 @@ const STAT_STAMPED: usize = 104; // i64 nowNs of the last change of state
 export const STAT_TOLD: usize = 112; // state, reason and lies as last written down, in one number
 export const STAT_DWELT: usize = 120; // exchanges since they are otherwise
 export const STAT_LIES: usize = 128; // contradictions of late
-const STAT_HEARD: usize = 136; // axis time of the last one-way measurement
-const STAT_HEARD_SINCE: usize = 144; // and of the first
+// what causal.ts keeps of a path that contradicted
+export const STAT_CAUSAL_LOW_S: usize = 136; // the last interval it said, relative to the base …
+export const STAT_CAUSAL_HIGH_S: usize = 144;
+export const STAT_CAUSAL_AT_S: usize = 152; // … and when, axis s
+export const STAT_CAUSAL_SINCE_S: usize = 160; // when it began to contradict, axis s
+export const STAT_CAUSAL_MUTE: usize = 168; // exchanges that must fit before it counts again
+// what lost.ts counts
+export const STAT_SHORT: usize = 176; // delays in a row far below all that was learnt
+export const STAT_LONG: usize = 184; // delays in a row far above it
+export const STAT_AWAY: usize = 192; // exchanges in a row that exclude the clock, by sign
+export const STAT_AWAY_LEAST_S: usize = 200; // least and most residual in that row, s
+export const STAT_AWAY_MOST_S: usize = 208;
+export const STAT_NONSENSE: usize = 216; // share of exchanges that cannot be true
+export const STAT_LONG_STEPS: usize = 224; // steps of the clock when the long row began
+const STAT_HEARD: usize = 232; // pair: one-way measurements since the path began, reverse first
+const STAT_HEARD_S: usize = 248; // axis time of the last of them …
+const STAT_HEARD_SINCE_S: usize = 256; // … and of the first
 
 /** An exchange is fresh while younger than this many mean spacings. */
 const FRESH_INTERVALS: f64 = 4.5;
@@ -87,7 +100,7 @@ export function row(i: i32): usize {
   return PATHS + usize(i) * PATH_BYTES;
 }
 
-/** Address of what no report shows. */
+/** Address of what no report shows of a path. */
 export function stat(i: i32): usize {
   return STATS + usize(i) * STATS_BYTES;
 }
@@ -206,7 +219,8 @@ export function takeExchange(i: i32, localSend: i64): void {
   lowerFloor(i);
   const excess = max<f64>(delayS - load<f64>(p, PATH_FLOOR_S), 0.0);
   const mean = load<f64>(p, PATH_EXCESS_S);
-  store<f64>(p, mean + (excess - mean) * share, PATH_EXCESS_S);
+  const heard = min<f64>(excess, MOST_EXCESS * mean + load<f64>(p, PATH_FLOOR_S) + 1.0e-6);
+  store<f64>(p, mean + (heard - mean) * share, PATH_EXCESS_S);
   store<f64>(p, taken + 1.0, PATH_TAKEN);
   store<f64>(p, offsetS, PATH_OFFSET_S);
   store<f64>(p, delayS, PATH_DELAY_S);
@@ -221,15 +235,17 @@ export function takeExchange(i: i32, localSend: i64): void {
 /** Counts a one-way measurement of local time `at` (axis s); `side` 0 reverse, 8 forward. */
 export function takeSide(i: i32, side: usize, at: f64): void {
   const p = row(i) + side;
-  if (!isHeard(i)) store<f64>(stat(i), at, STAT_HEARD_SINCE);
+  const s = stat(i);
+  if (!isHeard(i)) store<f64>(s, at, STAT_HEARD_SINCE_S);
   store<f64>(p, load<f64>(p, PATH_REVERSES) + 1.0, PATH_REVERSES);
-  store<f64>(stat(i), at, STAT_HEARD);
+  store<f64>(s + side, load<f64>(s + side, STAT_HEARD) + 1.0, STAT_HEARD);
+  store<f64>(s, at, STAT_HEARD_S);
   findNewest(at);
 }
 
+/** True if path i was measured one way. */
 function isHeard(i: i32): bool {
-  const p = row(i);
-  return load<f64>(p, PATH_REVERSES) + load<f64>(p, PATH_FORWARDS) != 0.0;
+  return load<f64>(stat(i), STAT_HEARD) + load<f64>(stat(i), STAT_HEARD + 8) != 0.0;
 }
 
 function findNewest(at: f64): void {
@@ -238,7 +254,7 @@ function findNewest(at: f64): void {
     for (let i = 0; i < pathEnd; i++) {
       const p = row(i);
       if (load<f64>(p, PATH_OPEN) == 0.0) continue;
-      if (isHeard(i)) newestS = max<f64>(newestS, load<f64>(stat(i), STAT_HEARD));
+      if (isHeard(i)) newestS = max<f64>(newestS, load<f64>(stat(i), STAT_HEARD_S));
       if (load<f64>(p, PATH_TAKEN) == 0.0) continue;
       newestS = max<f64>(newestS, load<f64>(p, PATH_AT_S));
     }
@@ -304,24 +320,21 @@ export function resetFloor(i: i32): void {
   lowerFloor(i);
 }
 
-/** The local clock was stepped: offsets of before mean nothing, delays still do. */
+/** All paths are as if just opened. */
 export function restartPaths(): void {
-  for (let i = 0; i < pathEnd; i++) {
-    if (!isOpen(i)) continue;
-    const p = row(i);
-    store<f64>(p, 0.0, PATH_OFFSET_S);
-    store<f64>(p, 0.0, PATH_TAKEN);
-    store<f64>(p, 0.0, PATH_REVERSES);
-    store<f64>(p, 0.0, PATH_FORWARDS);
-    store<f64>(p, 0.0, PATH_JITTER_S);
-    store<f64>(p, 0.0, PATH_ASYMMETRY_S);
-    store<f64>(p, 0.0, PATH_ASYMMETRY_SIGMA_S);
-    store<f64>(p, 0.0, PATH_NOISE_S);
-    store<f64>(p, 0.0, PATH_RESIDUAL_S);
-    store<f64>(p, 0.0, PATH_WEIGHT);
-    store<f64>(stat(i), 0.0, STAT_VARIANCE);
-    setState(i, STATE_WARMING, REASON_FEW, 0.0);
-  }
+  for (let i = 0; i < pathEnd; i++) if (isOpen(i)) restartPath(i);
+}
+
+/** Path i is as if just opened, but for its counters and what was said of it. */
+export function restartPath(i: i32): void {
+  const p = row(i);
+  const s = stat(i);
+  store<f64>(p, 0.0, PATH_TAKEN);
+  memory.fill(p + PATH_OFFSET_S, 0, PATH_GATED - PATH_OFFSET_S);
+  memory.fill(p + PATH_REVERSE_S, 0, PATH_CONTRADICTS + 8 - PATH_REVERSE_S);
+  memory.fill(s, 0, STAT_BEFORE);
+  memory.fill(s + STAT_CAUSAL_LOW_S, 0, STATS_BYTES - STAT_CAUSAL_LOW_S);
+  setState(i, STATE_WARMING, REASON_FEW, 0.0);
 }
 
 /** Age of a path's last exchange at axis time `nowS`, s. */
@@ -357,7 +370,7 @@ export function markStale(nowS: f64): void {
   for (let i = 0; i < pathEnd; i++) {
     if (!isOpen(i) || load<f64>(row(i), PATH_TAKEN) == 0.0 || isFresh(i, nowS)) continue;
     if (isShared(i)) continue;
-    const since = min<f64>(nowS, newestS) - load<f64>(stat(i), STAT_HEARD);
+    const since = min<f64>(nowS, newestS) - load<f64>(stat(i), STAT_HEARD_S);
     const isHalf = isHeard(i) && since <= staleAfterS(i);
     setState(i, STATE_STALE, isHalf ? REASON_ONE_WAY : REASON_SILENT, ageS(i, nowS));
     store<f64>(row(i), 0.0, PATH_WEIGHT);
@@ -366,15 +379,15 @@ export function markStale(nowS: f64): void {
 
 /** Path i was heard in one direction: says so if no exchange comes of it any more, or never did. */
 export function markOneWay(i: i32, nowS: f64): void {
-  const p = row(i);
-  if (load<f64>(p, PATH_TAKEN) == 0.0) {
-    const isHalf = load<f64>(p, PATH_REVERSES) == 0.0 || load<f64>(p, PATH_FORWARDS) == 0.0;
-    const many = load<f64>(p, PATH_REVERSES) + load<f64>(p, PATH_FORWARDS) >= WARM_EXCHANGES;
-    const since = load<f64>(stat(i), STAT_HEARD_SINCE);
-    if (isHalf && many) setState(i, STATE_WARMING, REASON_ONE_WAY, nowS - since);
+  if (load<f64>(row(i), PATH_TAKEN) == 0.0) {
+    const s = stat(i);
+    const reverses = load<f64>(s, STAT_HEARD);
+    const forwards = load<f64>(s, STAT_HEARD + 8);
+    if (min<f64>(reverses, forwards) > 0.0 || reverses + forwards < WARM_EXCHANGES) return;
+    setState(i, STATE_WARMING, REASON_ONE_WAY, nowS - load<f64>(s, STAT_HEARD_SINCE_S));
   } else if (!isFresh(i, nowS)) {
     setState(i, STATE_STALE, REASON_ONE_WAY, ageS(i, nowS));
-    store<f64>(p, 0.0, PATH_WEIGHT);
+    store<f64>(row(i), 0.0, PATH_WEIGHT);
   }
 }
 

@@ -43,6 +43,7 @@ const START_FREQUENCY: f64 = 1.0e-4;
 /** Sigmas of the frequency that its doubt counts with. */
 const SIGMAS: f64 = 3.0;
 const NO_SPAN: f64 = 1.0e300;
+const NEVER_S: f64 = -1.0e300;
 
 /** Time between the two directions of the last exchange made here, s. */
 export let gapS: f64 = 0;
@@ -61,6 +62,7 @@ export function forgetSides(i: i32): void {
   for (let side: usize = 0; side < 16; side += 8) {
     store<f64>(s + side, NO_SPAN, SIDE_LEAST_S);
     store<f64>(s + side, NO_SPAN, SIDE_LOW_S);
+    store<f64>(s + side, NEVER_S, SIDE_AT_S);
   }
   forgetContradictions(i);
 }
@@ -139,6 +141,19 @@ export function noteContradiction(i: i32, side: usize, contradicts: bool): bool 
   const s = sides(i);
   store<f64>(s + side, contradicts ? 1.0 : 0.0, SIDE_CONTRADICTS);
   return contradicts || load<f64>(s + (side ^ 8), SIDE_CONTRADICTS) != 0.0;
+}
+
+/**
+ * Where path i's last span in a direction bounds the offset (forward: from below), widened by its
+ * age; if there is none, where the other direction's does.
+ */
+export function boundOf(i: i32, side: usize, nowS: f64, rate: f64): f64 {
+  const isKnown = load<f64>(sides(i) + side, SIDE_AT_S) != NEVER_S;
+  const from = isKnown ? side : side ^ 8;
+  const s = sides(i) + from;
+  const age = max<f64>(nowS - load<f64>(s, SIDE_AT_S), 0.0);
+  const bound = load<f64>(s, SIDE_SPAN_S) + rate * age;
+  return from == REVERSE ? bound : -bound;
 }
 
 export function forgetContradictions(i: i32): void {

@@ -25,7 +25,7 @@ import {
   TRACKS,
 } from './memory';
 import { countGated, row } from './path';
-import { clearWander, learnWander, restartWander, wander } from './wander';
+import { clearWander, learnWander, wander } from './wander';
 
 export const TRACK_TAKEN: usize = 0; // exchanges; 0: nothing known
 export const TRACK_OFFSET_S: usize = 8; // at TRACK_AT_S, relative to the base
@@ -82,17 +82,6 @@ export function clearTracks(): void {
 
 export function openTrack(i: i32): void {
   memory.fill(track(i), 0, TRACK_BYTES);
-}
-
-/** The local clock was set: offsets start again; frequency, noise and deviations stay. */
-export function restartTracks(): void {
-  for (let i = 0; i < MAX_PATHS; i++) {
-    const t = track(i);
-    store<f64>(t, 0.0, TRACK_MISFITS);
-    store<f64>(t, -1.0, TRACK_SINCE);
-  }
-  lastLearntS = 0;
-  restartWander();
 }
 
 /** Folds the measurement in exchange.ts, `lateS` older than the newest, into track i. */

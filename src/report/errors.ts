@@ -1,19 +1,25 @@
 /** Adds up errors of one run; all figures of it that need no path. */
 import { createHistogram } from '../recording/histogram.ts';
 
+/** A number and an interval around it, each less the truth, s. */
+export interface Scored {
+  /** Combined offset − truth. */
+  readonly errorS: number;
+  readonly uncertaintyS: number;
+  /** Ends of the safe interval − truth. */
+  readonly earliestS: number;
+  readonly latestS: number;
+  /** Ends of the causal interval − truth. */
+  readonly causalEarliestS: number;
+  readonly causalLatestS: number;
+}
+
 export interface ErrorTally {
   /**
-   * One scored exchange.
+   * One scored exchange; `scored` is only read in the call.
    * @param atS true time
-   * @param errorS combined offset − truth
    */
-  add(
-    atS: number,
-    errorS: number,
-    uncertaintyS: number,
-    earliestErrorS: number,
-    latestErrorS: number,
-  ): void;
+  add(atS: number, scored: Scored): void;
   report(): ErrorFigures;
 }
 
@@ -24,6 +30,7 @@ export interface ErrorFigures {
   readonly maxS: number;
   readonly biasS: number;
   readonly inside: number;
+  readonly causal: number;
   readonly within4: number;
   readonly nees: number;
   readonly recoverS: number | null;
@@ -47,6 +54,7 @@ export function createErrors({ onsetS, windowS }: ErrorOptions): ErrorTally {
   let squares = 0;
   let max = 0;
   let inside = 0;
+  let causal = 0;
   let within4 = 0;
   let nees = 0;
   let beforeSquares = 0;
@@ -79,7 +87,8 @@ export function createErrors({ onsetS, windowS }: ErrorOptions): ErrorTally {
   }
 
   return {
-    add(atS, errorS, uncertaintyS, earliestErrorS, latestErrorS) {
+    add(atS, scored) {
+      const { errorS, uncertaintyS } = scored;
       const size = Math.abs(errorS);
       const square = errorS * errorS;
       count++;
@@ -87,7 +96,8 @@ export function createErrors({ onsetS, windowS }: ErrorOptions): ErrorTally {
       squares += square;
       if (size > max) max = size;
       histogram.add(size);
-      if (earliestErrorS <= 0 && latestErrorS >= 0) inside++;
+      if (scored.earliestS <= 0 && scored.latestS >= 0) inside++;
+      if (scored.causalEarliestS <= 0 && scored.causalLatestS >= 0) causal++;
       if (size <= SIGMAS * uncertaintyS) within4++;
       nees += square / (uncertaintyS * uncertaintyS);
       if (onsetS !== null) window(atS, square, onsetS);
@@ -99,6 +109,7 @@ export function createErrors({ onsetS, windowS }: ErrorOptions): ErrorTally {
       maxS: count === 0 ? Number.NaN : max,
       biasS: total / count,
       inside: inside / count,
+      causal: causal / count,
       within4: within4 / count,
       nees: nees / count,
       recoverS: recoverS(),

@@ -15,6 +15,8 @@ export interface Figures {
   readonly biasS: number;
   /** Share of truths inside [earliest, latest]. */
   readonly inside: number;
+  /** Share of truths inside the causal interval. */
+  readonly causal: number;
   /** Share of errors of at most 4 times the uncertainty. */
   readonly within4: number;
   /** Mean of (error / uncertainty)²; 1 if the uncertainty is honest. */
@@ -50,6 +52,7 @@ export function pooled(runs: readonly Figures[]): Figures {
     maxS: scored.length === 0 ? Number.NaN : Math.max(...scored.map((run) => run.maxS)),
     biasS: mean((run) => run.biasS),
     inside: mean((run) => run.inside),
+    causal: mean((run) => run.causal),
     within4: mean((run) => run.within4),
     nees: mean((run) => run.nees),
     detectS: median(runs.map((run) => run.detectS)),

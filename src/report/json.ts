@@ -36,6 +36,7 @@ function figuresJson(figures: Figures): object {
     max: plain(figures.maxS),
     bias: plain(figures.biasS),
     inside: plain(figures.inside),
+    causal: plain(figures.causal),
     within4: plain(figures.within4),
     nees: plain(figures.nees),
     detect: time(figures.detectS),

@@ -50,13 +50,14 @@ export function measure(core: Core, trace: Trace, { settleS, pollS }: MeasureOpt
         unscored++;
         continue;
       }
-      errors.add(
-        at,
+      errors.add(at, {
         errorS,
-        results[row + RESULT.uncertaintyS] as number,
-        (results[row + RESULT.earliestS] as number) - truth,
-        (results[row + RESULT.latestS] as number) - truth,
-      );
+        uncertaintyS: results[row + RESULT.uncertaintyS] as number,
+        earliestS: (results[row + RESULT.earliestS] as number) - truth,
+        latestS: (results[row + RESULT.latestS] as number) - truth,
+        causalEarliestS: (results[row + RESULT.causalEarliestS] as number) - truth,
+        causalLatestS: (results[row + RESULT.causalLatestS] as number) - truth,
+      });
       alarms.add(k, results[row + RESULT.pathState] as number);
     }
   }

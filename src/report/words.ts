@@ -39,6 +39,7 @@ export const DETAILS: readonly {
   { title: 'detect', of: ({ detectS }) => timeText(detectS) },
   { title: 'recover', of: ({ recoverS }) => timeText(recoverS) },
   { title: 'inside', of: ({ inside }) => shareText(inside) },
+  { title: 'causal', of: ({ causal }) => shareText(causal) },
   { title: '<=4u', of: ({ within4 }) => shareText(within4) },
   { title: 'nees', of: ({ nees }) => neesText(nees) },
   { title: 'accused', of: ({ falseAlarms }) => shareText(falseAlarms) },
@@ -57,7 +58,7 @@ export function legend({ seeds }: Board): string[] {
 export const DETAIL_LEGEND: readonly string[] = [
   'detect: from an event until every path it hits is no longer called good; for congestion and outages too.',
   'recover: until the error, in windows of a minute (8 polls), stays below 3 times its rms before the event; median of the seeds.',
-  'inside: share of truths in [earliest, latest]. <=4u: share of errors of at most 4 uncertainties. nees: mean (error/uncertainty)².',
+  'inside: share of truths in [earliest, latest]. causal: share in the causal interval. <=4u: share of errors of at most 4 uncertainties. nees: mean (error/uncertainty)².',
   'accused: share of exchanges on clean paths while they were called quarantined, changed or stale.',
 ];
 

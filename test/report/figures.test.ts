@@ -12,14 +12,19 @@ interface Given {
   readonly at: number;
   readonly error: number;
   readonly uncertainty?: number;
-  /** Half width of the interval. */
+  /** Half width of the safe interval, and of the causal one. */
   readonly half?: number;
+  readonly causalHalf?: number;
 }
 
 function errorsOf(given: readonly Given[], options: Partial<ErrorOptions> = {}) {
   const errors = createErrors({ onsetS: null, windowS: 10, ...options });
-  for (const { at, error, uncertainty = 1, half = 10 } of given) {
-    errors.add(at, error, uncertainty, error - half, error + half);
+  for (const { at, error, uncertainty = 1, half = 10, causalHalf = 20 } of given) {
+    errors.add(at, {
+      ...{ errorS: error, uncertaintyS: uncertainty },
+      ...{ earliestS: error - half, latestS: error + half },
+      ...{ causalEarliestS: error - causalHalf, causalLatestS: error + causalHalf },
+    });
   }
   return errors.report();
 }
@@ -30,16 +35,17 @@ const near = (got: number, wanted: number): void =>
 test('rms, bias, max, nees and shares of five errors', () => {
   const got = errorsOf([
     { at: 1, error: 3, uncertainty: 1, half: 3 }, // truth on the edge counts as inside
-    { at: 2, error: -4, uncertainty: 0.5, half: 3.9 },
+    { at: 2, error: -4, uncertainty: 0.5, half: 3.9, causalHalf: 4 },
     { at: 3, error: 0, uncertainty: 1, half: 1 },
     { at: 4, error: 1, uncertainty: 0.25, half: 1 }, // 4 sigma exactly
-    { at: 5, error: 2, uncertainty: 2, half: 5 },
+    { at: 5, error: 2, uncertainty: 2, half: 5, causalHalf: 1.9 },
   ]);
   assert.is(got.count, 5);
   near(got.rmsS, Math.sqrt((9 + 16 + 0 + 1 + 4) / 5));
   near(got.biasS, 2 / 5);
   assert.is(got.maxS, 4);
   near(got.inside, 4 / 5);
+  near(got.causal, 4 / 5);
   near(got.within4, 4 / 5);
   near(got.nees, (9 + 64 + 0 + 16 + 1) / 5);
   assert.is(got.recoverS, null);
@@ -111,16 +117,55 @@ test('no errors at all: no figures, no exception', () => {
 });
 
 const run = (over: Partial<Figures>): Figures => ({
-  ...{ count: 10, unscored: 0, rmsS: 1, p95S: 1, maxS: 1, biasS: 0, inside: 1, within4: 1 },
+  ...{
+    count: 10,
+    unscored: 0,
+    rmsS: 1,
+    p95S: 1,
+    maxS: 1,
+    biasS: 0,
+    causal: 1,
+    inside: 1,
+    within4: 1,
+  },
   ...{ nees: 1, detectS: null, recoverS: null, falseAlarms: null },
   ...over,
 });
 
 test('seeds pool as ALGORITHMS §3 says: mean of squares, mean p95, largest max, median times', () => {
   const got = pooled([
-    run({ rmsS: 3, p95S: 5, maxS: 7, biasS: 1, inside: 0.5, nees: 2, detectS: 10, recoverS: 5 }),
-    run({ rmsS: 4, p95S: 6, maxS: 9, biasS: -1, inside: 1, nees: 4, detectS: POSITIVE_INFINITY }),
-    run({ rmsS: 5, p95S: 10, maxS: 8, biasS: 3, inside: 0.9, nees: 0, detectS: 20, recoverS: 6 }),
+    run({
+      rmsS: 3,
+      p95S: 5,
+      maxS: 7,
+      biasS: 1,
+      causal: 1,
+      inside: 0.5,
+      nees: 2,
+      detectS: 10,
+      recoverS: 5,
+    }),
+    run({
+      rmsS: 4,
+      p95S: 6,
+      maxS: 9,
+      biasS: -1,
+      causal: 1,
+      inside: 1,
+      nees: 4,
+      detectS: POSITIVE_INFINITY,
+    }),
+    run({
+      rmsS: 5,
+      p95S: 10,
+      maxS: 8,
+      biasS: 3,
+      causal: 1,
+      inside: 0.9,
+      nees: 0,
+      detectS: 20,
+      recoverS: 6,
+    }),
   ]);
   near(got.rmsS, Math.sqrt((9 + 16 + 25) / 3));
   near(got.p95S, 7);

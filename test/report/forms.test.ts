@@ -18,7 +18,15 @@ const COMBINERS: readonly CombinerName[] = ['kalman', 'average'];
 
 const figures = (rmsS: number, over: Partial<Figures> = {}): Figures => ({
   ...{ count: 100, unscored: 0, rmsS, p95S: 2 * rmsS, maxS: 4 * rmsS, biasS: -rmsS / 10 },
-  ...{ inside: 1, within4: 0.99996, nees: 1.25, detectS: null, recoverS: null, falseAlarms: 0 },
+  ...{
+    inside: 1,
+    causal: 0.5,
+    within4: 0.99996,
+    nees: 1.25,
+    detectS: null,
+    recoverS: null,
+    falseAlarms: 0,
+  },
   ...over,
 });
 
@@ -67,7 +75,7 @@ test('details tell times, shares and honesty of every combiner', () => {
   assert.is(lines.length, 1 + 2 * board.rows.length);
   assert.match(
     lines[1] ?? '',
-    /^A 4 +kalman +2\.50us +5\.00us +10\.0us +-250ns +12s +60s +100% +99\.99% +1\.25 +0%$/,
+    /^A 4 +kalman +2\.50us +5\.00us +10\.0us +-250ns +12s +60s +100% +50\.00% +99\.99% +1\.25 +0%$/,
   );
   assert.match(lines[2] ?? '', /average .* never +- /);
 });
@@ -105,6 +113,7 @@ test('JSON has every figure, null and "never" instead of what JSON cannot say', 
   assert.is(first.paths, 4);
   assert.is(first.reference.goal, 3e-6);
   assert.is(first.combiners.kalman.rms, 2.5e-6);
+  assert.is(first.combiners.kalman.causal, 0.5);
   assert.is(first.combiners.kalman.detect, 12.3);
   assert.is(first.combiners.average.detect, 'never');
   assert.is(first.combiners.average.recover, null);

@@ -39,8 +39,8 @@ export interface Filter {
    * @returns true if it was gated
    */
   measure(i: number, dtS: number, lateS: number, now: number): boolean;
-  /** θ is forgotten; frequency and biases stay. */
-  restart(): void;
+  /** True if it stepped again so soon that it wants to start from nothing. */
+  gaveUp(): boolean;
   /** Path i is new, or gone. */
   forget(i: number): void;
   estimate(): Estimate;
@@ -62,6 +62,8 @@ export function createFilter(paths: readonly Path[]): Filter {
   let lastLearntS = 0;
   let boundS = 0;
   let carrying = 0;
+  let steppedAt = 0;
+  let resigned = false;
   setCell(OMEGA, OMEGA, 1e-8); // (100 ppm)²
 
   const size = (): number => BIAS + paths.length;
@@ -207,6 +209,8 @@ export function createFilter(paths: readonly Path[]): Filter {
     const mostMove = count > 1 && path.bad >= GATE_RUN && 2 * (moving + 1) > count;
     const isStep = Math.abs(path.delayS - path.floorS) < Math.abs(residual);
     if ((allBad || mostMove) && (count > 1 || isStep)) {
+      if (steppedAt > 0 && exchanges - steppedAt < 32 * Math.max(open(), 1)) resigned = true;
+      steppedAt = exchanges;
       restart();
       begin(BIAS + i, measured, 4 * residual * residual);
     } else if (path.bad >= GATE_RUN && (count > 1 || !isStep)) {
@@ -369,7 +373,7 @@ export function createFilter(paths: readonly Path[]): Filter {
 
   return {
     measure,
-    restart,
+    gaveUp: () => resigned,
     forget(i) {
       isolate(BIAS + i, 0);
       setValue(BIAS + i, 0);

@@ -6,7 +6,7 @@
  * Times go in as ns since any epoch, as numbers (exact below 2^53).
  */
 import { createFilter, type Estimate, MAX_PATHS } from './filter.ts';
-import { freshPath, type Path, restartPath, takeMeasurement } from './paths.ts';
+import { freshPath, metAnew, type Path, takeMeasurement } from './paths.ts';
 
 const LATE_S = 64;
 const LATE_RUN = 8;
@@ -30,7 +30,7 @@ export interface KalmanTwin {
 
 export function createKalmanTwin(): KalmanTwin {
   const paths: Path[] = [];
-  const filter = createFilter(paths);
+  let filter = createFilter(paths);
   let startNs = 0;
   let nowNs = 0;
   let baseS = 0;
@@ -56,16 +56,31 @@ export function createKalmanTwin(): KalmanTwin {
     }
     let dtS = based ? (t4 - nowNs) / 1e9 : 0;
     if (!based || dtS < -LATE_S || dtS > LONG_S) {
-      if (based) for (const each of paths) if (each.open) restartPath(each);
-      if (based) filter.restart();
-      if (!based) startNs = t4;
-      based = true;
-      nowNs = t4;
-      baseS = Math.trunc((t2 - t1) / 1e9);
+      begin(t1, t2, t4);
       dtS = 0;
     }
     lateRun = 0;
     if (dtS > 0) nowNs = t4;
+    const gated = take(i, t1, t2, t3, t4, dtS);
+    if (!filter.gaveUp()) return gated ? 'held' : 'used';
+    begin(t1, t2, t4);
+    return take(i, t1, t2, t3, t4, 0) ? 'held' : 'used';
+  }
+
+  /** Starts from nothing with this exchange; the axis of time stays. */
+  function begin(t1: number, t2: number, t4: number): void {
+    if (based) {
+      for (const [k, path] of paths.entries()) if (path.open) paths[k] = metAnew(path);
+      filter = createFilter(paths);
+    } else startNs = t4;
+    based = true;
+    nowNs = t4;
+    baseS = Math.trunc((t2 - t1) / 1e9);
+  }
+
+  /** True if the filter held it back. */
+  function take(i: number, t1: number, t2: number, t3: number, t4: number, dtS: number): boolean {
+    const path = at(i);
     const reverseS = (t2 - t1 - baseS * 1e9) / 1e9;
     const forwardS = (t4 - t3 + baseS * 1e9) / 1e9;
     const delayS = Math.max(reverseS + forwardS, 0);
@@ -73,8 +88,7 @@ export function createKalmanTwin(): KalmanTwin {
     takeMeasurement(path, offsetS, delayS, axisS(t4));
     path.sent = t1;
     path.received = t4;
-    const gated = filter.measure(i, Math.max(dtS, 0), Math.max(-dtS, 0), axisS(nowNs));
-    return gated ? 'held' : 'used';
+    return filter.measure(i, Math.max(dtS, 0), Math.max(-dtS, 0), axisS(nowNs));
   }
 
   /** What the stamps alone say. */

@@ -64,6 +64,7 @@ export const WARM = 4;
 const BLOCK = 512;
 const BLOCKS = 4;
 const MEMORY = 64;
+const MOST_EXCESS = 16;
 
 export const freshPath = (): Path => ({
   open: true,
@@ -130,7 +131,8 @@ export function takeMeasurement(path: Path, offsetS: number, delayS: number, atS
   path.delayS = delayS;
   lowerFloor(path);
   const share = 1 / Math.min(path.taken + 1, MEMORY);
-  path.excessS = towards(path.excessS, delayS - path.floorS, share);
+  const most = MOST_EXCESS * path.excessS + path.floorS + 1e-6;
+  path.excessS = towards(path.excessS, Math.min(delayS - path.floorS, most), share);
   path.taken++;
   path.offsetS = offsetS;
   path.atS = atS;
@@ -156,15 +158,8 @@ export function resetFloor(path: Path): void {
   lowerFloor(path);
 }
 
-/** The local clock was set: offsets mean nothing any more. */
-export function restartPath(path: Path): void {
-  path.taken = 0;
-  path.offsetS = 0;
-  path.variance = 0;
-  path.weight = 0;
-  path.asymmetryS = 0;
-  path.state = 'warming';
-}
+/** As if just opened, but for the counters. */
+export const metAnew = ({ refused, gated }: Path): Path => ({ ...freshPath(), refused, gated });
 
 /** The newest last exchange of any path. */
 export const newestS = (paths: readonly Path[]): number =>
