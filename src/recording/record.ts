@@ -21,6 +21,14 @@ export const RECORD_CORRECTION = 16;
 export const RECORD_REMOTE = 24;
 export const RECORD_LOCAL = 32;
 
+/** The four i64 of a record. */
+export const RECORD_WORDS = [
+  RECORD_LOCAL_SEND,
+  RECORD_REMOTE_RECEIVE,
+  RECORD_REMOTE_SEND,
+  RECORD_LOCAL_RECEIVE,
+] as const;
+
 export const isOneWay = (kind: number): boolean => kind === KIND_FORWARD || kind === KIND_REVERSE;
 
 const WORD = 4294967296; // 2^32
