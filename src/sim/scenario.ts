@@ -99,6 +99,16 @@ export interface LocalClock {
   readonly steps: readonly { readonly atS: number; readonly byS: number }[];
 }
 
+/** Measured one way at a time, as PTP does, instead of there and back. */
+export interface OneWay {
+  /** Time between two forward measurements of a path (Sync) … */
+  readonly forwardS: number;
+  /** … and two reverse ones (Delay_Req). */
+  readonly reverseS: number;
+  /** Mean of an exponential time in bridges that tell it in the correction. */
+  readonly residenceS: number;
+}
+
 export interface Scenario {
   readonly name: string;
   /** One line for people. */
@@ -106,6 +116,8 @@ export interface Scenario {
   /** Requests are sent for so long. */
   readonly durationS: number;
   readonly pollS: number;
+  /** If given, `pollS` counts for queues only. */
+  readonly oneWay?: OneWay;
   /** Paths take turns within a poll; else all are asked at once. */
   readonly stagger: boolean;
   /** How long the server holds a packet. */
