@@ -6,8 +6,10 @@ import { drive } from './drive.ts';
 import { createEnsemble, type Ensemble, type Sample } from './ensemble.ts';
 import { ConfigError } from './errors.ts';
 import type { PathEvent } from './machine.ts';
+import { type Now, remoteNow } from './now.ts';
 import { createNtpClient, nextTimer, status as pathStatuses, stepNtpClient } from './ntp/client.ts';
 import { allPairs, isIpv6, isUnicast, type PathKey, pathParts, requireIp } from './path.ts';
+import { createReader, type Reader } from './reader.ts';
 import { type PathView, viewPath } from './status.ts';
 import { NTP_PORT, parseTarget } from './target.ts';
 import { chooseHost } from './udp/choose.ts';
@@ -48,6 +50,8 @@ export interface ClientOptions {
   readonly events?: ClientEvents;
 }
 
+export type { Now };
+
 /** Called synchronously; must not throw. */
 export interface ClientEvents {
   /** All paths, in the order the core has them, before the first sample. */
@@ -57,13 +61,6 @@ export interface ClientEvents {
   onDrop?(reason: string, from: string): void;
   onClockStep?(byS: number): void;
   onSocketError?(local: string, code: string): void;
-}
-
-/** Remote time as an interval that holds, Unix ns. */
-export interface Now {
-  readonly earliest: bigint;
-  readonly best: bigint;
-  readonly latest: bigint;
 }
 
 export interface ClientStatus {
@@ -85,9 +82,6 @@ export interface Client extends AsyncDisposable {
   readonly ensemble: Ensemble;
   close(): Promise<void>;
 }
-
-/** A slow reader loses the oldest samples beyond this many. */
-const QUEUE = 1024;
 
 /**
  * Opens a client and starts polling.
@@ -166,19 +160,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
     host,
     ensemble,
     paths: pairs.map(({ key }) => key),
-    now() {
-      const ns = host.clock.now();
-      const at = core.clockAt(epochS, ns);
-      if (at === null) return null;
-      const local = BigInt(epochS) * 1_000_000_000n + BigInt(Math.round(ns));
-      const base = local + BigInt(at.baseS) * 1_000_000_000n;
-      const shifted = (s: number) => base + BigInt(Math.round((s - at.baseS) * 1e9));
-      return {
-        earliest: shifted(at.earliestS),
-        best: base + BigInt(Math.round(at.restS * 1e9)),
-        latest: shifted(at.latestS),
-      };
-    },
+    now: () => remoteNow(core, host.clock),
     samples() {
       const reader = createReader(() => readers.delete(reader));
       if (closing === undefined) readers.add(reader);
@@ -264,39 +246,4 @@ function ownAddresses(host: Host, pairs: readonly Pair[]): string[] {
   return [...own]
     .map((ip) => ip.replace(/%.*$/, ''))
     .filter((ip) => !ip.startsWith('127.') && ip !== '::1' && ip !== '0.0.0.0' && ip !== '::');
-}
-
-interface Reader extends AsyncIterableIterator<Sample> {
-  push(sample: Sample): void;
-  end(): void;
-}
-
-function createReader(onEnd: () => void): Reader {
-  const queue: Sample[] = [];
-  const waiting: ((result: IteratorResult<Sample>) => void)[] = [];
-  let ended = false;
-  const reader: Reader = {
-    push(sample) {
-      const waiter = waiting.shift();
-      if (waiter !== undefined) return waiter({ done: false, value: sample });
-      if (queue.push(sample) > QUEUE) queue.shift();
-    },
-    end() {
-      ended = true;
-      for (const waiter of waiting.splice(0)) waiter({ done: true, value: undefined });
-    },
-    next() {
-      const value = queue.shift();
-      if (value !== undefined) return Promise.resolve({ done: false, value });
-      if (ended) return Promise.resolve({ done: true, value: undefined });
-      return new Promise((resolve) => waiting.push(resolve));
-    },
-    return() {
-      reader.end();
-      onEnd();
-      return Promise.resolve({ done: true, value: undefined });
-    },
-    [Symbol.asyncIterator]: () => reader,
-  };
-  return reader;
 }

@@ -26,6 +26,15 @@ export type { Sample } from './ensemble.ts';
 export { ConfigError, CoreError, HostError } from './errors.ts';
 export type { PathKey } from './path.ts';
 export {
+  openPtpClock,
+  type PtpClock,
+  type PtpClockOptions,
+  type PtpDatasets,
+  type PtpEvents,
+  type PtpPathView,
+  type PtpStatus,
+} from './ptpclock.ts';
+export {
   localSource,
   openServer,
   type Server,
