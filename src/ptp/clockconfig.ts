@@ -84,6 +84,7 @@ export interface OrdinaryClockConfig {
 export interface Places {
   /** When each address was last heard. */
   readonly ips: Record<string, Tick>;
+  readonly sinceNs: Tick;
   /** It was heard from two at least: a dual-ended one (MP-15, PTP-D15), until it is forgotten. */
   isDual: boolean;
   /** The one that is used if only one is. */

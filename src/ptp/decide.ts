@@ -189,7 +189,10 @@ export function passTime(clock: OrdinaryClock, nowNs: Tick): Output[] {
     clock.decideNs = tick(clock.decideNs + (lateSpans + 1) * spanNs);
     const isOther = agePlaces(clock, nowNs);
     outputs.push(...decide(clock, nowNs));
-    if (isOther && isFollowing(portDS.portState)) outputs.push(...arrange(clock, nowNs));
+    const isDoubted = clock.mode === 'dual-ended' && !isDualNow(clock);
+    if ((isOther || isDoubted) && isFollowing(portDS.portState)) {
+      outputs.push(...arrange(clock, nowNs));
+    }
   }
   return outputs;
 }

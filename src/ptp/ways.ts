@@ -20,12 +20,14 @@ import { addPath, type Following, follow, hearTime, removePath } from './slave.t
 const MOST_PLACES = 16;
 /** An address that is silent is forgotten after so many announce receipt timeouts. */
 const PLACE_TIMEOUTS = 4;
+/** So long a master has to be heard from a second address. (announce intervals) */
+const DUAL_SPAN = 3;
 
 /** An Announce of a foreign master came from this address. @returns true if that is news */
 export function notePlace(clock: OrdinaryClock, key: string, ip: string, nowNs: Tick): boolean {
   const places = clock.places[key];
   if (places === undefined) {
-    clock.places[key] = { ips: { [ip]: nowNs }, isDual: false, chosenIp: ip };
+    clock.places[key] = { ips: { [ip]: nowNs }, sinceNs: nowNs, isDual: false, chosenIp: ip };
     return true;
   }
   if (places.ips[ip] !== undefined) {
@@ -80,7 +82,11 @@ const placesOfParent = (clock: OrdinaryClock): Places | null =>
 export const isDualNow = (clock: OrdinaryClock): boolean =>
   clock.mode === 'dual-ended' && placesOfParent(clock)?.isDual === true;
 
-function waysOf(clock: OrdinaryClock): Way[] {
+/** True while a dual-ended clock has not given up that its new master is one, too. */
+const mayBeDual = (clock: OrdinaryClock, places: Places, nowNs: Tick): boolean =>
+  places.isDual || nowNs - places.sinceNs < DUAL_SPAN * clock.foreign.announceIntervalNs;
+
+function waysOf(clock: OrdinaryClock, nowNs: Tick): Way[] {
   const { mode, masters, slave } = clock;
   const places = placesOfParent(clock);
   const isDual = isDualNow(clock);
@@ -92,7 +98,7 @@ function waysOf(clock: OrdinaryClock): Way[] {
   const table = masters ?? [];
   const all = [...parents, ...table.filter((ip) => !parents.includes(ip))];
   // As nobody knows yet whether a master of the table is dual-ended, it is asked as if it were.
-  const isOne = mode === 'dual-ended' && (places === null || isDual);
+  const isOne = mode === 'dual-ended' && (places === null || mayBeDual(clock, places, nowNs));
   const ways = all.flatMap((remoteIp): Way[] => {
     const isParents = parents.includes(remoteIp);
     const group = isParents ? parents : table;
@@ -136,7 +142,7 @@ const ordered = (ips: string[], table: readonly string[]): string[] => [
 
 /** Brings paths and requests in line with the parent, its addresses and the master table. */
 export function arrange(clock: OrdinaryClock, nowNs: Tick): Output[] {
-  const ways = waysOf(clock);
+  const ways = waysOf(clock, nowNs);
   const parent = isFollowing(clock) ? parentOf(clock.foreign) : null;
   const parentPort = parent?.announce.sourcePortIdentity ?? null;
   askFor(clock, ways, parentPort, nowNs);
