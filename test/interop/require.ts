@@ -18,13 +18,20 @@ export const PROGRAMS = {
   ntpq: join(PEERS, 'usr/bin/ntpq'),
 } as const;
 
+/** The unpacked stock PTP programs. */
+export const PTP_PROGRAMS = {
+  ptp4l: join(PEERS, 'usr/sbin/ptp4l'),
+  pmc: join(PEERS, 'usr/sbin/pmc'),
+  ptpd: join(PEERS, 'usr/sbin/ptpd'),
+} as const;
+
 /** Environment in which the unpacked ntpq finds its modules. */
 export const NTPQ_ENV = { PYTHONPATH: join(PEERS, 'usr/lib/python3/dist-packages') };
 
 export type Requirement = { available: true } | { available: false; reasons: string[] };
 
-/** What a suite needs: namespaces alone, or the stock peers in them as well. */
-export type Need = 'namespaces' | 'peers';
+/** What a suite needs: namespaces alone, or the stock NTP or PTP peers in them as well. */
+export type Need = 'namespaces' | 'peers' | 'ptp';
 
 const known = new Map<Need, Requirement>();
 const told = new Set<string>();
@@ -55,10 +62,14 @@ function look(need: Need): Requirement {
     reasons.push(`network namespaces need Linux, this is ${process.platform}`);
     return { available: false, reasons };
   }
-  const programs = ['ip', 'setpriv', 'tshark', 'dumpcap', ...(need === 'peers' ? ['ping'] : [])];
+  const programs = ['ip', 'setpriv', 'tshark', 'dumpcap'];
+  if (need !== 'namespaces') programs.push('ping');
   const lacking = programs.filter((name) => !onPath(name));
   if (lacking.length > 0) reasons.push(`programs missing: ${lacking.join(', ')}`);
-  for (const [name, file] of need === 'peers' ? Object.entries(PROGRAMS) : []) {
+  const peers: Record<string, string> = { namespaces: {}, peers: PROGRAMS, ptp: PTP_PROGRAMS }[
+    need
+  ];
+  for (const [name, file] of Object.entries(peers)) {
     if (!executable(file)) reasons.push(`peer missing: ${name} (${file})`);
   }
   if (process.getuid?.() !== 0) reasons.push('not root: namespaces cannot be made');
