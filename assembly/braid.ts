@@ -493,6 +493,8 @@ function changePath(i: i32, byS: f64, jump: f64, reverse: f64, forward: f64): vo
   store<f64>(k, CHANGED_FOR, B_CHANGED);
   store<f64>(k, jump, B_JUMP);
   store<f64>(k, 0.0, B_PENDING);
+  clearMoments(i, floorOf(i));
+  startRefits(k);
   resetFloor(i);
   forgetSpans(i);
 }

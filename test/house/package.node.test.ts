@@ -37,7 +37,7 @@ test('the built package has no runtime dependency and no install script', () => 
 
 /** Most bytes raw and gzipped; raise them on purpose, not by accident. */
 const SIZES: Readonly<Record<string, readonly [number, number]>> = {
-  'build/core.wasm': [64_000, 30_000],
+  'build/core.wasm': [80_000, 36_000],
   'build/core.scalar.wasm': [64_000, 30_000],
   'build/core.js': [110_000, 48_000],
   'build/index.js': [210_000, 80_000],

@@ -220,7 +220,7 @@ test('unknown names and impossible numbers of paths are one sentence', () => {
     );
   refused('PlanX', 4, /"Plan" perhaps/);
   refused('nonsense', 4, /one of A, /);
-  refused('D2', 1, /2\.\.64 for D2/);
+  refused('D2', 1, /2\.\.256 for D2/);
   refused('A', 257, /1\.\.256/);
   refused('A', 1.5, /integer/);
 });
