@@ -16,6 +16,7 @@ import {
   nowNs,
   sinceNow,
 } from './clock';
+import { clearFilter } from './clockfilter';
 import { clearDiversity, updateAverage, updateBest } from './diversity';
 import { atNs, delayS, measure, wholeOffset } from './exchange';
 import { clearFailover, updateFailover } from './failover';
@@ -48,6 +49,7 @@ import {
   STATUS_LATE,
   STATUS_USED,
 } from './memory';
+import { saturatingSpan } from './ntptime';
 import { measureSpan, sideOf, wholeSpan } from './oneway';
 import {
   claimPath,
@@ -68,7 +70,7 @@ import {
   takeExchange,
   takeSide,
 } from './path';
-import { clearRfc5905, clearStages, updateRfc5905 } from './rfc5905';
+import { clearRfc5905, updateRfc5905 } from './rfc5905';
 import { clearShifts } from './shift';
 import {
   forgetAllSides,
@@ -138,7 +140,7 @@ export function openPath(): i32 {
   const i = claimPath();
   if (i < 0) return ERROR_FULL;
   forgetSides(i);
-  clearStages(i);
+  clearFilter(i);
   openFilter(i);
   openTrack(i);
   return i;
@@ -166,7 +168,7 @@ export function shareRoute(i: i32, j: i32): i32 {
   const wasShared = isShared(i);
   store<f64>(row(i), f64(max<i32>(j, -1) + 1), PATH_SHARES);
   if (wasShared == isShared(i)) return STATUS_USED;
-  clearStages(i);
+  clearFilter(i);
   openFilter(i);
   openTrack(i);
   store<f64>(row(i), 0.0, PATH_WEIGHT);
@@ -224,7 +226,7 @@ function takeTwoWay(i: i32, record: usize): i32 {
 function fold(i: i32, localSend: i64, localReceive: i64): i32 {
   takeExchange(i, localSend);
   boundCausal(i, dtS, lateS);
-  return update(i, lateS, f64(localReceive - localSend) / 1.0e9);
+  return update(i, lateS, f64(saturatingSpan(localSend, localReceive)) / 1.0e9);
 }
 
 /** One direction by itself: braid learns from it at once, the others when an exchange comes of it. */
@@ -354,7 +356,7 @@ function pass(): void {
 function meetAgain(i: i32): void {
   restartPath(i);
   forgetSides(i);
-  clearStages(i);
+  clearFilter(i);
   openFilter(i);
   openTrack(i);
 }

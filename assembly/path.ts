@@ -367,28 +367,33 @@ export function staleAfterS(i: i32): f64 {
 
 /** Marks paths that went silent; the combiner takes their weight away. */
 export function markStale(nowS: f64): void {
-  for (let i = 0; i < pathEnd; i++) {
-    if (!isOpen(i) || load<f64>(row(i), PATH_TAKEN) == 0.0 || isFresh(i, nowS)) continue;
-    if (isShared(i)) continue;
-    const since = min<f64>(nowS, newestS) - load<f64>(stat(i), STAT_HEARD_S);
-    const isHalf = isHeard(i) && since <= staleAfterS(i);
-    setState(i, STATE_STALE, isHalf ? REASON_ONE_WAY : REASON_SILENT, ageS(i, nowS));
-    store<f64>(row(i), 0.0, PATH_WEIGHT);
-  }
+  for (let i = 0; i < pathEnd; i++) noteStale(i, nowS);
+}
+
+/** False if path i is fresh; if it has measured and then went silent, marks it so. */
+export function noteStale(i: i32, nowS: f64): bool {
+  const p = row(i);
+  if (load<f64>(p, PATH_OPEN) == 0.0 || load<f64>(p, PATH_TAKEN) == 0.0) return true;
+  if (isFresh(i, nowS)) return false;
+  if (isShared(i)) return true;
+  const since = min<f64>(nowS, newestS) - load<f64>(stat(i), STAT_HEARD_S);
+  const isHalf = isHeard(i) && since <= staleAfterS(i);
+  setState(i, STATE_STALE, isHalf ? REASON_ONE_WAY : REASON_SILENT, ageS(i, nowS));
+  store<f64>(p, 0.0, PATH_WEIGHT);
+  return true;
 }
 
 /** Path i was heard in one direction: says so if no exchange comes of it any more, or never did. */
 export function markOneWay(i: i32, nowS: f64): void {
-  if (load<f64>(row(i), PATH_TAKEN) == 0.0) {
-    const s = stat(i);
-    const reverses = load<f64>(s, STAT_HEARD);
-    const forwards = load<f64>(s, STAT_HEARD + 8);
-    if (min<f64>(reverses, forwards) > 0.0 || reverses + forwards < WARM_EXCHANGES) return;
-    setState(i, STATE_WARMING, REASON_ONE_WAY, nowS - load<f64>(s, STAT_HEARD_SINCE_S));
-  } else if (!isFresh(i, nowS)) {
-    setState(i, STATE_STALE, REASON_ONE_WAY, ageS(i, nowS));
-    store<f64>(row(i), 0.0, PATH_WEIGHT);
+  if (load<f64>(row(i), PATH_TAKEN) != 0.0) {
+    noteStale(i, nowS);
+    return;
   }
+  const s = stat(i);
+  const reverses = load<f64>(s, STAT_HEARD);
+  const forwards = load<f64>(s, STAT_HEARD + 8);
+  if (min<f64>(reverses, forwards) > 0.0 || reverses + forwards < WARM_EXCHANGES) return;
+  setState(i, STATE_WARMING, REASON_ONE_WAY, nowS - load<f64>(s, STAT_HEARD_SINCE_S));
 }
 
 /**

@@ -167,9 +167,14 @@ export const MOST_SECONDS = 8e6;
 /** The same scenario, cut or slowed down. The settling time never takes more than a fifth. */
 export function adjusted(
   scenario: Scenario,
-  change: { readonly pollS?: number | undefined; readonly durationS?: number | undefined },
+  change: {
+    readonly pollS?: number | undefined;
+    readonly durationS?: number | undefined;
+    readonly oneWay?: OneWay | undefined;
+  },
 ): Scenario {
   const { pollS = scenario.pollS, durationS = scenario.durationS } = change;
   const settleS = Math.min(scenario.settleS, durationS / 5);
-  return { ...scenario, pollS, durationS, settleS };
+  const changed = { ...scenario, pollS, durationS, settleS };
+  return change.oneWay === undefined ? changed : { ...changed, oneWay: change.oneWay };
 }

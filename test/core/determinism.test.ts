@@ -19,7 +19,7 @@ const HASHES: Record<CombinerName, string> = {
   average: '160485a48107c247',
   weighted: '60f69db113014ce2',
   best: 'aa8deca3b266909b',
-  braid: '6a3fbe6557654643',
+  braid: '2602efab143508a2',
   median: 'df14c91744c3a4d1',
   trimmed: '9818be521a063381',
   failover: 'ac80407ab613199c',
