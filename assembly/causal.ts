@@ -101,7 +101,8 @@ function narrow(newLow: f64, newHigh: f64): void {
 function contradict(i: i32, newLow: f64, newHigh: f64): void {
   const s = stat(i);
   const nowS = axisS(nowNs);
-  if (load<f64>(row(i), PATH_CONTRADICTS) == 0.0) store<f64>(s, nowS, STAT_CAUSAL_SINCE_S);
+  // an exchange that fitted by chance is no new beginning
+  if (load<f64>(s, STAT_CAUSAL_MUTE) == 0.0) store<f64>(s, nowS, STAT_CAUSAL_SINCE_S);
   store<f64>(row(i), 1.0, PATH_CONTRADICTS);
   store<f64>(s, MUTE, STAT_CAUSAL_MUTE);
   store<f64>(s, nowS, STAT_CAUSAL_AT_S);

@@ -36,6 +36,7 @@ import {
   STATUS_LATE,
   STATUS_USED,
 } from './memory';
+import { saturatingSpan } from './ntptime';
 import {
   claimPath,
   clearPaths,
@@ -213,7 +214,7 @@ function overhear(i: i32, localSend: i64): i32 {
 function fold(i: i32, localSend: i64, localReceive: i64, dtS: f64, lateS: f64): i32 {
   takeExchange(i, localSend);
   boundCausal(i, dtS, lateS);
-  return update(i, dtS, lateS, f64(localReceive - localSend) / 1.0e9);
+  return update(i, dtS, lateS, f64(saturatingSpan(localSend, localReceive)) / 1.0e9);
 }
 
 /** What was learnt of path i was another route's: it begins anew, the clock goes on. */

@@ -62,7 +62,7 @@ const STORM_MEMORY: f64 = 32.0;
 /** So many good exchanges in a row end it; the second half tells what it left. */
 const CALM: i32 = 64;
 /** The clock is confirmed if the mean of those residuals is within so many of their deviations. */
-const CONFIRMED: f64 = 0.7;
+const CONFIRMED: f64 = 0.45; // 2.5 of the mean's own
 
 let resigned: bool = false;
 let storm: bool = false;

@@ -1,4 +1,5 @@
 /** The tables of the bench by name: which worker is asked for what, and the rows that come out. */
+import { accuracyTable } from './accuracy.ts';
 import { comparisons } from './core.ts';
 import { type Runtime, startWorker, type Worker } from './processes.ts';
 import { type ServerRound, serverBench } from './server.ts';
@@ -45,6 +46,7 @@ export const TABLES: Readonly<Record<string, (plan: Plan) => Promise<Made>>> = {
   ...Object.fromEntries(
     Object.keys(comparisons).map((name) => [name, (plan: Plan) => compareTables(name, plan)]),
   ),
+  accuracy: async ({ say }: Plan) => ({ tables: [accuracyTable(say)] }),
   replay: replayTables,
   server: serverTables,
 };

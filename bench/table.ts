@@ -69,6 +69,7 @@ function cell(values: readonly number[], reference: readonly number[] | null): s
   if (values.length === 0) return '-'.padStart(RATIO + VALUE).padEnd(CELL);
   const { median, low, high } = spread(values);
   const ratio = reference === null ? '' : `${figure(ratios(values, reference).median)}x`;
-  const around = median === 0 ? '' : ` ±${Math.round(((high - low) / 2 / median) * 100)}%`;
+  const around =
+    median === 0 || values.length < 2 ? '' : ` ±${Math.round(((high - low) / 2 / median) * 100)}%`;
   return `${ratio.padStart(RATIO)}${figure(median).padStart(VALUE)}${around.padEnd(AROUND)}`;
 }
