@@ -20,6 +20,7 @@ import {
   B_LATE,
   B_PENDING,
   B_PENDING_S,
+  B_POOLED,
   B_QUIET,
   B_QUIET_AT,
   B_QUIET_LATE,
@@ -122,6 +123,8 @@ const BLUNT: f64 = 1.0 / 16.0;
 /** So many round trips below this share of the queueing learnt forget it. */
 const OVERGROWN: f64 = 0.02;
 const SHORT_RUN: f64 = 8.0;
+/** Directions whose queueing differs by less than this factor (its logarithm) count as alike. */
+const LIKE: f64 = 0.4;
 const NO_SPAN: f64 = 1.0e300;
 /** Beyond these nothing is a clock's, s and s/s. */
 const MOST_S: f64 = 1.0e11;
@@ -399,6 +402,8 @@ function changePath(i: i32, byS: f64, jump: f64, reverse: f64, forward: f64): vo
   store<f64>(k, CHANGED_FOR, B_CHANGED);
   store<f64>(k, jump, B_JUMP);
   store<f64>(k, 0.0, B_PENDING);
+  clearMoments(i, floorOf(i));
+  startRefits(k);
   resetFloor(i);
   forgetSpans(i);
 }
@@ -518,6 +523,7 @@ function weigh(nowS: f64): void {
     store<f64>(p, share, PATH_WEIGHT);
     bound += share * load<f64>(p, PATH_FLOOR_S) * 0.5;
     misfit += share * (softness(k) + softness(k + 8) + lopsidedness(k));
+    misfit += 0.7 * share * load<f64>(k, B_POOLED);
     if (load<f64>(k, K_FREE) == 0.0) carrying++;
     store<f64>(p, -load<f64>(k, K_MEAN), PATH_ASYMMETRY_S);
     const information = load<f64>(k, K_INFORMATION);
@@ -534,7 +540,8 @@ function softness(side: usize): f64 {
 
 /** How differently the two directions queue, >= 0: what their edges get wrong does not cancel then. */
 function lopsidedness(k: usize): f64 {
-  return 2.0 * abs<f64>(Math.log(load<f64>(k, B_LATE) / load<f64>(k, B_LATE + 8)));
+  const ratio = abs<f64>(Math.log(load<f64>(k, B_LATE) / load<f64>(k, B_LATE + 8)));
+  return 2.0 * max<f64>(ratio - LIKE, 0.0);
 }
 
 /** 1 sigma of a raw offset of this path. */

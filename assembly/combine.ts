@@ -6,6 +6,7 @@
 import { clearBraid, openBraid, restartBraid, updateBraid } from './braid';
 import { boundCausal, clearCausal } from './causal';
 import { axisS, baseClock, based, baseS, clearClock, moveClock, sinceNow } from './clock';
+import { clearFilter } from './clockfilter';
 import { clearDiversity, updateAverage, updateBest } from './diversity';
 import { measure, wholeOffset } from './exchange';
 import { clearFailover, updateFailover } from './failover';
@@ -54,7 +55,7 @@ import {
   staleAfterS,
   takeExchange,
 } from './path';
-import { clearRfc5905, clearStages, updateRfc5905 } from './rfc5905';
+import { clearRfc5905, updateRfc5905 } from './rfc5905';
 import { clearShifts } from './shift';
 import { clearTracks, openTrack } from './track';
 import { agreeAsPath, clearVerdicts, forgetVerdict, noteGap, tell } from './verdict';
@@ -108,7 +109,7 @@ export function reset(id: i32): i32 {
 export function openPath(): i32 {
   const i = claimPath();
   if (i < 0) return ERROR_FULL;
-  clearStages(i);
+  clearFilter(i);
   openFilter(i);
   openTrack(i);
   return i;
@@ -136,7 +137,7 @@ export function shareRoute(i: i32, j: i32): i32 {
   const wasShared = isShared(i);
   store<f64>(row(i), f64(max<i32>(j, -1) + 1), PATH_SHARES);
   if (wasShared == isShared(i)) return STATUS_USED;
-  clearStages(i);
+  clearFilter(i);
   openFilter(i);
   openTrack(i);
   store<f64>(row(i), 0.0, PATH_WEIGHT);
@@ -220,7 +221,7 @@ function fold(i: i32, localSend: i64, localReceive: i64, dtS: f64, lateS: f64): 
 /** What was learnt of path i was another route's: it begins anew, the clock goes on. */
 function meetAgain(i: i32): void {
   restartPath(i);
-  clearStages(i);
+  clearFilter(i);
   openFilter(i);
   openTrack(i);
 }

@@ -4,17 +4,21 @@
  */
 import { extrapolate, nowNs } from './clock';
 import { take } from './combine';
-import { recordFromPacket } from './exchange';
+import { measureRecords, recordFromPacket } from './exchange';
+import { selectOne } from './intersect';
 import {
   CLOCK,
   CLOCK_VALID,
   ERROR_BATCH,
+  INTERVAL_BYTES,
   MAX_BATCH,
+  MAX_PATHS,
   RECORD_BYTES,
   RECORD_PATH,
   RECORDS,
   RESULT_BYTES,
   RESULTS,
+  SELECTED_BYTES,
 } from './memory';
 import { writeResult } from './result';
 
@@ -34,9 +38,11 @@ export {
   ABI_VERSION,
   AT,
   CLOCK,
+  INTERVAL_BYTES,
   MAP_END,
   MAX_BATCH,
   MAX_PATHS,
+  MEASURED_BYTES,
   PACKET,
   PATH_BYTES,
   PATHS,
@@ -44,6 +50,7 @@ export {
   RECORDS,
   RESULT_BYTES,
   RESULTS,
+  SELECTED_BYTES,
   VERDICT_BYTES,
   VERDICTS,
 } from './memory';
@@ -108,6 +115,36 @@ export function absorb(count: i32): i32 {
     record += RECORD_BYTES;
   }
   return status;
+}
+
+/**
+ * Arithmetic only: measures the first `count` records of RECORDS and writes a row MEASURED_* for
+ * each to RESULTS. No path needs to be open; paths, combiner and clock stay as they are.
+ * @param baseS whole seconds to take off every offset
+ * @returns 0; ERROR_BATCH (nothing done) if count is not 0..MAX_BATCH
+ */
+export function measureBatch(count: i32, baseS: f64): i32 {
+  if (u32(count) > u32(MAX_BATCH)) return ERROR_BATCH;
+  measureRecords(RECORDS, RESULTS, count, i64(baseS));
+  return 0;
+}
+
+/**
+ * The selection algorithm alone (RFC 5905 §11.2.1), `sets` times: RECORDS holds `sets` × `count`
+ * rows INTERVAL_*, RESULTS gets a row SELECTED_* per set. Paths, combiner and clock stay.
+ * @returns 0; ERROR_BATCH (nothing done) if count is not 1..MAX_PATHS or the sets do not fit
+ */
+export function selectBatch(sets: i32, count: i32): i32 {
+  if (count < 1 || count > MAX_PATHS || u32(sets) > u32(MAX_BATCH)) return ERROR_BATCH;
+  if (usize(sets * count) > (RECORD_BYTES * usize(MAX_BATCH)) / INTERVAL_BYTES) return ERROR_BATCH;
+  let interval = RECORDS;
+  let result = RESULTS;
+  for (let k = 0; k < sets; k++) {
+    selectOne(interval, result, count);
+    interval += usize(count) * INTERVAL_BYTES;
+    result += SELECTED_BYTES;
+  }
+  return 0;
 }
 
 /**

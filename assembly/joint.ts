@@ -44,11 +44,18 @@ export function predictJoint(dtS: f64, q: f64): void {
   p00 += dtS * (2.0 * p01 + dtS * p11) + (q * dtS * dtS * dtS) / 3.0;
   p01 += dtS * p11 + q * dtS * dtS * 0.5;
   p11 += q * dtS;
-  for (let j: usize = 0; j < usize(width) << 3; j += 8) {
-    store<f64>(
-      CROSS_OFFSET + j,
-      load<f64>(CROSS_OFFSET + j) + dtS * load<f64>(CROSS_FREQUENCY + j),
-    );
+  const end = usize((width + 1) & ~1) << 3;
+  if (ASC_FEATURE_SIMD) {
+    const gaps = f64x2.splat(dtS);
+    for (let j: usize = 0; j < end; j += 16) {
+      const grown = f64x2.mul(gaps, v128.load(j, CROSS_FREQUENCY));
+      v128.store(j, f64x2.add(v128.load(j, CROSS_OFFSET), grown), CROSS_OFFSET);
+    }
+  } else {
+    for (let j: usize = 0; j < end; j += 8) {
+      const grown = dtS * load<f64>(j, CROSS_FREQUENCY);
+      store<f64>(j, load<f64>(j, CROSS_OFFSET) + grown, CROSS_OFFSET);
+    }
   }
 }
 
@@ -106,13 +113,13 @@ export function along(i: i32, sign: f64): f64 {
   if (ASC_FEATURE_SIMD) {
     const signs = f64x2.splat(sign);
     for (let j: usize = 0; j < end; j += 16) {
-      const cross = f64x2.mul(v128.load(CROSS_OFFSET + j), signs);
-      v128.store(COLUMN + j, f64x2.add(cross, v128.load(line + j)));
+      const cross = f64x2.mul(v128.load(j, CROSS_OFFSET), signs);
+      v128.store(j, f64x2.add(cross, v128.load(line + j)), COLUMN);
     }
   } else {
     for (let j: usize = 0; j < end; j += 8) {
-      const cross = load<f64>(CROSS_OFFSET + j) * sign;
-      store<f64>(COLUMN + j, cross + load<f64>(line + j));
+      const cross = load<f64>(j, CROSS_OFFSET) * sign;
+      store<f64>(j, cross + load<f64>(line + j), COLUMN);
     }
   }
   return sign * gain0 + load<f64>(COLUMN + c);
@@ -150,36 +157,48 @@ function moveColumnsSimd(step: f64, g0: f64, g1: f64, shrink: f64, end: usize): 
   const g0s = f64x2.splat(g0);
   const g1s = f64x2.splat(g1);
   for (let j: usize = 0; j < end; j += 16) {
-    const column = v128.load(COLUMN + j);
-    v128.store(BIAS + j, f64x2.add(v128.load(BIAS + j), f64x2.mul(column, steps)));
-    v128.store(CROSS_OFFSET + j, f64x2.sub(v128.load(CROSS_OFFSET + j), f64x2.mul(column, g0s)));
-    v128.store(
-      CROSS_FREQUENCY + j,
-      f64x2.sub(v128.load(CROSS_FREQUENCY + j), f64x2.mul(column, g1s)),
-    );
+    const column = v128.load(j, COLUMN);
+    const bias = f64x2.add(v128.load(j, BIAS), f64x2.mul(column, steps));
+    const cross0 = f64x2.sub(v128.load(j, CROSS_OFFSET), f64x2.mul(column, g0s));
+    const cross1 = f64x2.sub(v128.load(j, CROSS_FREQUENCY), f64x2.mul(column, g1s));
+    v128.store(j, bias, BIAS);
+    v128.store(j, cross0, CROSS_OFFSET);
+    v128.store(j, cross1, CROSS_FREQUENCY);
   }
-  for (let a: usize = 0; a < usize(width) << 3; a += 8) {
-    const gain = f64x2.splat(load<f64>(COLUMN + a) * shrink);
-    const line = COVARIANCE + (a >> 3) * COVARIANCE_ROW;
+  // two rows at a time; the one past an odd width is zero and stays so
+  let line = COVARIANCE;
+  for (let a: usize = 0; a < end; a += 16) {
+    const gain0s = f64x2.splat(load<f64>(a, COLUMN) * shrink);
+    const gain1s = f64x2.splat(load<f64>(a, COLUMN + 8) * shrink);
     for (let j: usize = 0; j < end; j += 16) {
-      v128.store(line + j, f64x2.sub(v128.load(line + j), f64x2.mul(v128.load(COLUMN + j), gain)));
+      const column = v128.load(j, COLUMN);
+      const cell = line + j;
+      v128.store(cell, f64x2.sub(v128.load(cell), f64x2.mul(column, gain0s)));
+      const below = f64x2.sub(v128.load(cell, COVARIANCE_ROW), f64x2.mul(column, gain1s));
+      v128.store(cell, below, COVARIANCE_ROW);
     }
+    line += 2 * COVARIANCE_ROW;
   }
 }
 
 function moveColumns(step: f64, g0: f64, g1: f64, shrink: f64, end: usize): void {
   for (let j: usize = 0; j < end; j += 8) {
-    const column = load<f64>(COLUMN + j);
-    store<f64>(BIAS + j, load<f64>(BIAS + j) + column * step);
-    store<f64>(CROSS_OFFSET + j, load<f64>(CROSS_OFFSET + j) - column * g0);
-    store<f64>(CROSS_FREQUENCY + j, load<f64>(CROSS_FREQUENCY + j) - column * g1);
+    const column = load<f64>(j, COLUMN);
+    store<f64>(j, load<f64>(j, BIAS) + column * step, BIAS);
+    store<f64>(j, load<f64>(j, CROSS_OFFSET) - column * g0, CROSS_OFFSET);
+    store<f64>(j, load<f64>(j, CROSS_FREQUENCY) - column * g1, CROSS_FREQUENCY);
   }
-  for (let a: usize = 0; a < usize(width) << 3; a += 8) {
-    const gain = load<f64>(COLUMN + a) * shrink;
-    const line = COVARIANCE + (a >> 3) * COVARIANCE_ROW;
+  let line = COVARIANCE;
+  for (let a: usize = 0; a < end; a += 16) {
+    const first = load<f64>(a, COLUMN) * shrink;
+    const second = load<f64>(a, COLUMN + 8) * shrink;
     for (let j: usize = 0; j < end; j += 8) {
-      store<f64>(line + j, load<f64>(line + j) - load<f64>(COLUMN + j) * gain);
+      const column = load<f64>(j, COLUMN);
+      const cell = line + j;
+      store<f64>(cell, load<f64>(cell) - column * first);
+      store<f64>(cell, load<f64>(cell, COVARIANCE_ROW) - column * second, COVARIANCE_ROW);
     }
+    line += 2 * COVARIANCE_ROW;
   }
 }
 

@@ -9,7 +9,7 @@
 /** Raised whenever an address, a slot, a unit, an export or a code changes its meaning. */
 export const ABI_VERSION: i32 = 1;
 
-/** How many paths one clock can have; the build constant behind ERROR_FULL. */
+/** How many paths one clock can have, a multiple of 4; the build constant behind ERROR_FULL. */
 export const MAX_PATHS: i32 = 256;
 /** Records one batch call takes. */
 export const MAX_BATCH: i32 = 2048;
@@ -39,6 +39,11 @@ export const RECORD_BYTES: usize = 40;
 /** Batch output, one RESULT_BYTES row per record: f64 slots, see RESULT_*. */
 export const RESULTS: usize = RECORDS + RECORD_BYTES * usize(MAX_BATCH);
 export const RESULT_BYTES: usize = 12 * 8;
+/** What measureBatch and selectBatch write to RESULTS instead, as close together. */
+export const MEASURED_BYTES: usize = 3 * 8;
+export const SELECTED_BYTES: usize = 4 * 8;
+/** What selectBatch reads from RECORDS: intervals. */
+export const INTERVAL_BYTES: usize = 2 * 8;
 
 /** What became of paths and clock since takeVerdicts was called last: f64 slots, see VERDICT_*. */
 export const VERDICTS: usize = RESULTS + RESULT_BYTES * usize(MAX_BATCH);
@@ -52,13 +57,12 @@ export const MAX_VERDICTS: i32 = 1024;
 export const STATS: usize = VERDICTS + VERDICT_BYTES * usize(MAX_VERDICTS);
 export const STATS_BYTES: usize = 32 * 8;
 
-/** RFC 5905 clock filter: 8 stages of {offset, delay, dispersion, at} per path. */
-export const STAGES: usize = STATS + STATS_BYTES * usize(MAX_PATHS);
-export const STAGE_BYTES: usize = 32;
-export const STAGE_COUNT: i32 = 8;
+/** RFC 5905 clock filters (clockfilter.ts): one block for two paths, their slots side by side. */
+export const FILTERS: usize = STATS + STATS_BYTES * usize(MAX_PATHS);
+export const FILTER_BYTES: usize = (5 + 8 * 5) * 16;
 
 /** Scratch columns for sorting and sweeping, 4 f64 columns of 4 × MAX_PATHS. */
-export const SCRATCH: usize = STAGES + STAGE_BYTES * usize(STAGE_COUNT) * usize(MAX_PATHS);
+export const SCRATCH: usize = FILTERS + FILTER_BYTES * usize((MAX_PATHS + 1) >> 1);
 export const SCRATCH_COLUMN: usize = 4 * 8 * usize(MAX_PATHS);
 
 /** Joint Kalman filter, per-path scalars (kalman.ts): f64 slots. */
@@ -98,8 +102,14 @@ export const POOL: usize = TRACKS + TRACK_BYTES * usize(MAX_PATHS);
 export const SHIFTS: usize = POOL + 8 * COLUMN_BYTES;
 export const SHIFT_BYTES: usize = 124 * 8;
 
+/** Peers of a round and their survivors (rfc5905.ts, cluster.ts): 8 columns over paths. */
+export const PEERS: usize = SHIFTS + SHIFT_BYTES * usize(MAX_PATHS);
+
+/** Edges of intervals, and the same sorted (intersect.ts): 10 columns over paths, two longer by 16. */
+export const EDGES: usize = PEERS + 8 * COLUMN_BYTES;
+
 /** First byte past the map; must stay below the fixed memory size (a test looks). */
-export const MAP_END: usize = SHIFTS + SHIFT_BYTES * usize(MAX_PATHS);
+export const MAP_END: usize = EDGES + 10 * COLUMN_BYTES + 2 * 16;
 
 // --- slots, in bytes from the start of a row ---------------------------------------------------
 
@@ -207,6 +217,18 @@ export const RESULT_PATH_OFFSET_S: usize = 72; // the raw offset of this exchang
 export const RESULT_CAUSAL_EARLIEST_S: usize = 80;
 export const RESULT_CAUSAL_LATEST_S: usize = 88;
 
+export const MEASURED_STATUS: usize = 0; // STATUS_USED, _ORDER or _HOLD, or ERROR_KIND
+export const MEASURED_OFFSET_S: usize = 8; // remote − local less the base; 0 unless used
+export const MEASURED_DELAY_S: usize = 16;
+
+export const INTERVAL_OFFSET_S: usize = 0; // middle
+export const INTERVAL_HALF_S: usize = 8; // root distance, >= 0
+
+export const SELECTED_FOUND: usize = 0; // 1, or 0 if half of the intervals or more stay out
+export const SELECTED_LOW_S: usize = 8; // the intersection
+export const SELECTED_HIGH_S: usize = 16;
+export const SELECTED_MEMBERS: usize = 24; // intervals that meet it
+
 // --- codes -------------------------------------------------------------------------------------
 
 export const STATUS_USED: i32 = 0;
@@ -223,7 +245,7 @@ export const STATUS_LATE: i32 = 5;
 
 export const ERROR_PATH: i32 = -1; // path index not open
 export const ERROR_KIND: i32 = -2; // record kind unknown
-export const ERROR_BATCH: i32 = -3; // batch longer than MAX_BATCH
+export const ERROR_BATCH: i32 = -3; // batch longer than its area
 export const ERROR_FULL: i32 = -4; // all MAX_PATHS paths are open
 export const ERROR_COMBINER: i32 = -5; // no such combiner
 

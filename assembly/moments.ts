@@ -4,7 +4,7 @@
  * Gaussian) shows its edge too rarely for that, but its mean says as much. Its exponentially
  * modified Gaussian follows from the moments: L = sd·(g/2)^(1/3), s² = var − L².
  */
-import { B_CUBE, B_MEAN, B_ORIGIN, B_SQUARE, B_TAKEN, braidRow } from './braidrow';
+import { B_CUBE, B_MEAN, B_MOMENTS, B_ORIGIN, B_SQUARE, braidRow } from './braidrow';
 
 const MEMORY: f64 = 2048.0;
 /** Skewness below which the mean tells more than the edge. */
@@ -21,6 +21,7 @@ export let fitVariance: f64 = 0;
 export function clearMoments(i: i32, originS: f64): void {
   const k = braidRow(i);
   store<f64>(k, originS, B_ORIGIN);
+  store<f64>(k, 0.0, B_MOMENTS);
   for (let side: usize = 0; side < 16; side += 8) {
     store<f64>(k + side, 0.0, B_MEAN);
     store<f64>(k + side, 0.0, B_SQUARE);
@@ -32,7 +33,9 @@ export function clearMoments(i: i32, originS: f64): void {
 export function noteMoments(i: i32, side: usize, delayS: f64): void {
   const k = braidRow(i);
   const x = delayS - load<f64>(k, B_ORIGIN);
-  const pace = 1.0 / min<f64>(load<f64>(k, B_TAKEN), MEMORY);
+  const count = load<f64>(k, B_MOMENTS) + (side == 0 ? 1.0 : 0.0);
+  store<f64>(k, count, B_MOMENTS);
+  const pace = 1.0 / min<f64>(max<f64>(count, 1.0), MEMORY);
   const s = k + side;
   store<f64>(s, load<f64>(s, B_MEAN) + (x - load<f64>(s, B_MEAN)) * pace, B_MEAN);
   store<f64>(s, load<f64>(s, B_SQUARE) + (x * x - load<f64>(s, B_SQUARE)) * pace, B_SQUARE);

@@ -10,17 +10,46 @@ export const UNIX_TO_NTP_S: i64 = 2208988800;
 const NS_PER_S: i64 = 1000000000;
 const FRACTION: u64 = 0xffffffff;
 
-/** Unix ns → NTP timestamp of the era it falls in, rounded to the nearest 2^-32 s (ties up). */
-export function ntpFromUnix(ns: i64): u64 {
-  let second = ns / NS_PER_S;
-  let rest = ns % NS_PER_S; // (-1e9, 1e9)
-  if (rest < 0) {
-    rest += NS_PER_S;
-    second--;
-  }
-  const fraction = ((u64(rest) << 32) + 500000000) / 1000000000; // [0, 2^32], carries into seconds
-  return (u64(second + UNIX_TO_NTP_S) << 32) + fraction;
+/** 1.5 · 2^52: added to a f64 it rounds to nearest and leaves the integer in the low bits. */
+const ROUND: f64 = 6755399441055744.0;
+const ROUND_BITS: i64 = 0x4338000000000000;
+
+/** Nearest integer of |x| < 2^51, ties to even, and ROUND_BITS more. */
+function rounded(x: f64): i64 {
+  return reinterpret<i64>(x + ROUND);
 }
+
+/**
+ * Unix ns → NTP timestamp of the era it falls in, rounded to the nearest 2^-32 s. Exact without a
+ * division, which wasm has only in its slowest form: the seconds are a rounded product that may be
+ * one off, the rest makes that good.
+ */
+export function ntpFromUnix(ns: i64): u64 {
+  const second = nearSecond(ns);
+  return u64((second << 32) + unitsFromNs(afterSecond(ns, second)) + STAMP_REST);
+}
+
+/** The second of a time, or the next; ROUND_BITS too much, which `<< 32` shifts out. */
+export function nearSecond(ns: i64): i64 {
+  return rounded(f64(ns) * 1.0e-9);
+}
+
+/** Time less that second, ns, ROUND_BITS too much. */
+export function afterSecond(ns: i64, second: i64): i64 {
+  return ns + (ROUND_BITS * NS_PER_S + ROUND_BITS) - second * NS_PER_S;
+}
+
+/**
+ * Such a time, |ns| < 3·10^9, in 2^-32 s, rounded to nearest, UNITS_REST too little. 2^32/10^9 is 4
+ * and 0.294967296; the product with that (2^23/1953125 − 4) stays 2.5·10^-7 clear of a tie and is
+ * good to 10^-7.
+ */
+export function unitsFromNs(ns: i64): i64 {
+  return (ns << 2) + rounded((reinterpret<f64>(ns) - ROUND) * 0.294967296);
+}
+
+/** What makes a timestamp of `(second << 32) + units`. */
+export const STAMP_REST: i64 = (UNIX_TO_NTP_S << 32) - ROUND_BITS - (ROUND_BITS << 2);
 
 /**
  * NTP timestamp → Unix ns nearest to `pivot` among all eras, rounded to the nearest ns (ties up),

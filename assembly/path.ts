@@ -342,12 +342,18 @@ export function staleAfterS(i: i32): f64 {
 
 /** Marks paths that went silent; the combiner takes their weight away. */
 export function markStale(nowS: f64): void {
-  for (let i = 0; i < pathEnd; i++) {
-    if (!isOpen(i) || load<f64>(row(i), PATH_TAKEN) == 0.0 || isFresh(i, nowS)) continue;
-    if (isShared(i)) continue;
-    setState(i, STATE_STALE, REASON_SILENT, ageS(i, nowS));
-    store<f64>(row(i), 0.0, PATH_WEIGHT);
-  }
+  for (let i = 0; i < pathEnd; i++) noteStale(i, nowS);
+}
+
+/** False if path i is fresh; if it has measured and then went silent, marks it so. */
+export function noteStale(i: i32, nowS: f64): bool {
+  const p = row(i);
+  if (load<f64>(p, PATH_OPEN) == 0.0 || load<f64>(p, PATH_TAKEN) == 0.0) return true;
+  if (isFresh(i, nowS)) return false;
+  if (isShared(i)) return true;
+  setState(i, STATE_STALE, REASON_SILENT, ageS(i, nowS));
+  store<f64>(p, 0.0, PATH_WEIGHT);
+  return true;
 }
 
 /**

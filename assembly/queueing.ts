@@ -8,6 +8,7 @@ import {
   B_EDGE2,
   B_LAST,
   B_LATE,
+  B_MOMENTS,
   B_NEAR,
   B_POOLED,
   B_QUIET,
@@ -191,7 +192,7 @@ function noteQuiet(k: usize, residual: f64, nowS: f64): void {
 /** Tails too light for their edge to be met: the law follows from the moments instead. */
 export function refit(i: i32, nowS: f64): void {
   const k = braidRow(i);
-  const taken = load<f64>(k, B_TAKEN);
+  const taken = load<f64>(k, B_MOMENTS);
   if (taken < load<f64>(k, B_REFIT)) return;
   store<f64>(k, taken * 2.0, B_REFIT);
   store<f64>(k, 0.0, B_POOLED);

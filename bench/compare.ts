@@ -1,6 +1,9 @@
 /** The tables of the bench by name: which worker is asked for what, and the rows that come out. */
 import { accuracyTable } from './accuracy.ts';
+import { C_FLAGS, findCompiler } from './compiler.ts';
 import { comparisons } from './core.ts';
+import { startC } from './cprocess.ts';
+import { groupOf, nameInC, nativeJobs } from './native.ts';
 import { type Runtime, startWorker, type Worker } from './processes.ts';
 import { type ServerRound, serverBench } from './server.ts';
 import { type Column, figure, type Row, type Table } from './table.ts';
@@ -47,6 +50,7 @@ export const TABLES: Readonly<Record<string, (plan: Plan) => Promise<Made>>> = {
     Object.keys(comparisons).map((name) => [name, (plan: Plan) => compareTables(name, plan)]),
   ),
   accuracy: async ({ say }: Plan) => ({ tables: [accuracyTable(say)] }),
+  native: nativeTables,
   replay: replayTables,
   server: serverTables,
 };
@@ -54,7 +58,16 @@ export const TABLES: Readonly<Record<string, (plan: Plan) => Promise<Made>>> = {
 const runtimeColumns = ({ crews }: Plan): Column[] =>
   crews.map(({ about }) => ({ name: `${about.runtime} ${about.version}`, ratio: true }));
 
-async function compareTables(name: string, plan: Plan): Promise<Made> {
+/** Rows of a comparison that no runtime measures: something outside, asked in turn with each. */
+interface Rival {
+  /** They come first in their group, so that the others are held to them. */
+  readonly rows: readonly { readonly name: string; readonly group: string }[];
+  readonly notes: readonly string[];
+  /** @returns ns per operation, in the order of the rows */
+  round(): Promise<readonly number[]>;
+}
+
+async function compareTables(name: string, plan: Plan, rival: Rival | null = null): Promise<Made> {
   const { crews, rounds, say } = plan;
   const described: Described[] = [];
   for (const { worker, runtime } of crews) {
@@ -63,10 +76,17 @@ async function compareTables(name: string, plan: Plan): Promise<Made> {
   }
   const [first] = described;
   if (first === undefined) return { tables: [] };
-  const rows = first.cases.map((one) => ({ ...one, values: crews.map((): number[] => []) }));
+  const empty = (one: { readonly name: string; readonly group: string }) => ({
+    ...one,
+    values: crews.map((): number[] => []),
+  });
+  const rows = first.cases.map(empty);
+  const rivals = (rival?.rows ?? []).map(empty);
   for (let round = 0; round < rounds; round++) {
     say(`${name}: round ${round + 1} of ${rounds}`);
     for (const [column, { worker }] of crews.entries()) {
+      const theirs = (await rival?.round()) ?? [];
+      for (const [index, value] of theirs.entries()) rivals[index]?.values[column]?.push(value);
       const { ns } = await worker.ask<{ ns: Round }>({ ask: 'round' });
       for (const [index, value] of ns.entries()) rows[index]?.values[column]?.push(value);
     }
@@ -74,15 +94,43 @@ async function compareTables(name: string, plan: Plan): Promise<Made> {
   const digests = new Set(described.map(({ digest }) => digest));
   if (digests.size > 1) throw new Error(`${name}: the core's results differ between runtimes`);
   const bits = `every case checked first; the core's results hash to ${first.digest}`;
+  const groups = [...new Set(rows.map(({ group }) => group))];
   const table = {
     name,
     title: first.title,
     unit: `ns per ${first.operation}, less is better, median of ${rounds}`,
     columns: runtimeColumns(plan),
-    rows,
-    notes: [...first.notes, crews.length > 1 ? `${bits} in all ${crews.length} runtimes` : bits],
+    rows: groups.flatMap((group) => [...rivals, ...rows].filter((row) => row.group === group)),
+    notes: [
+      ...first.notes,
+      ...(rival?.notes ?? []),
+      crews.length > 1 ? `${bits} in all ${crews.length} runtimes` : bits,
+    ],
   };
   return { tables: [table] };
+}
+
+/** Kernels beside C, where the machine has a compiler. */
+async function nativeTables(plan: Plan): Promise<Made> {
+  const compiler = findCompiler();
+  if (compiler === null) {
+    plan.say('native: no C compiler here (looked for $CC, cc, gcc, clang); no rows of C');
+    return compareTables('native', plan);
+  }
+  const jobs = nativeJobs();
+  const program = startC(compiler, jobs);
+  try {
+    return await compareTables('native', plan, {
+      rows: jobs.map((job) => ({ name: nameInC(job), group: groupOf(job) })),
+      notes: [
+        `C: ${compiler.version}, ${C_FLAGS.join(' ')}, default -march of ${compiler.target}`,
+        'the C program takes its turn before each runtime; its results are the core’s, bit by bit',
+      ],
+      round: program.round,
+    });
+  } finally {
+    await program.stop();
+  }
 }
 
 async function replayTables(plan: Plan): Promise<Made> {

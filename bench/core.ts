@@ -16,6 +16,7 @@ import {
   stampsOf,
 } from './feed.ts';
 import { type Case, type Comparison, near, same } from './measure.ts';
+import { nativeBench } from './native.ts';
 import { checkTwin, feedTwin } from './twin.ts';
 import { exchangesOver, ntpRecordsOf } from './world.ts';
 
@@ -275,4 +276,5 @@ export const comparisons: Readonly<Record<string, () => Comparison>> = {
   kalman: kalmanBench,
   braid: braidBench,
   combiners: combinersBench,
+  native: nativeBench,
 };

@@ -2,7 +2,8 @@
  * Bundles bench/*.ts once with esbuild, as test/run.mjs does, and runs the same bundle in the
  * runtimes asked for. Tables on stdout, progress on stderr.
  *   node bench/run.mjs [--runtime node|deno|bun|all] [--rounds N] [--json FILE] [case …]
- * Cases: accuracy, exchange, kalman, combiners, replay, server; default all. Needs `npm run build` before.
+ * Cases: accuracy, exchange, kalman, braid, combiners, native, replay, server; default all. Needs `npm run build`
+ * before.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';

@@ -271,6 +271,9 @@ export interface CoreExports {
   readonly RECORD_BYTES: Global;
   readonly RESULTS: Global;
   readonly RESULT_BYTES: Global;
+  readonly MEASURED_BYTES: Global;
+  readonly INTERVAL_BYTES: Global;
+  readonly SELECTED_BYTES: Global;
   readonly VERDICTS: Global;
   readonly VERDICT_BYTES: Global;
   reset(combiner: number): number;
@@ -279,6 +282,10 @@ export interface CoreExports {
   ntpExchange(path: number, epochS: number, localSendNs: number, localReceiveNs: number): number;
   ingest(count: number): number;
   absorb(count: number): number;
+  /** Offset and delay of each record, nothing else; rows MEASURED_* in RESULTS. */
+  measureBatch(count: number, baseS: number): number;
+  /** RFC 5905's selection over sets of intervals in RECORDS; rows SELECTED_* in RESULTS. */
+  selectBatch(sets: number, count: number): number;
   clockAt(epochS: number, ns: number): number;
   takeVerdicts(): number;
   shareRoute(path: number, other: number): number;

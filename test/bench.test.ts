@@ -1,9 +1,12 @@
 /** The benches compute what they claim to measure: every case's check, once and untimed (HOUSE S20). */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { findCompiler } from '../bench/compiler.ts';
 import { comparisons } from '../bench/core.ts';
+import { decodeResults } from '../bench/jobs.ts';
 import { generate, slotOf } from '../bench/load.ts';
 import { type Comparison, near, ratios, same, spread, warm } from '../bench/measure.ts';
+import { nativeJobs } from '../bench/native.ts';
 import { replayBench } from '../bench/replay.ts';
 import { figure, formatTable } from '../bench/table.ts';
 import { localSource, openServer } from '../src/serve.ts';
@@ -34,6 +37,18 @@ test('the digest of a comparison is that of its results: the same twice, another
   assert.match(exchange ?? '', /^[0-9a-f]{8}$/);
   assert.is(again, exchange);
   assert.is.not(combiners, exchange);
+});
+
+test('where there is no C compiler none is found, and jobs go out and come back whole', () => {
+  assert.is(findCompiler(['no-such-compiler']), null);
+  const jobs = nativeJobs();
+  const bytes = jobs.reduce((sum, { results, blocks }) => sum + 8 * results * blocks, 0);
+  const parts = decodeResults(jobs, new Uint8Array(bytes));
+  assert.equal(
+    parts.map(({ length }) => length),
+    jobs.map(({ results, blocks }) => results * blocks),
+  );
+  assert.throws(() => decodeResults(jobs, new Uint8Array(bytes - 8)), /expected \d+ bytes/);
 });
 
 const broken: Comparison = {
