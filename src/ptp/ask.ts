@@ -131,7 +131,7 @@ function request(
     type: 'transmit',
     bytes: writeMessage(message, isIpv6(path.requestIp) ? IPV6_PADDING : 0),
     from: { ip: path.localIp, port: slave.eventPort },
-    to: { ip: path.requestIp, port: slave.eventPort },
+    to: { ip: path.requestIp, port: slave.remoteEventPort },
     context,
   };
 }
@@ -159,7 +159,7 @@ export function sent(slave: Slave, context: number, sentAtNs: Stamp, nowNs: Tick
   const { path, sequenceId } = found;
   path.tally.sent++;
   path.isBlocked = false;
-  const from = { ip: path.remoteIp, port: slave.eventPort };
+  const from = { ip: path.remoteIp, port: slave.remoteEventPort };
   if (slave.delayMechanism === 'E2E') {
     const delay = stamp(path.delays, sequenceId, sentAtNs, completedDelay);
     return delay === null ? [] : measureDelay(slave, path, delay, nowNs, from);

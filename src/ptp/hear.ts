@@ -95,9 +95,11 @@ const untold = ({ header }: SlaveMessage): DropReason | null =>
 
 /** Reports the halves of a path whose other halves did not come in time. */
 export function tidy(slave: Slave, path: SlavePath, nowNs: Tick): Output[] {
-  const from = { ip: path.remoteIp, port: slave.eventPort };
+  const from = { ip: path.remoteIp, port: slave.remoteEventPort };
   const halves = giveUp(path.syncs, nowNs) + forget(requestsOf(slave, path), nowNs);
-  return Array.from({ length: halves }, () => drop(path, 'unpaired', from));
+  const outputs: Output[] = [];
+  for (let n = 0; n < halves; n++) outputs.push(drop(path, 'unpaired', from));
+  return outputs;
 }
 
 function take(

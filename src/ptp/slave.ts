@@ -43,8 +43,10 @@ export interface SlaveConfig {
   readonly majorSdoId?: number;
   /** (0–255, default 0) */
   readonly minorSdoId?: number;
-  /** UDP port of event messages, here and there. (default 319) */
+  /** Own UDP port of event messages. (default 319) */
   readonly eventPort?: number;
+  /** That of all others. (default as own) */
+  readonly remoteEventPort?: number;
   /** Intervals of silence until a path is down. (2–255, default 4) */
   readonly receiptTimeout?: number;
   /** Requests go out no faster, whatever a master says. (log2 s, −7..7, default −7) */
@@ -70,6 +72,7 @@ export interface NewPath {
 export function createSlave(config: SlaveConfig): Slave {
   const { delayMechanism, domainNumber = 0, majorSdoId = 0, minorSdoId = 0 } = config;
   const { eventPort = 319, receiptTimeout = 4, fastestLogDelay = -7, maxPaths = 256 } = config;
+  const { remoteEventPort = eventPort } = config;
   const { first, step } = config.contexts ?? { first: 1, step: 1 };
   if (delayMechanism !== 'E2E' && delayMechanism !== 'P2P') {
     throw new ConfigError('ptp.delayMechanism', '"E2E" or "P2P"', delayMechanism);
@@ -78,6 +81,7 @@ export function createSlave(config: SlaveConfig): Slave {
   requireInteger('ptp.majorSdoId', majorSdoId, 0, 15);
   requireInteger('ptp.minorSdoId', minorSdoId, 0, 255);
   requireInteger('ptp.eventPort', eventPort, 1, 65535);
+  requireInteger('ptp.remoteEventPort', remoteEventPort, 1, 65535);
   requireInteger('ptp.receiptTimeout', receiptTimeout, 2, 255);
   requireInteger('ptp.fastestLogDelay', fastestLogDelay, -7, 7);
   requireInteger('ptp.contexts.first', first, 0, 2 ** 32);
@@ -89,6 +93,7 @@ export function createSlave(config: SlaveConfig): Slave {
     majorSdoId,
     minorSdoId,
     eventPort,
+    remoteEventPort,
     receiptTimeout,
     fastestLogDelay,
     contextStep: step,

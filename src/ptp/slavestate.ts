@@ -16,6 +16,7 @@ export interface SlaveSettings {
   readonly majorSdoId: number;
   readonly minorSdoId: number;
   readonly eventPort: number;
+  readonly remoteEventPort: number;
   readonly receiptTimeout: number;
   readonly fastestLogDelay: number;
   readonly contextStep: number;

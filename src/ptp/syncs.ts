@@ -95,14 +95,15 @@ export function takeFollowUp(
  * @returns how many
  */
 export function giveUp(syncs: Syncs, nowNs: Tick): number {
+  const { entries } = syncs;
   let count = 0;
-  for (const entry of syncs.entries) {
+  for (const entry of entries) {
     if (entry.fate !== 'waits') continue;
     if (nowNs - entry.sinceNs < PAIR_NS && isRecent(syncs, entry)) continue;
     entry.fate = 'given-up';
     count++;
   }
-  syncs.entries = syncs.entries.filter((entry) => isRecent(syncs, entry));
+  while (entries[0] !== undefined && !isRecent(syncs, entries[0])) entries.shift();
   return count;
 }
 

@@ -64,11 +64,17 @@ test('nothing is asked before a Sync has come over the path (PTP-S10)', () => {
 });
 
 test('a Delay_Req swaps the addresses of the Sync and shows the identity of its path', () => {
-  const rig = createRig({ domainNumber: 3, eventPort: 10319, majorSdoId: 1, minorSdoId: 2 });
+  const rig = createRig({
+    domainNumber: 3,
+    eventPort: 10319,
+    remoteEventPort: 20319,
+    majorSdoId: 1,
+    minorSdoId: 2,
+  });
   rig.hear(sync(1, { domainNumber: 3, majorSdoId: 1 }, masterTime(0)));
   const asked = rig.run(S)[0];
   assert.equal(asked?.from, { ip: LOCAL, port: 10319 });
-  assert.equal(asked?.to, { ip: REMOTE, port: 10319 });
+  assert.equal(asked?.to, { ip: REMOTE, port: 20319 });
   assert.is(asked?.message.type, 'Delay_Req');
   const header = asked?.message.header;
   assert.equal(header?.sourcePortIdentity, own(1));

@@ -394,6 +394,7 @@ test('mistakes of the caller throw, with field and what is allowed', () => {
     [config({ majorSdoId: 16 }), 'ptp.majorSdoId'],
     [config({ minorSdoId: -1 }), 'ptp.minorSdoId'],
     [config({ eventPort: 0 }), 'ptp.eventPort'],
+    [config({ remoteEventPort: 65536 }), 'ptp.remoteEventPort'],
     [config({ receiptTimeout: 1 }), 'ptp.receiptTimeout'],
     [config({ fastestLogDelay: -8 }), 'ptp.fastestLogDelay'], // EP-052
     [config({ fastestLogDelay: 8 }), 'ptp.fastestLogDelay'],
