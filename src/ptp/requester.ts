@@ -114,8 +114,7 @@ function hearGrant(
   const demand = ask.demands.find((one) => one.type === type);
   if (demand === undefined || !demand.isAsked) return 'unasked';
   if (demand.phase === 'cancelling') return null; // crossed our cancel
-  const intervalS = intervalOfLog(logInterMessagePeriod);
-  if (intervalS === null) return 'interval';
+  // A denial's interval means nothing.
   if (durationField === 0) {
     if (demand.grant === null) {
       outputs.push(event(ask, 'denied', `the master will not send ${demand.type}`));
@@ -123,6 +122,8 @@ function hearGrant(
     denied(demand, nowNs, ask.jitter);
     return null;
   }
+  const intervalS = intervalOfLog(logInterMessagePeriod);
+  if (intervalS === null) return 'interval';
   const durationS = Math.min(durationField, requester.durationS);
   if (demand.grant === null) {
     const reason = `${demand.type} every ${intervalS} s for ${durationS} s`;
