@@ -95,7 +95,15 @@ import {
   trySeat,
 } from './seats';
 import { noteChange, openShift, restartRuns, watchShift } from './shift';
-import { isDecided, isExtra, lowerLeast, noteLow, takeLeast } from './sides';
+import {
+  beginDoubt,
+  endDoubt,
+  hasLeasts,
+  isDoubted,
+  isExtra,
+  lowerLeast,
+  takeLeast,
+} from './sides';
 import {
   anchorS,
   anchorSigmaS,
@@ -200,21 +208,14 @@ export function updateBraid(i: i32, dtS: f64, lateS: f64): i32 {
 
 /**
  * One direction of path i by itself, its span in oneway.ts, `dtS` after the last of any path and
- * `lateS` older than the newest. If it completes an exchange (then in exchange.ts, `exchangeLateS`
- * older), what is told from both directions is told.
+ * `lateS` older than the newest. If it completes an exchange (then in exchange.ts, as of now), what
+ * is told from both directions is told.
  */
-export function updateBraidSpan(
-  i: i32,
-  side: usize,
-  dtS: f64,
-  lateS: f64,
-  isExchange: bool,
-  exchangeLateS: f64,
-): i32 {
+export function updateBraidSpan(i: i32, side: usize, dtS: f64, lateS: f64, isExchange: bool): i32 {
   const nowS = axisS(nowNs);
   if (started && dtS > 0.0) predictJoint(dtS, wander);
   if (isExchange) exchanges++;
-  let status = weaveSpan(i, side, lateS, isExchange, exchangeLateS, nowS);
+  let status = weaveSpan(i, side, lateS, isExchange, nowS);
   if (!isSane(i)) {
     countStep();
     collapse();
@@ -234,59 +235,53 @@ export function updateBraidSpan(
   return status;
 }
 
-function weaveSpan(
-  i: i32,
-  side: usize,
-  lateS: f64,
-  isExchange: bool,
-  exchangeLateS: f64,
-  nowS: f64,
-): i32 {
+function weaveSpan(i: i32, side: usize, lateS: f64, isExchange: bool, nowS: f64): i32 {
   const k = braidRow(i);
-  if (!started || load<f64>(k, B_TAKEN) == 0.0 || (isExchange && isOvergrown(k)))
-    return isExchange ? weave(i, exchangeLateS, nowS) : STATUS_HELD;
+  if (!started || load<f64>(k, B_TAKEN) == 0.0 || (isExchange && isOvergrown(k))) {
+    endDoubt(i);
+    return isExchange ? weave(i, 0.0, nowS) : STATUS_HELD;
+  }
   const sign: f64 = side == 0 ? 1.0 : -1.0;
   const span = spanS + sign * omega * lateS;
   const residual = span - sign * theta - floorOf(i);
-  const isWarm = load<f64>(k, B_TAKEN) > WARM_EXCHANGES;
-  const isLow = isWarm && residual < -BELOW * spanSigma(i, side, sign);
-  noteLow(i, side, isLow);
-  if (!isExchange && isLow) {
-    // the other direction will tell what it was
-    countGated(i);
-    doubtS = max<f64>(doubtS, abs<f64>(residual));
-    return STATUS_HELD;
-  }
-  // heard in one direction only, a path can be led anywhere: it speaks while nobody else does
-  if (!isExchange && !isFresh(i, nowS) && countFresh(nowS) > 0) return STATUS_HELD;
-  const reverse = reverseS + omega * exchangeLateS;
-  const forward = forwardS - omega * exchangeLateS;
+  const isLow = residual < -BELOW * spanSigma(i, side, sign);
+  if (isLow && !isDoubted(i) && load<f64>(k, B_TAKEN) > WARM_EXCHANGES) beginDoubt(i);
+  lowerLeast(i, side, span - sign * theta);
   if (isExchange) {
     store<f64>(k, load<f64>(k, B_TAKEN) + 1.0, B_TAKEN);
-    rememberQuickest(i, (reverse - forward) * 0.5, nowS);
-    const status = isDecided(i) ? judge(i, reverse, forward) : STATUS_HELD;
-    if (status != STATUS_USED) {
-      countGated(i);
-      doubtS = max<f64>(doubtS, abs<f64>(isLow ? residual : load<f64>(k, B_PENDING_S)));
-      return status;
-    }
+    rememberQuickest(i, offsetS, nowS);
+  }
+  if (isDoubted(i) && !(isExchange && resolve(i))) {
+    countGated(i);
+    if (isLow) doubtS = max<f64>(doubtS, abs<f64>(residual));
+    return STATUS_HELD;
+  }
+  if (isExchange) {
     doubtS = 0.0;
     store<f64>(k, 0.0, B_PENDING);
-    rememberSpans(
-      i,
-      min<f64>(takeLeast(i, 0), reverse - theta),
-      min<f64>(takeLeast(i, 8), forward + theta),
-    );
-  } else {
-    lowerLeast(i, side, span - sign * theta);
+    if (hasLeasts(i)) rememberSpans(i, takeLeast(i, 0), takeLeast(i, 8));
+  } else if (!isFresh(i, nowS) && countFresh(nowS) > 0) {
+    // heard in one direction only, a path can be led anywhere: it speaks while nobody else does
+    return STATUS_HELD;
   }
   learnOneWay(i, side, span, sign, nowS, isExtra);
   if (!isExchange) return STATUS_USED;
   refit(i, nowS);
   const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
-  watchShift(i, reverse - theta, forward + theta, sqrt<f64>(p00 * misfit), nowS, clean);
+  watchShift(i, reverseS - theta, forwardS + theta, sqrt<f64>(p00 * misfit), nowS, clean);
   raiseFloor(i, nowS);
   return STATUS_USED;
+}
+
+/** True if both directions tell by now why one of them fell, and what follows was done. */
+function resolve(i: i32): bool {
+  if (!hasLeasts(i)) return false;
+  if (judge(i, takeLeast(i, 0) + theta, takeLeast(i, 8) - theta) != STATUS_USED) {
+    doubtS = max<f64>(doubtS, abs<f64>(load<f64>(braidRow(i), B_PENDING_S)));
+    return false;
+  }
+  endDoubt(i);
+  return true;
 }
 
 function weave(i: i32, lateS: f64, nowS: f64): i32 {

@@ -18,7 +18,7 @@ import {
 } from './clock';
 import { clearFilter } from './clockfilter';
 import { clearDiversity, updateAverage, updateBest } from './diversity';
-import { atNs, delayS, measure, wholeOffset } from './exchange';
+import { delayS, measure, wholeOffset } from './exchange';
 import { clearFailover, updateFailover } from './failover';
 import { clearKalman, openKalman, passKalman, restartKalman, updateKalman } from './kalman';
 import { clearKhronos, passKhronos, updateKhronos } from './khronos';
@@ -249,10 +249,9 @@ function takeOneWay(i: i32, record: usize): i32 {
     speak(i);
     return status;
   }
-  const otherS = max<f64>(-sinceNow(atNs), 0.0);
   if (isOtherRoute(i)) meetAgain(i);
-  let status = foldSides(i, side, otherS);
-  if (isLost(i, otherS)) {
+  let status = foldSides(i, side);
+  if (isLost(i, 0.0)) {
     // the exchange was measured from another base; the next one begins
     restartFrom(record, local);
     meetSides(i, side, record);
@@ -275,18 +274,18 @@ function foldSide(i: i32, side: usize): i32 {
   boundSide(i, side, dtS, lateS);
   showSpan(i, side);
   markOneWay(i, axisS(nowNs));
-  if (combiner == BRAID_COMBINER) return updateBraidSpan(i, side, dtS, lateS, false, 0.0);
+  if (combiner == BRAID_COMBINER) return updateBraidSpan(i, side, dtS, lateS, false);
   pass();
   return STATUS_HELD;
 }
 
-/** A span, and the exchange that came of it, `otherS` older than the newest. */
-function foldSides(i: i32, side: usize, otherS: f64): i32 {
+/** A span, and the exchange that came of it, as of now. */
+function foldSides(i: i32, side: usize): i32 {
   takeExchange(i, lastSendNs(i));
   boundSide(i, side, dtS, lateS);
   showSpan(i, side);
-  if (combiner == BRAID_COMBINER) return updateBraidSpan(i, side, dtS, lateS, true, otherS);
-  return update(i, otherS, gapS + delayS);
+  if (combiner == BRAID_COMBINER) return updateBraidSpan(i, side, dtS, lateS, true);
+  return update(i, 0.0, gapS + delayS);
 }
 
 /**

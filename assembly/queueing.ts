@@ -221,7 +221,7 @@ function noteQuiet(k: usize, residual: f64, nowS: f64): void {
 /** Tails too light for their edge to be met: the law follows from the moments instead. */
 export function refit(i: i32, nowS: f64): void {
   const k = braidRow(i);
-  const taken = load<f64>(k, B_MOMENTS);
+  const taken = min<f64>(load<f64>(k, B_MOMENTS), load<f64>(k, B_MOMENTS + 8));
   if (taken < load<f64>(k, B_REFIT)) return;
   store<f64>(k, taken * 2.0, B_REFIT);
   store<f64>(k, 0.0, B_POOLED);

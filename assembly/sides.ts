@@ -2,11 +2,11 @@
  * The two directions of each path, measured one at a time and at rates of their own (PTP: Sync
  * forward, Delay_Req reverse). What came last in each is kept here, and becomes an exchange for the
  * combiners that think in round trips: whenever both directions were heard since the last one, the
- * newest of each, the older carried along the clock's frequency to the time of the newer. So an
- * exchange is as fresh, and queued as much, as if one packet had gone there and back; to take the
- * quickest of the more frequent direction would lean the offset to one side.
+ * newest of each, carried along the clock's frequency to now. So an exchange is as fresh, and queued
+ * as much, as if one packet had gone there and back; to take the quickest of the more frequent
+ * direction would lean the offset to one side.
  */
-import { axisS } from './clock';
+import { axisS, nowNs } from './clock';
 import { join } from './exchange';
 import {
   CLOCK,
@@ -31,8 +31,8 @@ const SIDE_REMOTE: usize = 16; // i64 remote stamp
 const SIDE_SPAN_S: usize = 32;
 const SIDE_AT_S: usize = 48; // its local stamp on the axis
 const SIDE_WAITS: usize = 64; // 1: no exchange was made of it yet
-const SIDE_LEAST_S: usize = 80; // least one-way delay since the last exchange (braid)
-const SIDE_LOW_S: usize = 96; // since when, axis s, it lies below all it could be (braid)
+const SIDE_LEAST_S: usize = 80; // least one-way delay of late (braid)
+const SIDE_DOUBT: usize = 96; // of the path: 1 while a direction fell and nobody knows why (braid)
 const SIDE_CONTRADICTS: usize = 112; // 1: the last one contradicted the causal interval
 
 /** Two directions that are so far apart belong to no exchange, s. */
@@ -59,9 +59,9 @@ export function forgetSides(i: i32): void {
   const s = sides(i);
   store<f64>(s, 0.0, SIDE_WAITS);
   store<f64>(s, 0.0, SIDE_WAITS + 8);
+  store<f64>(s, 0.0, SIDE_DOUBT);
   for (let side: usize = 0; side < 16; side += 8) {
     store<f64>(s + side, NO_SPAN, SIDE_LEAST_S);
-    store<f64>(s + side, NO_SPAN, SIDE_LOW_S);
     store<f64>(s + side, NEVER_S, SIDE_AT_S);
   }
   forgetContradictions(i);
@@ -116,10 +116,12 @@ export function joinSides(i: i32, side: usize): bool {
     const sigma = known ? load<f64>(CLOCK, CLOCK_FREQUENCY_UNCERTAINTY) : START_FREQUENCY;
     const doubtS = SIGMAS * min<f64>(sigma, START_FREQUENCY) * gapS;
     // forward spans shrink as the offset grows
-    const reverse = load<f64>(s, SIDE_SPAN_S) + frequency * max<f64>(ahead, 0.0);
-    const forward = load<f64>(s + 8, SIDE_SPAN_S) - frequency * max<f64>(-ahead, 0.0);
-    const newer = ahead < 0.0 ? REVERSE : FORWARD;
-    verdict = join(reverse, forward, load<i64>(s + newer, SIDE_LOCAL), gapS, doubtS);
+    const nowS = axisS(nowNs);
+    const reverse =
+      load<f64>(s + REVERSE, SIDE_SPAN_S) + frequency * (nowS - load<f64>(s + REVERSE, SIDE_AT_S));
+    const forward =
+      load<f64>(s + FORWARD, SIDE_SPAN_S) - frequency * (nowS - load<f64>(s + FORWARD, SIDE_AT_S));
+    verdict = join(reverse, forward, nowNs, gapS, doubtS);
   }
   store<f64>(other, 0.0, SIDE_WAITS);
   if (verdict != STATUS_USED) {
@@ -169,7 +171,7 @@ export function lowerLeast(i: i32, side: usize, delay: f64): void {
   store<f64>(cell, min<f64>(load<f64>(cell, SIDE_LEAST_S), delay), SIDE_LEAST_S);
 }
 
-/** The least one-way delay of a direction since this was last asked; 1e300: there was none. */
+/** The least one-way delay of a direction, which begins anew; 1e300: there was none. */
 export function takeLeast(i: i32, side: usize): f64 {
   const cell = sides(i) + side;
   const least = load<f64>(cell, SIDE_LEAST_S);
@@ -177,23 +179,27 @@ export function takeLeast(i: i32, side: usize): f64 {
   return least;
 }
 
-/** Remembers since when a direction lies below all it could be. */
-export function noteLow(i: i32, side: usize, isLow: bool): void {
-  const cell = sides(i) + side;
-  if (!isLow) store<f64>(cell, NO_SPAN, SIDE_LOW_S);
-  else if (load<f64>(cell, SIDE_LOW_S) == NO_SPAN)
-    store<f64>(cell, load<f64>(cell, SIDE_AT_S), SIDE_LOW_S);
+/** True if both directions were heard since their leasts began. */
+export function hasLeasts(i: i32): bool {
+  const s = sides(i);
+  return max<f64>(load<f64>(s, SIDE_LEAST_S), load<f64>(s, SIDE_LEAST_S + 8)) < NO_SPAN;
 }
 
 /**
- * False while a direction fell and nothing newer is known of the other: then a shorter route and a
- * stepped clock look alike.
+ * A direction fell below all it could be: a shorter route and a stepped clock look alike until the
+ * other direction is heard, too. What was before is no evidence.
  */
-export function isDecided(i: i32): bool {
+export function beginDoubt(i: i32): void {
   const s = sides(i);
-  for (let side: usize = 0; side < 16; side += 8) {
-    const since = load<f64>(s + side, SIDE_LOW_S);
-    if (since != NO_SPAN && load<f64>(s + (side ^ 8), SIDE_AT_S) < since) return false;
-  }
-  return true;
+  store<f64>(s, 1.0, SIDE_DOUBT);
+  store<f64>(s, NO_SPAN, SIDE_LEAST_S);
+  store<f64>(s, NO_SPAN, SIDE_LEAST_S + 8);
+}
+
+export function endDoubt(i: i32): void {
+  store<f64>(sides(i), 0.0, SIDE_DOUBT);
+}
+
+export function isDoubted(i: i32): bool {
+  return load<f64>(sides(i), SIDE_DOUBT) != 0.0;
 }
