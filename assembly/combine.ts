@@ -121,6 +121,7 @@ export function reset(id: i32): i32 {
   clearClock();
   clearCausal();
   clearPaths();
+  clearLost();
   forgetAllSides();
   clearShifts();
   clearVerdicts();
