@@ -33,7 +33,7 @@ import {
   K_MEAN,
   K_VOTE,
 } from './braidrow';
-import { axisS, countStep, countStepBy, nowNs, publishClock } from './clock';
+import { axisS, carryClock, countStep, countStepBy, nowNs, publishClock } from './clock';
 import { compareAll, describeBraid } from './describe';
 import { delayS, forwardS, offsetS, reverseS } from './exchange';
 import { clearJoint, omega, p00, p01, p11, placeOffset, predictJoint, theta } from './joint';
@@ -52,6 +52,7 @@ import {
   STATUS_USED,
 } from './memory';
 import { clearMoments } from './moments';
+import { spanS } from './oneway';
 import {
   countFresh,
   countGated,
@@ -67,6 +68,7 @@ import {
   clearQueueing,
   guessLate,
   learnFrom,
+  learnOneWay,
   refit,
   restartQuiet,
   sharpen,
@@ -93,6 +95,15 @@ import {
   trySeat,
 } from './seats';
 import { noteChange, openShift, restartRuns, watchShift } from './shift';
+import {
+  beginDoubt,
+  endDoubt,
+  hasLeasts,
+  isDoubted,
+  isExtra,
+  lowerLeast,
+  takeLeast,
+} from './sides';
 import {
   anchorS,
   anchorSigmaS,
@@ -193,6 +204,84 @@ export function updateBraid(i: i32, dtS: f64, lateS: f64): i32 {
   const variance = p00 * misfit + doubtS * doubtS;
   publishClock(theta + middleS, omega, variance, p01, p11, wander, bound, carrying);
   return status;
+}
+
+/**
+ * One direction of path i by itself, its span in oneway.ts, `dtS` after the last of any path and
+ * `lateS` older than the newest. If it completes an exchange (then in exchange.ts, as of now), what
+ * is told from both directions is told.
+ */
+export function updateBraidSpan(i: i32, side: usize, dtS: f64, lateS: f64, isExchange: bool): i32 {
+  const nowS = axisS(nowNs);
+  if (started && dtS > 0.0) predictJoint(dtS, wander);
+  if (isExchange) exchanges++;
+  let status = weaveSpan(i, side, lateS, isExchange, nowS);
+  if (!isSane(i)) {
+    countStep();
+    collapse();
+    status = isExchange ? weave(i, 0.0, nowS) : STATUS_HELD;
+  }
+  if (!started) {
+    carryClock(dtS);
+    return status;
+  }
+  if (isExchange) {
+    store<f64>(row(i), offsetS - theta, PATH_RESIDUAL_S);
+    assess(nowS);
+    describeBraid(i);
+  }
+  const variance = p00 * misfit + doubtS * doubtS;
+  publishClock(theta + middleS, omega, variance, p01, p11, wander, bound, carrying);
+  return status;
+}
+
+function weaveSpan(i: i32, side: usize, lateS: f64, isExchange: bool, nowS: f64): i32 {
+  const k = braidRow(i);
+  if (!started || load<f64>(k, B_TAKEN) == 0.0 || (isExchange && isOvergrown(k))) {
+    endDoubt(i);
+    return isExchange ? weave(i, 0.0, nowS) : STATUS_HELD;
+  }
+  const sign: f64 = side == 0 ? 1.0 : -1.0;
+  const span = spanS + sign * omega * lateS;
+  const residual = span - sign * theta - floorOf(i);
+  const isLow = residual < -BELOW * spanSigma(i, side, sign);
+  if (isLow && !isDoubted(i) && load<f64>(k, B_TAKEN) > WARM_EXCHANGES) beginDoubt(i);
+  lowerLeast(i, side, span - sign * theta);
+  if (isExchange) {
+    store<f64>(k, load<f64>(k, B_TAKEN) + 1.0, B_TAKEN);
+    rememberQuickest(i, offsetS, nowS);
+  }
+  if (isDoubted(i) && !(isExchange && resolve(i))) {
+    countGated(i);
+    if (isLow) doubtS = max<f64>(doubtS, abs<f64>(residual));
+    return STATUS_HELD;
+  }
+  if (isExchange) {
+    doubtS = 0.0;
+    store<f64>(k, 0.0, B_PENDING);
+    if (hasLeasts(i)) rememberSpans(i, takeLeast(i, 0), takeLeast(i, 8));
+  } else if (!isFresh(i, nowS) && countFresh(nowS) > 0) {
+    // heard in one direction only, a path can be led anywhere: it speaks while nobody else does
+    return STATUS_HELD;
+  }
+  learnOneWay(i, side, span, sign, nowS, isExtra);
+  if (!isExchange) return STATUS_USED;
+  refit(i, nowS);
+  const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
+  watchShift(i, reverseS - theta, forwardS + theta, sqrt<f64>(p00 * misfit), nowS, clean);
+  raiseFloor(i, nowS);
+  return STATUS_USED;
+}
+
+/** True if both directions tell by now why one of them fell, and what follows was done. */
+function resolve(i: i32): bool {
+  if (!hasLeasts(i)) return false;
+  if (judge(i, takeLeast(i, 0) + theta, takeLeast(i, 8) - theta) != STATUS_USED) {
+    doubtS = max<f64>(doubtS, abs<f64>(load<f64>(braidRow(i), B_PENDING_S)));
+    return false;
+  }
+  endDoubt(i);
+  return true;
 }
 
 function weave(i: i32, lateS: f64, nowS: f64): i32 {

@@ -33,5 +33,5 @@ export const B_SQUARE: usize = 320; // pair: its mean square, s²
 export const B_CUBE: usize = 336; // pair: its mean cube, s³
 export const B_REFIT: usize = 352; // exchange at which the law is fitted again
 export const B_POOLED: usize = 360; // 1: both directions queue by the same law, learnt as one
-export const B_MOMENTS: usize = 368; // delays in them
-export const B_QUICK: usize = 376; // pair: packets in a row that queued far less than L
+export const B_MOMENTS: usize = 368; // pair: delays in them
+export const B_QUICK: usize = 384; // pair: packets in a row that queued far less than L

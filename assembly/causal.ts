@@ -7,6 +7,7 @@
  * stepped; which of the two, most paths decide. Until all of them have spoken, and as long as it is
  * a tie, the interval covers both sides; whoever contradicted must fit for a while before it may
  * narrow the interval again, since a lie that happens to fit would cut off the truth.
+ * A one-way measurement bounds one side only.
  */
 
 import { axisS, nowNs } from './clock';
@@ -24,6 +25,7 @@ import {
   PATH_AT_S,
   PATH_CONTRADICTS,
 } from './memory';
+import { FORWARD, REVERSE, spanS } from './oneway';
 import {
   isFresh,
   pathEnd,
@@ -35,6 +37,7 @@ import {
   STAT_CAUSAL_SINCE_S,
   stat,
 } from './path';
+import { boundOf, forgetContradictions, noteContradiction } from './sides';
 
 /** Bound on |frequency|: no clock worth the name is off by more than 500 ppm (s/s). */
 const FASTEST: f64 = 5.0e-4;
@@ -44,6 +47,8 @@ const GRAIN_S: f64 = 1.0e-6;
 const MUTE: f64 = 16.0;
 /** Sigmas of the clock that it may lie outside before the interval is doubted. */
 const SIGMAS: f64 = 4.0;
+/** Farther apart than two i64 of ns can say: nothing is known on that side, s. */
+const UNKNOWN_S: f64 = 1.0e11;
 
 let low: f64 = 0;
 let high: f64 = 0;
@@ -59,6 +64,7 @@ export function clearCausal(): void {
   for (let j = 0; j < pathEnd; j++) {
     store<f64>(row(j), 0.0, PATH_CONTRADICTS);
     store<f64>(stat(j), 0.0, STAT_CAUSAL_MUTE);
+    forgetContradictions(j);
   }
 }
 
@@ -109,6 +115,44 @@ export function reconcileCausal(): void {
   store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_CONTRADICTIONS) + 1.0, CLOCK_CONTRADICTIONS);
   low = min<f64>(low, load<f64>(CLOCK, CLOCK_EARLIEST_S));
   high = max<f64>(high, load<f64>(CLOCK, CLOCK_LATEST_S));
+  publish();
+}
+
+/**
+ * As boundCausal, for the span in oneway.ts. A path contradicts as long as either direction does,
+ * and what it says is what both said last.
+ */
+export function boundSide(i: i32, side: usize, dtS: f64, lateS: f64): void {
+  const newLow = side == REVERSE ? -UNKNOWN_S : -spanS - FASTEST * lateS;
+  const newHigh = side == REVERSE ? spanS + FASTEST * lateS : UNKNOWN_S;
+  low -= FASTEST * dtS;
+  high += FASTEST * dtS;
+  const contradicts = known && max<f64>(low, newLow) > min<f64>(high, newHigh) + GRAIN_S;
+  const isMarked = noteContradiction(i, side, contradicts);
+  if (!known) {
+    known = true;
+    low = newLow;
+    high = newHigh;
+  } else if (contradicts) {
+    store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_CONTRADICTIONS) + 1.0, CLOCK_CONTRADICTIONS);
+    const nowS = axisS(nowNs);
+    const from = boundOf(i, FORWARD, nowS, FASTEST);
+    const to = boundOf(i, REVERSE, nowS, FASTEST);
+    contradict(i, min<f64>(from, to), max<f64>(from, to));
+    count(nowS);
+    if (2 * contradicting > asked) {
+      clearCausal();
+      known = true;
+      low = newLow;
+      high = newHigh;
+    }
+  } else if (!isMarked) {
+    store<f64>(row(i), 0.0, PATH_CONTRADICTS);
+    const s = stat(i);
+    const mute = load<f64>(s, STAT_CAUSAL_MUTE);
+    if (mute > 0.0) store<f64>(s, mute - 1.0, STAT_CAUSAL_MUTE);
+    else narrow(newLow, newHigh);
+  }
   publish();
 }
 

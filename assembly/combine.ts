@@ -3,15 +3,25 @@
  * folded into the path statistics here; the chosen combiner then turns it into the clock.
  */
 
-import { clearBraid, openBraid, restartBraid, updateBraid } from './braid';
-import { boundCausal, clearCausal, reconcileCausal } from './causal';
-import { axisS, baseClock, based, baseS, clearClock, moveClock, sinceNow } from './clock';
+import { clearBraid, openBraid, restartBraid, updateBraid, updateBraidSpan } from './braid';
+import { boundCausal, boundSide, clearCausal, reconcileCausal } from './causal';
+import {
+  axisS,
+  baseClock,
+  based,
+  baseS,
+  carryClock,
+  clearClock,
+  moveClock,
+  nowNs,
+  sinceNow,
+} from './clock';
 import { clearFilter } from './clockfilter';
 import { clearDiversity, updateAverage, updateBest } from './diversity';
-import { measure, wholeOffset } from './exchange';
+import { delayS, measure, wholeOffset } from './exchange';
 import { clearFailover, updateFailover } from './failover';
-import { clearKalman, openKalman, restartKalman, updateKalman } from './kalman';
-import { clearKhronos, updateKhronos } from './khronos';
+import { clearKalman, openKalman, passKalman, restartKalman, updateKalman } from './kalman';
+import { clearKhronos, passKhronos, updateKhronos } from './khronos';
 import { clearLost, isLost, isOtherRoute } from './lost';
 import {
   CLOCK,
@@ -22,12 +32,14 @@ import {
   ERROR_KIND,
   ERROR_PATH,
   KIND_NTP,
+  KIND_REVERSE,
   PATH_INTERVAL_S,
   PATH_SHARES,
   PATH_WEIGHT,
   REASON_FEW,
   REASON_SHARED,
   RECORD_KIND,
+  RECORD_LOCAL,
   RECORD_LOCAL_RECEIVE,
   RECORD_LOCAL_SEND,
   RECORD_PATH,
@@ -39,12 +51,14 @@ import {
   STATUS_USED,
 } from './memory';
 import { saturatingSpan } from './ntptime';
+import { measureSpan, sideOf, wholeSpan } from './oneway';
 import {
   claimPath,
   clearPaths,
   isOpen,
   isRepeat,
   isShared,
+  markOneWay,
   pathEnd,
   refuseExchange,
   releasePath,
@@ -55,11 +69,23 @@ import {
   setState,
   silentS,
   takeExchange,
+  takeSide,
 } from './path';
 import { clearRfc5905, updateRfc5905 } from './rfc5905';
 import { clearShifts } from './shift';
+import {
+  forgetAllSides,
+  forgetSides,
+  gapS,
+  isSpanRepeat,
+  joinSides,
+  keepSpan,
+  lastSendNs,
+  showSpan,
+} from './sides';
 import { clearTracks, openTrack } from './track';
-import { agreeAsPath, clearVerdicts, forgetVerdict, noteGap, tell } from './verdict';
+import { ageTrend } from './trend';
+import { agreeAsPath, clearVerdicts, forgetVerdict, noteGap, speak, tell } from './verdict';
 import { updateVote } from './vote';
 
 export const KALMAN_COMBINER: i32 = 0;
@@ -83,6 +109,9 @@ const LONG_S: f64 = 1.0e6;
 
 let combiner: i32 = KALMAN_COMBINER;
 let lateRun: i32 = 0;
+/** How far a record moved the clock's time on, and how far it lies behind it, both >= 0 s. */
+let dtS: f64 = 0;
+let lateS: f64 = 0;
 
 /** Forgets everything and chooses the combiner. */
 export function reset(id: i32): i32 {
@@ -93,6 +122,7 @@ export function reset(id: i32): i32 {
   clearCausal();
   clearPaths();
   clearLost();
+  forgetAllSides();
   clearShifts();
   clearVerdicts();
   clearRfc5905();
@@ -110,6 +140,7 @@ export function reset(id: i32): i32 {
 export function openPath(): i32 {
   const i = claimPath();
   if (i < 0) return ERROR_FULL;
+  forgetSides(i);
   clearFilter(i);
   openFilter(i);
   openTrack(i);
@@ -165,39 +196,28 @@ function openFilter(i: i32): void {
 export function take(record: usize): i32 {
   const i = load<i32>(record, RECORD_PATH);
   if (!isOpen(i)) return ERROR_PATH;
-  if (load<u32>(record, RECORD_KIND) > KIND_NTP) return ERROR_KIND;
+  const kind = load<u32>(record, RECORD_KIND);
+  if (kind > KIND_REVERSE) return ERROR_KIND;
+  return kind > KIND_NTP ? takeOneWay(i, record) : takeTwoWay(i, record);
+}
+
+function takeTwoWay(i: i32, record: usize): i32 {
   const localSend = load<i64>(record, RECORD_LOCAL_SEND);
   const localReceive = load<i64>(record, RECORD_LOCAL_RECEIVE);
   if (isRepeat(i, localSend, localReceive)) return refuse(i, STATUS_DUPLICATE);
   const verdict = measure(record, baseS);
   if (verdict != STATUS_USED) return refuse(i, verdict);
-
-  let dtS: f64 = 0;
-  if (!based) {
-    rebase(record, localReceive);
-  } else {
-    dtS = sinceNow(localReceive);
-    if (dtS < -LATE_S) {
-      if (++lateRun < LATE_RUN) return refuse(i, STATUS_LATE);
-      startAgain(record, localReceive);
-      dtS = 0;
-    } else if (dtS > LONG_S) {
-      startAgain(record, localReceive);
-      dtS = 0;
-    }
-    if (isShared(i)) return overhear(i, localSend);
-    if (dtS > load<f64>(row(i), PATH_INTERVAL_S)) noteGap(silentS(axisS(localReceive)));
+  if (!arrive(i, record, localReceive)) return refuse(i, STATUS_LATE);
+  countTaken();
+  if (isShared(i)) {
+    takeExchange(i, localSend);
+    return overhear(i);
   }
-  lateRun = 0;
-  const lateS = dtS < 0.0 ? -dtS : 0.0;
-  if (dtS > 0.0) moveClock(localReceive);
-  else dtS = 0;
-  store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_TAKEN) + 1.0, CLOCK_TAKEN);
   if (isOtherRoute(i)) meetAgain(i);
-  let status = fold(i, localSend, localReceive, dtS, lateS);
+  let status = fold(i, localSend, localReceive);
   if (isLost(i, lateS)) {
-    startAgain(record, localReceive);
-    status = fold(i, localSend, localReceive, 0.0, 0.0);
+    restartFrom(record, localReceive);
+    status = fold(i, localSend, localReceive);
   }
   // the combiners that trust every packet are no judges of stamps
   if (combiner == BRAID_COMBINER) reconcileCausal();
@@ -206,30 +226,145 @@ export function take(record: usize): i32 {
   return status;
 }
 
-/** A path that has no vote of its own: its statistics go on, nobody listens, time stands still. */
-function overhear(i: i32, localSend: i64): i32 {
+function fold(i: i32, localSend: i64, localReceive: i64): i32 {
   takeExchange(i, localSend);
+  boundCausal(i, dtS, lateS);
+  return update(i, lateS, f64(saturatingSpan(localSend, localReceive)) / 1.0e9);
+}
+
+/** One direction by itself: braid learns from it at once, the others when an exchange comes of it. */
+function takeOneWay(i: i32, record: usize): i32 {
+  const side = sideOf(record);
+  const local = load<i64>(record, RECORD_LOCAL);
+  if (isSpanRepeat(i, side, record)) return refuse(i, STATUS_DUPLICATE);
+  measureSpan(record, baseS);
+  if (!arrive(i, record, local)) return refuse(i, STATUS_LATE);
+  countTaken();
+  const isExchange = meetSides(i, side, record);
+  if (isShared(i)) {
+    if (isExchange) takeExchange(i, lastSendNs(i));
+    return overhear(i);
+  }
+  if (!isExchange) {
+    const status = foldSide(i, side);
+    speak(i);
+    return status;
+  }
+  if (isOtherRoute(i)) meetAgain(i);
+  let status = foldSides(i, side);
+  if (isLost(i, 0.0)) {
+    // the exchange was measured from another base; the next one begins
+    restartFrom(record, local);
+    meetSides(i, side, record);
+    status = foldSide(i, side);
+  }
+  if (combiner != BRAID_COMBINER) agreeAsPath(i);
+  tell(i);
+  return status;
+}
+
+/** Keeps a span; true if an exchange comes of it. */
+function meetSides(i: i32, side: usize, record: usize): bool {
+  takeSide(i, side, axisS(load<i64>(record, RECORD_LOCAL)));
+  keepSpan(i, side, record);
+  return joinSides(i, side);
+}
+
+/** A span that no exchange comes of yet. */
+function foldSide(i: i32, side: usize): i32 {
+  boundSide(i, side, dtS, lateS);
+  showSpan(i, side);
+  markOneWay(i, axisS(nowNs));
+  if (combiner == BRAID_COMBINER) return updateBraidSpan(i, side, dtS, lateS, false);
+  pass();
+  return STATUS_HELD;
+}
+
+/** A span, and the exchange that came of it, as of now. */
+function foldSides(i: i32, side: usize): i32 {
+  takeExchange(i, lastSendNs(i));
+  boundSide(i, side, dtS, lateS);
+  showSpan(i, side);
+  if (combiner == BRAID_COMBINER) return updateBraidSpan(i, side, dtS, lateS, true);
+  return update(i, 0.0, gapS + delayS);
+}
+
+/**
+ * Puts a record that is measured on the time axis, and measures it again if that starts anew. Leaves
+ * dtS and lateS; false if it came too late. A path without a vote leaves the time where it is.
+ */
+function arrive(i: i32, record: usize, local: i64): bool {
+  dtS = 0;
+  if (!based) {
+    rebase(record, local);
+  } else {
+    dtS = sinceNow(local);
+    if (dtS < -LATE_S) {
+      if (++lateRun < LATE_RUN) return false;
+      startAgain(record, local);
+      dtS = 0;
+    } else if (dtS > LONG_S) {
+      startAgain(record, local);
+      dtS = 0;
+    }
+    if (isShared(i)) return true;
+    if (dtS > load<f64>(row(i), PATH_INTERVAL_S)) noteGap(silentS(axisS(local)));
+  }
+  lateRun = 0;
+  lateS = dtS < 0.0 ? -dtS : 0.0;
+  if (dtS > 0.0) moveClock(local);
+  else dtS = 0;
+  return true;
+}
+
+/** Everything starts again from a record that arrived before. */
+function restartFrom(record: usize, local: i64): void {
+  startAgain(record, local);
+  dtS = 0;
+  lateS = 0;
+}
+
+function countTaken(): void {
   store<f64>(CLOCK, load<f64>(CLOCK, CLOCK_TAKEN) + 1.0, CLOCK_TAKEN);
+}
+
+/** A path that has no vote of its own: its statistics go on, nobody listens, time stands still. */
+function overhear(i: i32): i32 {
   setState(i, STATE_SAME_ROUTE, REASON_SHARED, 0.0);
   tell(i);
   return STATUS_HELD;
 }
 
-function fold(i: i32, localSend: i64, localReceive: i64, dtS: f64, lateS: f64): i32 {
-  takeExchange(i, localSend);
-  boundCausal(i, dtS, lateS);
-  return update(i, dtS, lateS, f64(saturatingSpan(localSend, localReceive)) / 1.0e9);
+/** Time passes, and the combiner learns nothing. */
+function pass(): void {
+  switch (combiner) {
+    case KALMAN_COMBINER:
+      return passKalman(dtS);
+    case KHRONOS_COMBINER:
+      carryClock(dtS);
+      return passKhronos();
+    case RFC5905_COMBINER:
+    case AVERAGE_COMBINER:
+    case WEIGHTED_COMBINER:
+    case BEST_COMBINER:
+      ageTrend(dtS);
+      return carryClock(dtS);
+    default:
+      return carryClock(dtS);
+  }
 }
 
 /** What was learnt of path i was another route's: it begins anew, the clock goes on. */
 function meetAgain(i: i32): void {
   restartPath(i);
+  forgetSides(i);
   clearFilter(i);
   openFilter(i);
   openTrack(i);
 }
 
-function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
+/** The exchange of path i in exchange.ts, `oldS` older than the newest. */
+function update(i: i32, oldS: f64, roundTripS: f64): i32 {
   switch (combiner) {
     case RFC5905_COMBINER:
       return updateRfc5905(i, dtS, roundTripS);
@@ -242,23 +377,24 @@ function update(i: i32, dtS: f64, lateS: f64, roundTripS: f64): i32 {
     case BEST_COMBINER:
       return updateBest(i, dtS);
     case BRAID_COMBINER:
-      return updateBraid(i, dtS, lateS);
+      return updateBraid(i, dtS, oldS);
     case MEDIAN_COMBINER:
-      return updateVote(i, dtS, lateS, false);
+      return updateVote(i, dtS, oldS, false);
     case TRIMMED_COMBINER:
-      return updateVote(i, dtS, lateS, true);
+      return updateVote(i, dtS, oldS, true);
     case FAILOVER_COMBINER:
-      return updateFailover(i, lateS);
+      return updateFailover(i, oldS);
     case KHRONOS_COMBINER:
-      return updateKhronos(i, lateS);
+      return updateKhronos(i, oldS);
     default:
-      return updateKalman(i, dtS, lateS);
+      return updateKalman(i, dtS, oldS);
   }
 }
 
 /** The local clock was set, or the clock is lost: nothing learnt before is safe to keep. */
-function startAgain(record: usize, localReceive: i64): void {
+function startAgain(record: usize, local: i64): void {
   restartPaths();
+  forgetAllSides();
   // the two keep their state in the same memory
   if (combiner == BRAID_COMBINER) restartBraid();
   else restartKalman();
@@ -266,15 +402,17 @@ function startAgain(record: usize, localReceive: i64): void {
   clearDiversity();
   clearTracks();
   clearFailover();
-  rebase(record, localReceive);
+  rebase(record, local);
   clearLost(); // rebasing counts as a step
 }
 
 /** Chooses a new base from this record and measures it again relative to that. */
-function rebase(record: usize, localReceive: i64): void {
+function rebase(record: usize, local: i64): void {
   clearCausal();
-  baseClock(wholeOffset(record), localReceive);
-  measure(record, baseS);
+  const isOneWay = load<u32>(record, RECORD_KIND) > KIND_NTP;
+  baseClock(isOneWay ? wholeSpan(record) : wholeOffset(record), local);
+  if (isOneWay) measureSpan(record, baseS);
+  else measure(record, baseS);
 }
 
 function refuse(i: i32, status: i32): i32 {

@@ -53,6 +53,8 @@ export let offsetS: f64 = 0;
 export let delayS: f64 = 0;
 /** Local receive, Unix ns. */
 export let atNs: i64 = 0;
+/** How far the delay may be off because its spans are of different moments, >= 0 s. */
+export let delayDoubtS: f64 = 0;
 
 /**
  * Reads one record and leaves its measurement in the globals above.
@@ -64,6 +66,7 @@ export function measure(record: usize, baseS: i64): i32 {
   const localSend = load<i64>(record, RECORD_LOCAL_SEND);
   const localReceive = load<i64>(record, RECORD_LOCAL_RECEIVE);
   let holdS: f64;
+  delayDoubtS = 0;
   if (localReceive < localSend) return STATUS_ORDER;
   if (load<u32>(record, RECORD_KIND) == KIND_NTP) {
     const remoteReceive = load<u64>(record, RECORD_REMOTE_RECEIVE);
@@ -85,9 +88,25 @@ export function measure(record: usize, baseS: i64): i32 {
     reverseS = f64(saturatingAdd(reverse, -baseNs)) / 1.0e9;
     forwardS = f64(saturatingAdd(forward, baseNs)) / 1.0e9;
   }
+  return finish(localReceive, holdS);
+}
+
+/**
+ * An exchange made of both directions, measured `gapS` apart and carried to one moment, `receiveNs`.
+ * @param doubtS how far the carrying may be off
+ * @returns STATUS_USED or STATUS_HOLD, as measure does
+ */
+export function join(reverse: f64, forward: f64, receiveNs: i64, gapS: f64, doubtS: f64): i32 {
+  reverseS = reverse;
+  forwardS = forward;
+  delayDoubtS = doubtS;
+  return finish(receiveNs, gapS);
+}
+
+function finish(receiveNs: i64, holdS: f64): i32 {
   delayS = reverseS + forwardS;
   offsetS = (reverseS - forwardS) * 0.5;
-  atNs = localReceive;
+  atNs = receiveNs;
   if (delayS >= 0.0) return STATUS_USED;
   const slackS = HOLD_SLACK_S + holdS * HOLD_RATE;
   const status = delayS < -slackS ? STATUS_HOLD : STATUS_USED;
@@ -95,7 +114,7 @@ export function measure(record: usize, baseS: i64): i32 {
   return status;
 }
 
-/** Offset of a record in whole seconds, to choose the base with; any kind. */
+/** Offset of an exchange in whole seconds, to choose the base with. */
 export function wholeOffset(record: usize): i64 {
   const localSend = load<i64>(record, RECORD_LOCAL_SEND);
   if (load<u32>(record, RECORD_KIND) == KIND_NTP) {

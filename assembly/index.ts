@@ -20,6 +20,7 @@ import {
   RESULTS,
   SELECTED_BYTES,
 } from './memory';
+import { recordOneWay } from './oneway';
 import { writeResult } from './result';
 
 export {
@@ -84,6 +85,25 @@ export { takeVerdicts } from './verdict';
 export function ntpExchange(path: i32, epochS: f64, localSendNs: f64, localReceiveNs: f64): i32 {
   const epoch = i64(epochS) * 1000000000;
   recordFromPacket(RECORDS, path, epoch + i64(localSendNs), epoch + i64(localReceiveNs));
+  return ingest(1);
+}
+
+/**
+ * One one-way measurement (PTP): forward, remote→local, if `reverse` is 0, else local→remote. The
+ * remote stamp in Unix ns, the local one `epochS` Unix seconds plus ns, the correction in 2^-16 ns,
+ * to be taken off the span. Leaves the record in slot 0 of RECORDS and the result in RESULTS.
+ * @returns STATUS_* or ERROR_*
+ */
+export function oneWay(
+  path: i32,
+  reverse: i32,
+  remoteNs: i64,
+  epochS: f64,
+  localNs: f64,
+  correction: i64,
+): i32 {
+  const local = i64(epochS) * 1000000000 + i64(localNs);
+  recordOneWay(RECORDS, path, reverse != 0, remoteNs, local, correction);
   return ingest(1);
 }
 

@@ -192,7 +192,7 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
   const nowS = axisS(nowNs);
   walkBias(i, nowS);
 
-  const excess = delayS - load<f64>(row(i), PATH_FLOOR_S);
+  const excess = max<f64>(delayS - load<f64>(row(i), PATH_FLOOR_S), 0.0);
   const variance = measurementVariance(i, excess);
   const measured = offsetS + omega * lateS;
   const first = !started;
@@ -238,6 +238,13 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
   describe(i);
   publishClock(theta, omega, p00, p01, p11, wander, bound, carrying);
   return status;
+}
+
+/** Time passes without an exchange. */
+export function passKalman(dtS: f64): void {
+  if (!started || dtS <= 0.0) return;
+  predict(dtS);
+  publishClock(theta, omega, p00, p01, p11, wander, bound, carrying);
 }
 
 function predict(dtS: f64): void {

@@ -94,6 +94,11 @@ export function updateKhronos(i: i32, lateS: f64): i32 {
   return carries && taken == TRACK_USED ? STATUS_USED : STATUS_HELD;
 }
 
+/** Somebody carried the clock to now. */
+export function passKhronos(): void {
+  publishedAtS = axisS(nowNs);
+}
+
 /** w: three sigmas of the middle path, its asymmetry included, s. */
 function width(): f64 {
   for (let k = 0; k < pool; k++) {

@@ -55,7 +55,7 @@ export const MAX_VERDICTS: i32 = 1024;
 
 /** Per-path statistics that no report shows (path.ts): f64 slots. */
 export const STATS: usize = VERDICTS + VERDICT_BYTES * usize(MAX_VERDICTS);
-export const STATS_BYTES: usize = 32 * 8;
+export const STATS_BYTES: usize = 34 * 8;
 
 /** RFC 5905 clock filters (clockfilter.ts): one block for two paths, their slots side by side. */
 export const FILTERS: usize = STATS + STATS_BYTES * usize(MAX_PATHS);
@@ -108,8 +108,12 @@ export const PEERS: usize = SHIFTS + SHIFT_BYTES * usize(MAX_PATHS);
 /** Edges of intervals, and the same sorted (intersect.ts): 10 columns over paths, two longer by 16. */
 export const EDGES: usize = PEERS + 8 * COLUMN_BYTES;
 
+/** What came last in each direction of a path by itself (sides.ts). */
+export const SIDES: usize = EDGES + 10 * COLUMN_BYTES + 2 * 16;
+export const SIDES_BYTES: usize = 16 * 8;
+
 /** First byte past the map; must stay below the fixed memory size (a test looks). */
-export const MAP_END: usize = EDGES + 10 * COLUMN_BYTES + 2 * 16;
+export const MAP_END: usize = SIDES + SIDES_BYTES * usize(MAX_PATHS);
 
 // --- slots, in bytes from the start of a row ---------------------------------------------------
 
@@ -133,12 +137,12 @@ export const CLOCK_PATHS: usize = 64;
 export const CLOCK_STEPS: usize = 72;
 /** Share of the bound that is asymmetry, s. */
 export const CLOCK_ASYMMETRY_BOUND_S: usize = 80;
-/** Exchanges taken and refused so far. */
+/** Exchanges and one-way measurements taken and refused so far. */
 export const CLOCK_TAKEN: usize = 88;
 export const CLOCK_REFUSED: usize = 96;
 /** Random-walk coefficient of the frequency in use, s²/s³. */
 export const CLOCK_WANDER: usize = 104;
-/** Causal interval of the offset, relative to CLOCK_BASE_S, s (causal.ts). */
+/** Causal interval of the offset, relative to CLOCK_BASE_S, s; ±1e11: nothing known (causal.ts). */
 export const CLOCK_CAUSAL_EARLIEST_S: usize = 112;
 export const CLOCK_CAUSAL_LATEST_S: usize = 120;
 /** Exchanges that contradicted the causal interval. */
@@ -158,7 +162,7 @@ export const PATH_OPEN: usize = 0; // 1 or 0; 2: open, but without a vote (PATH_
 export const PATH_STATE: usize = 8; // STATE_*
 export const PATH_REASON: usize = 16; // REASON_*
 export const PATH_REASON_S: usize = 24; // the figure in the reason's sentence, s
-export const PATH_TAKEN: usize = 32; // exchanges taken
+export const PATH_TAKEN: usize = 32; // exchanges taken, those put together of one-way spans, too
 export const PATH_REFUSED: usize = 40; // exchanges refused
 export const PATH_OFFSET_S: usize = 48; // last raw offset, relative to CLOCK_BASE_S
 export const PATH_DELAY_S: usize = 56; // last delay
@@ -180,6 +184,8 @@ export const PATH_SINCE_S: usize = 176; // since when the reason holds, local Un
 export const PATH_SHIFT_REVERSE_S: usize = 184; // how far its delay local→remote moved since then, s
 export const PATH_SHIFT_FORWARD_S: usize = 192; // the same remote→local; both 0 where nobody looks
 export const PATH_SHARES: usize = 200; // 1 + index of the path it shares its route with; 0: none
+export const PATH_REVERSES: usize = 208; // one-way measurements taken, local→remote
+export const PATH_FORWARDS: usize = 216; // the same, remote→local
 
 export const VERDICT_ORDER: usize = 0; // exchanges the core was given, this one included
 export const VERDICT_AT_S: usize = 8; // newest local receive, Unix s
@@ -196,13 +202,22 @@ export const VERDICT_GAP_S: usize = 88; // of the clock: no path was heard for s
 
 export const RECORD_PATH: usize = 0; // u32
 export const RECORD_KIND: usize = 4; // u32, KIND_*
+// an exchange: KIND_UNIX or KIND_NTP
 export const RECORD_LOCAL_SEND: usize = 8; // i64 Unix ns
 export const RECORD_REMOTE_RECEIVE: usize = 16; // KIND_NTP: u64 2^-32 s · KIND_UNIX: i64 Unix ns
 export const RECORD_REMOTE_SEND: usize = 24; // as remote receive
 export const RECORD_LOCAL_RECEIVE: usize = 32; // i64 Unix ns
+// a one-way measurement: KIND_FORWARD or KIND_REVERSE; bytes 8..15 mean nothing
+export const RECORD_CORRECTION: usize = 16; // i64 2^-16 ns, taken off the span
+export const RECORD_REMOTE: usize = 24; // i64 Unix ns: forward: when it was sent; reverse: received
+export const RECORD_LOCAL: usize = 32; // i64 Unix ns: forward: when it was received; reverse: sent
 
 export const KIND_UNIX: u32 = 0;
 export const KIND_NTP: u32 = 1;
+/** One way remote→local (PTP: Sync). */
+export const KIND_FORWARD: u32 = 2;
+/** One way local→remote (PTP: Delay_Req). */
+export const KIND_REVERSE: u32 = 3;
 
 export const RESULT_STATUS: usize = 0; // STATUS_* or ERROR_*
 export const RESULT_VALID: usize = 8;
@@ -234,7 +249,7 @@ export const SELECTED_MEMBERS: usize = 24; // intervals that meet it
 export const STATUS_USED: i32 = 0;
 /** Counted in the path's statistics, but the combiner gave it no weight. */
 export const STATUS_HELD: i32 = 1;
-/** Same four stamps as the path's last exchange. */
+/** Same stamps as the path's last exchange (of that direction, if it is one way). */
 export const STATUS_DUPLICATE: i32 = 2;
 /** Received before sent, on either side. */
 export const STATUS_ORDER: i32 = 3;
@@ -275,6 +290,7 @@ export const REASON_CONTRADICTS: i32 = 12; // as DISAGREES, and its stamps contr
 export const REASON_HOLDOVER: i32 = 13; // as NO_MAJORITY, and no clean history to go on from
 export const REASON_REROUTED: i32 = 14; // the round trip moved by REASON_S: see PATH_SHIFT_*
 export const REASON_SHARED: i32 = 15; // same route as another path, so no vote of its own
+export const REASON_ONE_WAY: i32 = 16; // one direction only is heard, no exchange for REASON_S
 
 export const AGREE_FEW: i32 = 0; // fewer than two paths to compare
 export const AGREE_MAJORITY: i32 = 1;

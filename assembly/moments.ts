@@ -21,8 +21,8 @@ export let fitVariance: f64 = 0;
 export function clearMoments(i: i32, originS: f64): void {
   const k = braidRow(i);
   store<f64>(k, originS, B_ORIGIN);
-  store<f64>(k, 0.0, B_MOMENTS);
   for (let side: usize = 0; side < 16; side += 8) {
+    store<f64>(k + side, 0.0, B_MOMENTS);
     store<f64>(k + side, 0.0, B_MEAN);
     store<f64>(k + side, 0.0, B_SQUARE);
     store<f64>(k + side, 0.0, B_CUBE);
@@ -33,10 +33,10 @@ export function clearMoments(i: i32, originS: f64): void {
 export function noteMoments(i: i32, side: usize, delayS: f64): void {
   const k = braidRow(i);
   const x = delayS - load<f64>(k, B_ORIGIN);
-  const count = load<f64>(k, B_MOMENTS) + (side == 0 ? 1.0 : 0.0);
-  store<f64>(k, count, B_MOMENTS);
-  const pace = 1.0 / min<f64>(max<f64>(count, 1.0), MEMORY);
   const s = k + side;
+  const count = load<f64>(s, B_MOMENTS) + 1.0;
+  store<f64>(s, count, B_MOMENTS);
+  const pace = 1.0 / min<f64>(count, MEMORY);
   store<f64>(s, load<f64>(s, B_MEAN) + (x - load<f64>(s, B_MEAN)) * pace, B_MEAN);
   store<f64>(s, load<f64>(s, B_SQUARE) + (x * x - load<f64>(s, B_SQUARE)) * pace, B_SQUARE);
   store<f64>(s, load<f64>(s, B_CUBE) + (x * x * x - load<f64>(s, B_CUBE)) * pace, B_CUBE);

@@ -5,7 +5,7 @@
  * in the end.
  */
 import { axisS, startNs, unixS } from './clock';
-import { atNs, delayS, forwardS, offsetS, reverseS } from './exchange';
+import { atNs, delayDoubtS, delayS, forwardS, offsetS, reverseS } from './exchange';
 import {
   MAX_PATHS,
   PATH_AT_S,
@@ -24,6 +24,7 @@ import {
   PATH_REASON_S,
   PATH_REFUSED,
   PATH_REVERSE_S,
+  PATH_REVERSES,
   PATH_SHARES,
   PATH_SHIFT_FORWARD_S,
   PATH_SHIFT_REVERSE_S,
@@ -33,6 +34,7 @@ import {
   PATH_WEIGHT,
   PATHS,
   REASON_FEW,
+  REASON_ONE_WAY,
   REASON_SILENT,
   STATE_CLOSED,
   STATE_STALE,
@@ -74,6 +76,9 @@ export const STAT_AWAY_LEAST_S: usize = 200; // least and most residual in that 
 export const STAT_AWAY_MOST_S: usize = 208;
 export const STAT_NONSENSE: usize = 216; // share of exchanges that cannot be true
 export const STAT_LONG_STEPS: usize = 224; // steps of the clock when the long row began
+const STAT_HEARD: usize = 232; // pair: one-way measurements since the path began, reverse first
+const STAT_HEARD_S: usize = 248; // axis time of the last of them …
+const STAT_HEARD_SINCE_S: usize = 256; // … and of the first
 
 /** An exchange is fresh while younger than this many mean spacings. */
 const FRESH_INTERVALS: f64 = 4.5;
@@ -216,7 +221,7 @@ export function takeExchange(i: i32, localSend: i64): void {
     store<f64>(p, sqrt<f64>(folded), PATH_JITTER_S);
   }
   lowerFloor(i);
-  const excess = delayS - load<f64>(p, PATH_FLOOR_S);
+  const excess = max<f64>(delayS - load<f64>(p, PATH_FLOOR_S), 0.0);
   const mean = load<f64>(p, PATH_EXCESS_S);
   const heard = min<f64>(excess, MOST_EXCESS * mean + load<f64>(p, PATH_FLOOR_S) + 1.0e-6);
   store<f64>(p, mean + (heard - mean) * share, PATH_EXCESS_S);
@@ -231,12 +236,30 @@ export function takeExchange(i: i32, localSend: i64): void {
   findNewest(at);
 }
 
+/** Counts a one-way measurement of local time `at` (axis s); `side` 0 reverse, 8 forward. */
+export function takeSide(i: i32, side: usize, at: f64): void {
+  const p = row(i) + side;
+  const s = stat(i);
+  if (!isHeard(i)) store<f64>(s, at, STAT_HEARD_SINCE_S);
+  store<f64>(p, load<f64>(p, PATH_REVERSES) + 1.0, PATH_REVERSES);
+  store<f64>(s + side, load<f64>(s + side, STAT_HEARD) + 1.0, STAT_HEARD);
+  store<f64>(s, at, STAT_HEARD_S);
+  findNewest(at);
+}
+
+/** True if path i was measured one way. */
+function isHeard(i: i32): bool {
+  return load<f64>(stat(i), STAT_HEARD) + load<f64>(stat(i), STAT_HEARD + 8) != 0.0;
+}
+
 function findNewest(at: f64): void {
   if (at < newestS) {
     newestS = at;
     for (let i = 0; i < pathEnd; i++) {
       const p = row(i);
-      if (load<f64>(p, PATH_OPEN) == 0.0 || load<f64>(p, PATH_TAKEN) == 0.0) continue;
+      if (load<f64>(p, PATH_OPEN) == 0.0) continue;
+      if (isHeard(i)) newestS = max<f64>(newestS, load<f64>(stat(i), STAT_HEARD_S));
+      if (load<f64>(p, PATH_TAKEN) == 0.0) continue;
       newestS = max<f64>(newestS, load<f64>(p, PATH_AT_S));
     }
   } else {
@@ -258,9 +281,11 @@ export function countGated(i: i32): void {
 
 function lowerFloor(i: i32): void {
   const s = stat(i);
+  // a floor below all that can be would stay for thousands of exchanges
+  const sureS = delayS + delayDoubtS;
   const since = load<f64>(s, STAT_SINCE);
   if (since == 0.0) {
-    for (let k = 0; k < BLOCKS; k++) store<f64>(s + (usize(k) << 3), delayS, STAT_BLOCKS);
+    for (let k = 0; k < BLOCKS; k++) store<f64>(s + (usize(k) << 3), sureS, STAT_BLOCKS);
     store<f64>(s, 0.0, STAT_IN_BLOCK);
     store<f64>(s, 0.0, STAT_BLOCK);
   }
@@ -271,11 +296,11 @@ function lowerFloor(i: i32): void {
     block = (block + 1) % BLOCKS;
     inBlock = 0.0;
     store<f64>(s, f64(block), STAT_BLOCK);
-    store<f64>(s + (usize(block) << 3), delayS, STAT_BLOCKS);
+    store<f64>(s + (usize(block) << 3), sureS, STAT_BLOCKS);
   }
   store<f64>(s, inBlock + 1.0, STAT_IN_BLOCK);
   const cell = s + (usize(block) << 3);
-  if (delayS < load<f64>(cell, STAT_BLOCKS)) store<f64>(cell, delayS, STAT_BLOCKS);
+  if (sureS < load<f64>(cell, STAT_BLOCKS)) store<f64>(cell, sureS, STAT_BLOCKS);
   let floorS = load<f64>(s, STAT_BLOCKS);
   // after a reset all blocks hold that first delay until their turn comes
   const filled = min<f64>(since / BLOCK_EXCHANGES, f64(BLOCKS - 1));
@@ -354,9 +379,24 @@ export function noteStale(i: i32, nowS: f64): bool {
   if (load<f64>(p, PATH_OPEN) == 0.0 || load<f64>(p, PATH_TAKEN) == 0.0) return true;
   if (isFresh(i, nowS)) return false;
   if (isShared(i)) return true;
-  setState(i, STATE_STALE, REASON_SILENT, ageS(i, nowS));
+  const since = min<f64>(nowS, newestS) - load<f64>(stat(i), STAT_HEARD_S);
+  const isHalf = isHeard(i) && since <= staleAfterS(i);
+  setState(i, STATE_STALE, isHalf ? REASON_ONE_WAY : REASON_SILENT, ageS(i, nowS));
   store<f64>(p, 0.0, PATH_WEIGHT);
   return true;
+}
+
+/** Path i was heard in one direction: says so if no exchange comes of it any more, or never did. */
+export function markOneWay(i: i32, nowS: f64): void {
+  if (load<f64>(row(i), PATH_TAKEN) != 0.0) {
+    noteStale(i, nowS);
+    return;
+  }
+  const s = stat(i);
+  const reverses = load<f64>(s, STAT_HEARD);
+  const forwards = load<f64>(s, STAT_HEARD + 8);
+  if (min<f64>(reverses, forwards) > 0.0 || reverses + forwards < WARM_EXCHANGES) return;
+  setState(i, STATE_WARMING, REASON_ONE_WAY, nowS - load<f64>(s, STAT_HEARD_SINCE_S));
 }
 
 /**

@@ -36,6 +36,11 @@ export function ptpSpan(a: i64, b: i64): i64 {
   return intervalFromNs(saturatingSpan(a, b));
 }
 
+/** True if so many ns fit a TimeInterval, and if up to one more is taken off them. */
+export function fitsInterval(ns: i64): bool {
+  return ns >= -MAX_INTERVAL_NS && ns <= MAX_INTERVAL_NS;
+}
+
 /** ns → TimeInterval (2^-16 ns), saturating. */
 export function intervalFromNs(ns: i64): i64 {
   if (ns > MAX_INTERVAL_NS) return i64.MAX_VALUE;

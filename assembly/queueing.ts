@@ -23,7 +23,7 @@ import {
 import { edge, edgeLate, edgeNoise2, edgeShift, edgeSigma, edgeVariance } from './edge';
 import { along, moveAlong, p00, theta } from './joint';
 import { fitLate, fitLaw, fitMeanS, fitNoise2, fitVariance, noteMoments } from './moments';
-import { floorOf, floorVariance, placeFloor, seatOf } from './seats';
+import { doubtFloor, floorOf, floorVariance, placeFloor, seatOf } from './seats';
 import { learnWander } from './wander';
 
 /** Queueing of a new path, as a share of its delay, and its edge's softness as a share of that. */
@@ -57,6 +57,8 @@ const RHO_NOISE: f64 = 0.1;
 const QUIET_SOON: f64 = 16.0;
 const NEAR_FLOOR: f64 = 0.25; // of L
 const EVEN_NEAR: f64 = 0.63;
+/** A floor is known no better than this share of its edge's softness. */
+const DOUBT: f64 = 0.2;
 const LEAST_S: f64 = 1.0e-10;
 const NO_SPAN: f64 = 1.0e300;
 
@@ -152,6 +154,33 @@ function halve(k: usize): void {
 }
 
 /**
+ * As learnFrom, for a direction that is measured by itself. Directions that are heard more or less
+ * often learn more or less quickly, and what their edges get wrong on the way does not cancel; so a
+ * direction that is ahead (`isExtra`: it was heard again before the other one) takes the other's
+ * softness along in proportion, and the floor is never known beyond doubt.
+ */
+export function learnOneWay(
+  i: i32,
+  side: usize,
+  span: f64,
+  sign: f64,
+  nowS: f64,
+  isExtra: bool,
+): void {
+  const k = braidRow(i);
+  const before = load<f64>(k + side, B_EDGE2);
+  learnFrom(i, i32(side >> 3), span, sign, nowS);
+  if (isExtra && load<f64>(k, B_POOLED) == 0.0) {
+    const other = k + (side ^ 8);
+    const late = load<f64>(other, B_LATE);
+    const next = load<f64>(other, B_EDGE2) * (load<f64>(k + side, B_EDGE2) / before);
+    const least = LEAST_EDGE * LEAST_EDGE * late * late + LEAST_S * LEAST_S;
+    store<f64>(other, max<f64>(next, least), B_EDGE2);
+  }
+  doubtFloor(i, DOUBT * DOUBT * max<f64>(load<f64>(k, B_EDGE2), load<f64>(k + 8, B_EDGE2)));
+}
+
+/**
  * How many packets say what one says, >= 1: queues have a memory, and a run of late packets is one
  * observation, not many. It divides the push of late packets on the floor.
  */
@@ -218,7 +247,7 @@ function noteQuiet(k: usize, residual: f64, nowS: f64): void {
 /** Tails too light for their edge to be met: the law follows from the moments instead. */
 export function refit(i: i32, nowS: f64): void {
   const k = braidRow(i);
-  const taken = load<f64>(k, B_MOMENTS);
+  const taken = min<f64>(load<f64>(k, B_MOMENTS), load<f64>(k, B_MOMENTS + 8));
   if (taken < load<f64>(k, B_REFIT)) return;
   store<f64>(k, taken * 2.0, B_REFIT);
   store<f64>(k, 0.0, B_POOLED);

@@ -54,6 +54,13 @@ export function placeFloor(i: i32, floorS: f64, variance: f64): void {
   store<f64>(k, variance, B_FLOOR2);
 }
 
+/** The floor of path i is known no better than with this variance, s². */
+export function doubtFloor(i: i32, variance: f64): void {
+  const seat = seatOf(i);
+  const cell = seat < 0 ? braidRow(i) + B_FLOOR2 : covariance(seat, seat);
+  if (load<f64>(cell) < variance) store<f64>(cell, variance);
+}
+
 /** Gives path i a seat if one is free. */
 export function trySeat(i: i32): void {
   if (seatOf(i) >= 0) return;

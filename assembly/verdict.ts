@@ -133,10 +133,20 @@ export function noteGap(s: f64): void {
 
 /** After an exchange of path i was taken. */
 export function tell(i: i32): void {
-  const s = stat(i);
-  const lies = load<f64>(s, STAT_LIES);
-  if (load<f64>(row(i), PATH_CONTRADICTS) != 0.0) countLies(i, min<f64>(lies + 1.0, MOST_LIES));
+  weighLies(i);
+  speak(i);
+}
+
+function weighLies(i: i32): void {
+  const lies = load<f64>(stat(i), STAT_LIES);
+  const contradicts = load<f64>(row(i), PATH_CONTRADICTS) != 0.0;
+  if (contradicts) countLies(i, min<f64>(lies + 1.0, MOST_LIES));
   else if (lies > 0.0) countLies(i, max<f64>(lies - FORGET, 0.0));
+}
+
+/** Writes down what became otherwise, after anything of path i was taken. */
+export function speak(i: i32): void {
+  const s = stat(i);
   date(i);
   if (saidOf(i) != load<f64>(s, STAT_TOLD)) {
     store<f64>(s, load<f64>(s, STAT_DWELT) + 1.0, STAT_DWELT);

@@ -8,8 +8,10 @@ import { ConfigError } from './errors.ts';
 import type { ClockEvent } from './events.ts';
 import { createHerald } from './herald.ts';
 import type { PathEvent } from './machine.ts';
+import { type Now, remoteNow } from './now.ts';
 import { createNtpClient, nextTimer, status as pathStatuses, stepNtpClient } from './ntp/client.ts';
 import { allPairs, isIpv6, isUnicast, type PathKey, pathParts, requireIp } from './path.ts';
+import { createReader, type Reader } from './reader.ts';
 import { type PathView, viewPath } from './status.ts';
 import { NTP_PORT, parseTarget } from './target.ts';
 import { chooseHost } from './udp/choose.ts';
@@ -50,6 +52,8 @@ export interface ClientOptions {
   readonly events?: ClientEvents;
 }
 
+export type { Now };
+
 /** Called synchronously; must not throw. */
 export interface ClientEvents {
   /** All paths, in the order the core has them, before the first sample. */
@@ -62,13 +66,6 @@ export interface ClientEvents {
   /** What the core found out about paths and clock, each thing once. */
   onEvent?(event: ClockEvent): void;
   onSocketError?(local: string, code: string): void;
-}
-
-/** Remote time as an interval that holds, Unix ns. */
-export interface Now {
-  readonly earliest: bigint;
-  readonly best: bigint;
-  readonly latest: bigint;
 }
 
 export interface ClientStatus {
@@ -90,9 +87,6 @@ export interface Client extends AsyncDisposable {
   readonly ensemble: Ensemble;
   close(): Promise<void>;
 }
-
-/** A slow reader loses the oldest samples beyond this many. */
-const QUEUE = 1024;
 
 /**
  * Opens a client and starts polling.
@@ -150,6 +144,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
         if (!isHeard && core.clock() !== null) herald.silent();
         return;
       }
+      if (report.type !== 'exchange') return; // an NTP machine makes no other
       const sample = ensemble.take(report);
       if (sample === null) return;
       events?.onSample?.(sample, ensemble);
@@ -178,19 +173,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
     host,
     ensemble,
     paths: pairs.map(({ key }) => key),
-    now() {
-      const ns = host.clock.now();
-      const at = core.clockAt(epochS, ns);
-      if (at === null) return null;
-      const local = BigInt(epochS) * 1_000_000_000n + BigInt(Math.round(ns));
-      const base = local + BigInt(at.baseS) * 1_000_000_000n;
-      const shifted = (s: number) => base + BigInt(Math.round((s - at.baseS) * 1e9));
-      return {
-        earliest: shifted(at.earliestS),
-        best: base + BigInt(Math.round(at.restS * 1e9)),
-        latest: shifted(at.latestS),
-      };
-    },
+    now: () => remoteNow(core, host.clock),
     samples() {
       const reader = createReader(() => readers.delete(reader));
       if (closing === undefined) readers.add(reader);
@@ -276,39 +259,4 @@ function ownAddresses(host: Host, pairs: readonly Pair[]): string[] {
   return [...own]
     .map((ip) => ip.replace(/%.*$/, ''))
     .filter((ip) => !ip.startsWith('127.') && ip !== '::1' && ip !== '0.0.0.0' && ip !== '::');
-}
-
-interface Reader extends AsyncIterableIterator<Sample> {
-  push(sample: Sample): void;
-  end(): void;
-}
-
-function createReader(onEnd: () => void): Reader {
-  const queue: Sample[] = [];
-  const waiting: ((result: IteratorResult<Sample>) => void)[] = [];
-  let ended = false;
-  const reader: Reader = {
-    push(sample) {
-      const waiter = waiting.shift();
-      if (waiter !== undefined) return waiter({ done: false, value: sample });
-      if (queue.push(sample) > QUEUE) queue.shift();
-    },
-    end() {
-      ended = true;
-      for (const waiter of waiting.splice(0)) waiter({ done: true, value: undefined });
-    },
-    next() {
-      const value = queue.shift();
-      if (value !== undefined) return Promise.resolve({ done: false, value });
-      if (ended) return Promise.resolve({ done: true, value: undefined });
-      return new Promise((resolve) => waiting.push(resolve));
-    },
-    return() {
-      reader.end();
-      onEnd();
-      return Promise.resolve({ done: true, value: undefined });
-    },
-    [Symbol.asyncIterator]: () => reader,
-  };
-  return reader;
 }

@@ -41,7 +41,13 @@ export const PATH_STATES = [
 ] as const;
 export type PathState = (typeof PATH_STATES)[number];
 
-/** What the core did with an exchange, in the order of its numbers. */
+/** forward: remote to local; reverse: local to remote. */
+export type Direction = 'forward' | 'reverse';
+
+/**
+ * What the core did with an exchange or a one-way measurement, in the order of its numbers. `held`:
+ * no weight; of one-way measurements, too, that wait for the other direction.
+ */
 export const STATUSES = ['used', 'held', 'duplicate', 'order', 'hold', 'late'] as const;
 export type Status = (typeof STATUSES)[number];
 
@@ -76,7 +82,8 @@ export interface CombinedClock {
   readonly latestS: number;
   /**
    * Causal interval of the offset, s: holds whatever the routes, queues or delays do, as long as
-   * remote stamps are honest and the clocks part by less than 500 ppm.
+   * remote stamps are honest and the clocks part by less than 500 ppm. Beyond ±9e10 s: nothing is
+   * known on that side (after a clock step, until both directions were heard again).
    */
   readonly causalEarliestS: number;
   readonly causalLatestS: number;
@@ -89,6 +96,7 @@ export interface CombinedClock {
   readonly asymmetryBoundS: number;
   /** Paths that carried weight. */
   readonly paths: number;
+  /** Exchanges and one-way measurements, each counted. */
   readonly taken: number;
   readonly refused: number;
   /** Times the offset started again because the local clock was stepped. */
@@ -118,8 +126,12 @@ export interface PathReport {
   /** How far its delay moved since then, local→remote and remote→local, s; 0: not, or not known. */
   readonly shiftReverseS: number;
   readonly shiftForwardS: number;
+  /** Exchanges taken, those put together of one-way measurements, too. */
   readonly taken: number;
   readonly refused: number;
+  /** One-way measurements taken, by direction. */
+  readonly forwards: number;
+  readonly reverses: number;
   /** Last raw offset, s. */
   readonly offsetS: number;
   /** Last delay, s. */
@@ -224,7 +236,23 @@ export interface Core {
     localSendNs: number,
     localReceiveNs: number,
   ): Status;
-  /** The 40-byte record of the last {@link ntpExchange}, copied. */
+  /**
+   * One measurement of one direction (PTP: `forward` from a Sync, `reverse` from a Delay_Req); the
+   * two may come at different rates.
+   * @param remoteNs the remote end's stamp, Unix ns, i64
+   * @param localNs what the local clock showed, ns since `epochS` (Unix s)
+   * @param correction time to take off the span, 2^-16 ns, i64
+   * @throws ConfigError if a stamp or a correction is no i64
+   */
+  oneWay(
+    path: number,
+    direction: Direction,
+    remoteNs: bigint,
+    epochS: number,
+    localNs: number,
+    correction: bigint,
+  ): Status;
+  /** The 40-byte record of the last {@link ntpExchange} or {@link oneWay}, copied. */
   lastRecord(): Uint8Array;
   /** Batch input, `recordBytes` apart, layout RECORD_* in assembly/memory.ts. */
   readonly records: DataView;
@@ -280,6 +308,14 @@ export interface CoreExports {
   openPath(): number;
   closePath(path: number): number;
   ntpExchange(path: number, epochS: number, localSendNs: number, localReceiveNs: number): number;
+  oneWay(
+    path: number,
+    reverse: number,
+    remoteNs: bigint,
+    epochS: number,
+    localNs: number,
+    correction: bigint,
+  ): number;
   ingest(count: number): number;
   absorb(count: number): number;
   /** Offset and delay of each record, nothing else; rows MEASURED_* in RESULTS. */
@@ -397,6 +433,16 @@ export function createCore(options: CoreOptions = {}): Core {
       packet.set(bytes.length === PACKET_BYTES ? bytes : bytes.subarray(0, PACKET_BYTES));
       return status(raw.ntpExchange(path, epochS, localSendNs, localReceiveNs), path);
     },
+    oneWay(path, direction, remoteNs, epochS, localNs, correction) {
+      checkPath(path);
+      checkI64('remoteNs', remoteNs);
+      checkI64('correction', correction);
+      if (direction !== 'forward' && direction !== 'reverse') {
+        throw new ConfigError('direction', 'forward or reverse', direction);
+      }
+      const isReverse = direction === 'reverse' ? 1 : 0;
+      return status(raw.oneWay(path, isReverse, remoteNs, epochS, localNs, correction), path);
+    },
     lastRecord: () => new Uint8Array(buffer, raw.RECORDS.value, recordBytes).slice(),
     ingest(count) {
       batch(count);
@@ -486,6 +532,8 @@ export function createCore(options: CoreOptions = {}): Core {
         residualS: f(15),
         intervalS: f(17),
         gated: f(18),
+        forwards: f(27),
+        reverses: f(26),
       };
     },
     takeVerdicts() {
@@ -499,6 +547,11 @@ export function createCore(options: CoreOptions = {}): Core {
   };
   core.reset(combiner);
   return core;
+}
+
+function checkI64(field: string, value: bigint): void {
+  if (typeof value === 'bigint' && BigInt.asIntN(64, value) === value) return;
+  throw new ConfigError(field, 'a bigint of 64 bits', value);
 }
 
 /** A row of VERDICT_* slots. */

@@ -4,7 +4,7 @@
  * all others on. It knows no protocol.
  */
 import { type Address, type Input, type Output, RANDOM_BYTES, type Step } from './machine.ts';
-import type { Host, Udp } from './udp/udp.ts';
+import type { Handlers, Host, MulticastOptions, MulticastUdp, Udp } from './udp/udp.ts';
 import { NS_PER_MS, type Seconds, type Tick } from './units.ts';
 
 /** Outputs that are for people and the core, not for the host. */
@@ -14,8 +14,16 @@ export interface DriveOptions<State> {
   readonly host: Host;
   readonly state: State;
   readonly step: Step<State>;
-  /** One socket each; two entries must not share an address. */
+  /**
+   * One socket each; two entries must differ in address or port. A transmit output goes through
+   * the socket whose address and port its `from` names, the port as asked for here (0, too) or as
+   * bound.
+   */
   readonly locals: readonly Address[];
+  /** How all sockets send to groups. Left out: they are not sent to. */
+  readonly multicast?: MulticastOptions;
+  /** Groups to listen to. Their datagrams reach the machine as those of the sockets do. */
+  readonly groups?: readonly GroupAddress[];
   /** When the machine first wants a timeout; null for machines that only answer. */
   readonly firstTimer: Tick | null;
   onReport(report: Report): void;
@@ -25,8 +33,14 @@ export interface DriveOptions<State> {
   onSocketError?(local: Address, code: string): void;
 }
 
+/** A group on the interface that has the local address, and the port to listen on. */
+export interface GroupAddress {
+  readonly group: string;
+  readonly local: Address;
+}
+
 export interface Drive {
-  /** The bound sockets, with their real ports. */
+  /** The bound sockets, with their real ports, in the order of `locals`. */
   readonly sockets: readonly Udp[];
   /** Performs outputs that came from outside a step (a path added at run time). */
   perform(outputs: readonly Output[]): void;
@@ -44,7 +58,9 @@ const EARLY_NS = 1 * NS_PER_MS;
  */
 export async function drive<State>(options: DriveOptions<State>): Promise<Drive> {
   const { host, state, step } = options;
-  const byIp = new Map<string, Udp>();
+  const sockets: Udp[] = [];
+  const joined: MulticastUdp[] = [];
+  const byIp = new Map<string, Map<number, Udp>>();
   const inputs: Input[] = [];
   let feeding = false;
   let closed = false;
@@ -73,8 +89,8 @@ export async function drive<State>(options: DriveOptions<State>): Promise<Drive>
   }
 
   function transmit(output: Output & { type: 'transmit' }): void {
-    const sent =
-      byIp.get(output.from.ip)?.send(output.bytes, output.to, output.seal) ?? 'ENOSOCKET';
+    const { from, to, bytes, seal } = output;
+    const sent = byIp.get(from.ip)?.get(from.port)?.send(bytes, to, seal) ?? 'ENOSOCKET';
     if (output.context === undefined) return;
     const { context } = output;
     const nowNs = host.clock.tick();
@@ -109,16 +125,24 @@ export async function drive<State>(options: DriveOptions<State>): Promise<Drive>
     closed = true;
     cancelTimer?.();
     cancelCheck?.();
-    await Promise.all([...byIp.values()].map((udp) => udp.close()));
+    await Promise.all([...joined, ...sockets].map((udp) => udp.close()));
   }
 
+  const handlersOf = (local: Address): Handlers => ({
+    onDatagram: (datagram) => feed({ type: 'datagram', datagram, nowNs: host.clock.tick() }),
+    onError: (code) => options.onSocketError?.(local, code),
+  });
+
   try {
+    const udpOptions = options.multicast === undefined ? {} : { multicast: options.multicast };
     for (const local of options.locals) {
-      const udp = await host.openUdp(local, {
-        onDatagram: (datagram) => feed({ type: 'datagram', datagram, nowNs: host.clock.tick() }),
-        onError: (code) => options.onSocketError?.(local, code),
-      });
-      byIp.set(local.ip, udp);
+      const udp = await host.openUdp(local, handlersOf(local), udpOptions);
+      sockets.push(udp);
+      const byPort = byIp.get(local.ip) ?? new Map<number, Udp>();
+      byIp.set(local.ip, byPort.set(local.port, udp).set(udp.local.port, udp));
+    }
+    for (const { group, local } of options.groups ?? []) {
+      joined.push(await host.openMulticast(group, local, handlersOf(local)));
     }
   } catch (error) {
     await close();
@@ -126,5 +150,5 @@ export async function drive<State>(options: DriveOptions<State>): Promise<Drive>
   }
   cancelCheck = host.setTimer(checkClock, CLOCK_CHECK_MS);
   if (options.firstTimer !== null) arm(options.firstTimer);
-  return { sockets: [...byIp.values()], perform, close };
+  return { sockets, perform, close };
 }

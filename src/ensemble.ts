@@ -1,18 +1,18 @@
 /**
- * The step from machine to core: which path has which index, and an exchange turned into a sample.
- * Several cores (combiners) can listen to the same exchanges; the first is the one in charge.
+ * The step from machine to core: which path has which index, and a measurement turned into a sample.
+ * Several cores (combiners) can listen to the same measurements; the first is the one in charge.
  */
 import type { CombinedClock, Core, PathReport, Status } from './core.ts';
 import { CoreError } from './errors.ts';
-import type { ExchangeOutput } from './machine.ts';
+import type { ExchangeOutput, OneWayOutput } from './machine.ts';
 import type { PathKey } from './path.ts';
 import type { Stamp } from './units.ts';
 
-/** What one exchange did to the combined clock. */
+/** What one exchange, or one direction of one, did to the combined clock. */
 export interface Sample {
   readonly path: PathKey;
   readonly status: Status;
-  /** Local clock at receipt, ns since the host's epochS. */
+  /** Local clock at receipt (of a reverse measurement at send), ns since the host's epochS. */
   readonly atNs: Stamp;
   /** The combined clock afterwards; null while there is none. */
   readonly clock: CombinedClock | null;
@@ -23,8 +23,8 @@ export interface Ensemble {
   /** Opens the path in all cores. Throws CoreError at the limit. */
   open(path: PathKey): number;
   close(path: PathKey): void;
-  /** Feeds one exchange; null if the path is not open. */
-  take(exchange: ExchangeOutput): Sample | null;
+  /** Feeds one exchange or one-way measurement; null if the path is not open. */
+  take(measurement: ExchangeOutput | OneWayOutput): Sample | null;
   /** The first core's report of a path; null if it is not open. */
   report(path: PathKey): PathReport | null;
   /** Index of a path in all cores; undefined if it is not open. */
@@ -32,6 +32,10 @@ export interface Ensemble {
   /** The path that has this index; undefined if none has. */
   pathAt(index: number): PathKey | undefined;
 }
+
+const LEAST = -(2n ** 63n);
+const MOST = 2n ** 63n - 1n;
+const clamped = (value: bigint): bigint => (value < LEAST ? LEAST : value > MOST ? MOST : value);
 
 /** `cores` must be fresh, all of one size; `epochS` is the host clock's. */
 export function createEnsemble(cores: readonly [Core, ...Core[]], epochS: number): Ensemble {
@@ -58,15 +62,27 @@ export function createEnsemble(cores: readonly [Core, ...Core[]], epochS: number
       indices.delete(path);
       paths[index] = undefined;
     },
-    take(exchange) {
-      const index = indices.get(exchange.path);
+    take(measurement) {
+      const { path } = measurement;
+      const index = indices.get(path);
       if (index === undefined) return null;
-      const { packet, localSendNs, localReceiveNs } = exchange;
+      if (measurement.type === 'oneway') {
+        const { direction, localNs } = measurement;
+        // a stranger's stamps: sums of theirs may leave the range
+        const remoteNs = clamped(measurement.remoteNs);
+        const correction = clamped(measurement.correction);
+        const status = first.oneWay(index, direction, remoteNs, epochS, localNs, correction);
+        for (const core of others) {
+          core.oneWay(index, direction, remoteNs, epochS, localNs, correction);
+        }
+        return { path, status, atNs: localNs, clock: first.clock() };
+      }
+      const { packet, localSendNs, localReceiveNs } = measurement;
       const status = first.ntpExchange(index, packet, epochS, localSendNs, localReceiveNs);
       for (const core of others) {
         core.ntpExchange(index, packet, epochS, localSendNs, localReceiveNs);
       }
-      return { path: exchange.path, status, atNs: localReceiveNs, clock: first.clock() };
+      return { path, status, atNs: localReceiveNs, clock: first.clock() };
     },
     report(path) {
       const index = indices.get(path);

@@ -24,6 +24,13 @@ export class HostError extends Error {
   override readonly name = 'HostError';
 }
 
+/** Throws ConfigError unless `value` is an integer within the limits. */
+export function requireInteger(field: string, value: number, low: number, high: number): void {
+  if (!Number.isInteger(value) || value < low || value > high) {
+    throw new ConfigError(field, `an integer ${low}..${high}`, value);
+  }
+}
+
 function show(value: unknown): string {
   if (typeof value === 'string') return `"${value}"`;
   if (typeof value === 'bigint') return `${value}n`;

@@ -38,6 +38,8 @@ export function explainPath(finding: Finding): string {
       return `rerouted: delay moved by ${shiftText(finding, signed)}${since}`;
     case 15:
       return 'same route as another path, so it has no vote of its own';
+    case 16:
+      return `only one direction is heard: no exchange for ${figure}`;
     default:
       return '';
   }

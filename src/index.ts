@@ -30,6 +30,15 @@ export { ConfigError, CoreError, HostError } from './errors.ts';
 export { type ClockEvent, createEventWatch, type EventWatch } from './events.ts';
 export type { PathKey } from './path.ts';
 export {
+  openPtpClock,
+  type PtpClock,
+  type PtpClockOptions,
+  type PtpDatasets,
+  type PtpEvents,
+  type PtpPathView,
+  type PtpStatus,
+} from './ptpclock.ts';
+export {
   localSource,
   openServer,
   type Server,

@@ -16,8 +16,10 @@ export interface Address {
 /** One received datagram. `bytes` is only valid during the step. */
 export interface Datagram {
   readonly bytes: Uint8Array;
-  /** The local address it arrived at (the bound socket's). */
+  /** The local address it arrived at (the bound socket's); of a group, ours on the interface. */
   readonly local: Address;
+  /** The group it was sent to, canonical and without zone; left out if it was sent to us alone. */
+  readonly group?: string;
   readonly remote: Address;
   /** Local clock at receipt. */
   readonly receivedAtNs: Stamp;
@@ -59,6 +61,23 @@ export interface ExchangeOutput {
   readonly localReceiveNs: Stamp;
 }
 
+/**
+ * One message of one path that crossed it in one direction, stamped at both ends. PTP: forward
+ * from a Sync, reverse from a Delay_Req; the two come at rates of their own. The way took
+ * `receive − send − correction`: forward with the remote stamp as send, reverse with the local one.
+ */
+export interface OneWayOutput {
+  readonly type: 'oneway';
+  readonly path: PathKey;
+  /** forward: remote to local. */
+  readonly direction: 'forward' | 'reverse';
+  /** The remote end's stamp, leap seconds taken out. (Unix ns, i64) */
+  readonly remoteNs: bigint;
+  /** Time spent in bridges, and the stamps' parts below a nanosecond. (2^-16 ns, i64) */
+  readonly correction: bigint;
+  readonly localNs: Stamp;
+}
+
 export type Output =
   | {
       readonly type: 'transmit';
@@ -73,16 +92,39 @@ export type Output =
   /** Wake me (type `timeout`) at this time; replaces the timer asked for before. */
   | { readonly type: 'timer'; readonly atNs: Tick }
   | ExchangeOutput
+  | OneWayOutput
   | PathEvent
+  | PortOutput
   | { readonly type: 'drop'; readonly reason: DropReason; readonly from: Address };
 
 /** Something happened to a path that a human may want to know. */
 export interface PathEvent {
   readonly type: 'path';
   readonly path: PathKey;
-  readonly event: 'reachable' | 'unreachable' | 'rate' | 'stopped' | 'unsent' | 'added' | 'removed';
+  readonly event:
+    | 'reachable'
+    | 'unreachable'
+    | 'rate'
+    | 'stopped'
+    | 'unsent'
+    | 'added'
+    | 'removed'
+    | 'granted' // PTP: a master sends a type of message from now on
+    | 'denied' // PTP: it will not
+    | 'expired' // PTP: its promise ended and was not renewed
+    | 'cancelled'; // PTP: it took its promise back
   /** One sentence, no trailing full stop. */
   readonly reason: string;
+}
+
+/** PTP: a port changed its state, or heard of or chose a master. */
+export interface PortOutput {
+  readonly type: 'port';
+  readonly event: 'state' | 'foreign-master' | 'best-master' | 'grandmaster';
+  /** State of the port now, as ptp4l prints it. */
+  readonly state: string;
+  /** One sentence, as ptp4l logs it: `port 1: LISTENING to UNCALIBRATED on RS_SLAVE`. */
+  readonly text: string;
 }
 
 /** Why a stranger's datagram was not used. Closed list; counted by name. */
@@ -108,8 +150,26 @@ export type DropReason =
   | 'message-type' // PTP: a reserved one
   | 'length' // PTP: messageLength exceeds the datagram, or is too short for the type
   | 'timestamp' // PTP: a second or more of nanoseconds
-  | 'action' // PTP: a management action that does not exist
-  | 'tlv'; // PTP: a TLV of odd length, past the message's end, or too short for its type
+  | 'action' // PTP: a management action that does not exist, or that nobody waits for
+  | 'tlv' // PTP: a TLV of odd length, past the message's end, or too short for its type
+  | 'domain' // PTP: another domain's
+  | 'sdo' // PTP: another sdoId's
+  | 'target' // PTP: meant for another clock or port
+  | 'port-state' // PTP: the port is in a state that does not take it
+  | 'identity' // PTP: from an identity no other clock can have, or not the one that was asked
+  | 'interval' // PTP: a grant whose interval or duration nobody can use
+  | 'wrong-address' // PTP: from a master we follow, but between addresses that are no path
+  | 'not-parent' // PTP: from a port that this path does not follow
+  | 'alternate-master' // PTP: flagged so, on a path that takes the best master only
+  | 'delay-mechanism' // PTP: of the mechanism that is not in use
+  | 'requester' // PTP: the answer to another port's request
+  | 'unasked' // PTP: the answer to a request that never was
+  | 'stale' // PTP: too late for its other half, or for its request
+  | 'unpaired' // PTP: its other half (Follow_Up, Sync, our own send stamp) never came
+  | 'correction' // PTP: a correctionField that says it is too large to be told
+  | 'utc' // PTP: the master does not say how its time becomes UTC
+  | 'leap-second' // PTP: stamped so near a leap second that its UTC is in doubt
+  | 'clock-step'; // PTP: stamped before the local clock was stepped
 
 /** One count per reason a datagram was not used. */
 export type Drops = Record<DropReason, number>;
@@ -138,6 +198,24 @@ export const noDrops = (): Drops => ({
   timestamp: 0,
   action: 0,
   tlv: 0,
+  domain: 0,
+  sdo: 0,
+  target: 0,
+  'port-state': 0,
+  identity: 0,
+  interval: 0,
+  'wrong-address': 0,
+  'not-parent': 0,
+  'alternate-master': 0,
+  'delay-mechanism': 0,
+  requester: 0,
+  unasked: 0,
+  stale: 0,
+  unpaired: 0,
+  correction: 0,
+  utc: 0,
+  'leap-second': 0,
+  'clock-step': 0,
 });
 
 /** The one shape of a machine's mutator. */

@@ -7,6 +7,7 @@ import { type Command, helpOf, readArgs, UsageError } from './args.ts';
 import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
 import { processIo } from './io.ts';
+import { ptpCommand } from './ptp.ts';
 import { queryCommand } from './query.ts';
 import { recordCommand } from './record.ts';
 import { replayCommand } from './replay.ts';
@@ -19,6 +20,7 @@ const COMMANDS: readonly Command[] = [
   queryCommand,
   runCommand,
   serveCommand,
+  ptpCommand,
   recordCommand,
   replayCommand,
   simCommand,
@@ -29,7 +31,7 @@ const COMMANDS: readonly Command[] = [
 function overview(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length)) + 2;
   const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`).join('\n');
-  return `clockbraid: time over many network paths at once (Multipath NTP, RFC 8039)
+  return `clockbraid: time over many network paths at once (Multipath NTP and PTP, RFC 8039)
 
 usage: clockbraid COMMAND [options]
 

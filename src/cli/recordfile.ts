@@ -61,8 +61,12 @@ export async function createRecordingFile(
         writer.exchange(sample.path, core.lastRecord(), truth?.(sample.atNs));
         if (writer.pendingBytes > FLUSH_BYTES) flush();
       },
-      onPath: ({ path, event, reason }) =>
-        writer.event({ event: 'path', ...now(), path, what: event, reason }),
+      onPath({ path, event, reason }) {
+        // paths of a PTP slave come and go with its masters
+        if (event === 'added') writer.openPath(path);
+        writer.event({ event: 'path', ...now(), path, what: event, reason });
+        if (event === 'removed') writer.closePath(path);
+      },
       onClockStep: (byS) => writer.event({ event: 'clock-step', ...now(), byS }),
       onEvent: (event) => writer.event(recordedEvent(event)),
     },

@@ -38,8 +38,13 @@ are replayed one after another, as one run. The open form, one exchange a line:
   {"path":"192.0.2.1|198.51.100.7","localSend":"1763600000000000000","remoteReceive":"…",
    "remoteSend":"…","localReceive":"…","truth":-1.25e-6}
 
+or one direction of one (PTP: Sync is forward, Delay_Req reverse), the correction in 2^-16 ns:
+
+  {"path":"192.0.2.1|198.51.100.7","kind":"forward","send":"1763600000000000000","receive":"…",
+   "correction":"0"}
+
 The path is remote|local, the times are integer ns since the Unix epoch as text; "truth" (optional)
-is the true offset (remote − local, s) at localReceive. With truth, errors are scored. Bad lines
+is the true offset (remote − local, s) at the last local time. With truth, errors are scored. Bad lines
 are reported with file and line and counted; they never stop a replay unless --strict.
 
 Events (suspicion of a path, a majority lost, holdover, a step) are those of the first combiner in

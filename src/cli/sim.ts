@@ -6,7 +6,7 @@ import { createReplay } from '../recording/replay.ts';
 import { MOST_PATHS, NAMED, namedScenario } from '../sim/named.ts';
 import { readScenario } from '../sim/read.ts';
 import { recordingOf } from '../sim/recording.ts';
-import { adjusted, MOST_SECONDS, type Scenario } from '../sim/scenario.ts';
+import { adjusted, MOST_SECONDS, type OneWay, type Scenario } from '../sim/scenario.ts';
 import { type Args, type Command, UsageError } from './args.ts';
 import { fileSink, readText } from './files.ts';
 import { type Io, pause } from './io.ts';
@@ -23,6 +23,11 @@ export const simCommand: Command = {
     paths: { type: 'string', value: 'K', help: 'number of paths of a named scenario (1..256)' },
     seed: { type: 'string', value: 'N', help: 'the same seed, the same world (default 1)' },
     poll: { type: 'string', value: 'S', help: 'seconds between polls of a path' },
+    'one-way': {
+      type: 'string',
+      value: 'F,R',
+      help: 'measure one way at a time, as PTP does: seconds between forward and reverse ones',
+    },
     seconds: { type: 'string', value: 'S', help: 'length of the run in virtual time' },
     out: { type: 'string', value: 'FILE', help: 'write a recording; "-" with --jsonl: to stdout' },
     jsonl: { type: 'boolean', help: 'the recording as JSON Lines' },
@@ -40,6 +45,7 @@ export const simCommand: Command = {
   poll = 1                  # each path; paths take turns unless stagger = false
   settle = 3600             # errors count from here on
   hold = 20e-6              # in the server
+  oneway = { forward = 0.125, reverse = 1, residence = 1e-6 }   # Sync, Delay_Req, corrections
 
   [clock]                   # the local clock: offset (local - true), frequency, and its random
   offset = 10e-3            # walk per second
@@ -130,9 +136,20 @@ async function choose(what: string, args: Args): Promise<Scenario> {
   const changed = adjusted(scenario, {
     pollS: args.number('poll', undefined, { least: 1e-3, most: 1e6 }),
     durationS,
+    oneWay: readOneWay(args.text('one-way')),
   });
   const settleS = args.number('settle', changed.settleS, { least: 0, most: changed.durationS });
   return { ...changed, settleS };
+}
+
+function readOneWay(text: string | undefined): OneWay | undefined {
+  if (text === undefined) return undefined;
+  const [forwardS = 0, reverseS = 0, ...rest] = text.split(',').map(Number);
+  const isInterval = (s: number) => s >= 1e-3 && s <= 1e6;
+  if (rest.length > 0 || !isInterval(forwardS) || !isInterval(reverseS)) {
+    throw new UsageError(`"--one-way" expected two intervals like 0.125,1 (s), got "${text}"`);
+  }
+  return { forwardS, reverseS, residenceS: 0 };
 }
 
 /** The recording's bytes; lets signals in between the pieces. */
@@ -183,7 +200,7 @@ async function score(
   await replay.read(scenario.name, pieces(scenario, seed, io));
   const summary = replay.summary();
   if (args.flag('json')) return `${summaryLine(summary)}\n`;
-  const combined = `${summary.exchanges} exchanges made and combined in ${pace(summary.spanS, started)}`;
+  const combined = `${summary.exchanges} measurements made and combined in ${pace(summary.spanS, started)}`;
   const lines = [
     ...(args.text('out') === undefined ? [heading(scenario, seed)] : []),
     `${combined}; errors count from ${scenario.settleS} s`,
@@ -193,9 +210,14 @@ async function score(
   return `${lines.join('\n')}\n`;
 }
 
-function heading({ name, title, paths, pollS, durationS }: Scenario, seed: number): string {
+function heading(scenario: Scenario, seed: number): string {
+  const { name, title, paths, pollS, durationS, oneWay } = scenario;
   const what = title === '' ? name : `${name}: ${title}`;
-  return `${what}\n${paths.length} paths, ${durationS} s, polled every ${pollS} s, seed ${seed}`;
+  const asked =
+    oneWay === undefined
+      ? `polled every ${pollS} s`
+      : `measured one way, forward every ${oneWay.forwardS} s, reverse every ${oneWay.reverseS} s`;
+  return `${what}\n${paths.length} paths, ${durationS} s, ${asked}, seed ${seed}`;
 }
 
 function pace(durationS: number, startedMs: number): string {

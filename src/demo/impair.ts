@@ -5,7 +5,7 @@
  */
 import { setImmediate } from 'node:timers';
 import type { Address } from '../machine.ts';
-import type { Host } from '../udp/udp.ts';
+import type { Handlers, Host } from '../udp/udp.ts';
 import type { Stamp } from '../units.ts';
 
 /** What happens to one datagram: held this long, lost, or changed in place. */
@@ -22,8 +22,8 @@ export type FateOf = (from: Address, to: Address) => Fate;
 export function impairedHost(host: Host, fateOf: FateOf): Host {
   return {
     ...host,
-    async openUdp(local, handlers) {
-      const udp = await host.openUdp(local, handlers);
+    async openUdp(local, handlers, options) {
+      const udp = await host.openUdp(local, handlers, options);
       const holds = createHolds(host);
       return {
         ...udp,
@@ -99,6 +99,11 @@ function createHolds(host: Host): Holds {
  * The demo's server lives on such a clock, so that the true offset is known and not zero.
  */
 export function shiftedHost(host: Host, show: (real: Stamp) => Stamp): Host {
+  const shifted = (handlers: Handlers): Handlers => ({
+    ...handlers,
+    onDatagram: (datagram) =>
+      handlers.onDatagram({ ...datagram, receivedAtNs: show(datagram.receivedAtNs) }),
+  });
   return {
     ...host,
     clock: {
@@ -107,12 +112,9 @@ export function shiftedHost(host: Host, show: (real: Stamp) => Stamp): Host {
       tick: () => host.clock.tick(),
       check: () => host.clock.check(),
     },
-    async openUdp(local, handlers) {
-      const udp = await host.openUdp(local, {
-        ...handlers,
-        onDatagram: (datagram) =>
-          handlers.onDatagram({ ...datagram, receivedAtNs: show(datagram.receivedAtNs) }),
-      });
+    openMulticast: (group, local, handlers) => host.openMulticast(group, local, shifted(handlers)),
+    async openUdp(local, handlers, options) {
+      const udp = await host.openUdp(local, shifted(handlers), options);
       return {
         ...udp,
         local: udp.local,

@@ -1,5 +1,5 @@
 /** What a user may ask of the NTP client, and what is wrong with it if it is. */
-import { ConfigError } from '../errors.ts';
+import { ConfigError, requireInteger } from '../errors.ts';
 import type { Address } from '../machine.ts';
 import { isIpv6, requireIp } from '../path.ts';
 import { NS_PER_S, type Tick } from '../units.ts';
@@ -66,10 +66,4 @@ export function checkPath(
     throw new ConfigError(`${field}.localIp`, `an address of the family of ${ip}`, localIp);
   }
   return { remote: { ip, port: path.remote.port }, localIp };
-}
-
-export function requireInteger(field: string, value: number, low: number, high: number): void {
-  if (!Number.isInteger(value) || value < low || value > high) {
-    throw new ConfigError(field, `an integer ${low}..${high}`, value);
-  }
 }

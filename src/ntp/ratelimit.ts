@@ -3,9 +3,8 @@
  * from made-up addresses can push clients out of the table, which only gives them a fresh bucket;
  * it cannot make the table grow. Time comes in, no randomness: the seed is the owner's.
  */
-import { ConfigError } from '../errors.ts';
+import { ConfigError, requireInteger } from '../errors.ts';
 import type { Tick } from '../units.ts';
-import { requireInteger } from './config.ts';
 
 export interface RateLimitConfig {
   /** One request per 2^this seconds and client in the long run. (log2 s, −10..17) */

@@ -3,7 +3,7 @@
  * record about the source. RFC 5905 §8, fig. 31; RFC 8039 §5.2.2, §5.3.2: from the address that
  * was asked, so that a client's path stays a path. Never says more than it was asked: 48 octets.
  */
-import { ConfigError } from '../errors.ts';
+import { ConfigError, requireInteger } from '../errors.ts';
 import {
   type Datagram,
   type DropReason,
@@ -14,7 +14,6 @@ import {
   type Step,
 } from '../machine.ts';
 import type { Stamp, Tick } from '../units.ts';
-import { requireInteger } from './config.ts';
 import {
   CLIENT_MODE,
   HEADER_BYTES,

@@ -1,6 +1,6 @@
 /** CLOCK_DESCRIPTION and USER_DESCRIPTION: sets of texts and addresses. IEEE 1588-2008 §15.5.3.1. */
 import { ipv4Octets, ipv6Groups } from '../path.ts';
-import type { Layout } from './datasets.ts';
+import type { Layout } from './layout.ts';
 import { joined, readU16, readU24, writeU16, writeU24 } from './octets.ts';
 import { readText, textBytes } from './text.ts';
 

@@ -1,23 +1,30 @@
 /**
- * Who a clock is: clockIdentity (EUI-64) and portIdentity, in the text form ptp4l and pmc print.
- * IEEE 1588-2008 §5.3.4, §5.3.5, §7.5.2.
+ * Who a clock is: clockIdentity (EUI-64) and portIdentity, in the text form ptp4l and pmc print,
+ * and their order. IEEE 1588-2008 §5.3.4, §5.3.5, §7.5.2.
+ *
+ * Inside ptp/ a clockIdentity is always its canonical text `aabbcc.fffe.ddeeff` (16 lower-case hex
+ * digits). All have the same shape, so their text order is their octet order.
  */
 import { ConfigError } from '../errors.ts';
 import { readU16, writeU16 } from './octets.ts';
 
 /** One port of one clock. */
 export interface PortIdentity {
-  /** `aabbcc.fffe.ddeeff`, lower case. */
+  /** Canonical text, `aabbcc.fffe.ddeeff`. */
   readonly clockIdentity: string;
-  /** From 1; 0 is the clock itself, 0xffff all ports. (u16) */
+  /** 1..65534; 0 is the clock itself, 0xffff all ports. (u16) */
   readonly portNumber: number;
 }
 
 export const CLOCK_IDENTITY_BYTES = 8;
 export const PORT_IDENTITY_BYTES = 10;
 
-/** Whoever gets it: all ones. Target of the first request and of pmc. */
-export const ALL_PORTS: PortIdentity = { clockIdentity: 'ffffff.ffff.ffffff', portNumber: 0xffff };
+/** Reserved: names every clock in a targetPortIdentity, no clock may have it. */
+export const ALL_CLOCKS = 'ffffff.ffff.ffffff';
+/** Reserved: no clock. */
+export const NO_CLOCK = '000000.0000.000000';
+/** Whoever gets it: target of the first request and of pmc. */
+export const ALL_PORTS: PortIdentity = { clockIdentity: ALL_CLOCKS, portNumber: 0xffff };
 
 const HEX = Array.from({ length: 256 }, (_, value) => value.toString(16).padStart(2, '0'));
 const hex = (bytes: Uint8Array, at: number): string => HEX[bytes[at] ?? 0] ?? '';
@@ -51,26 +58,54 @@ export function writePortIdentity(bytes: Uint8Array, at: number, port: PortIdent
 export const samePort = (a: PortIdentity, b: PortIdentity): boolean =>
   a.portNumber === b.portNumber && a.clockIdentity === b.clockIdentity;
 
-/** `aabbcc.fffe.ddeeff-1`, as pmc prints it. */
+/** True for the two values no clock may have. */
+export const isReserved = (clockIdentity: string): boolean =>
+  clockIdentity === ALL_CLOCKS || clockIdentity === NO_CLOCK;
+
+/** Octet order: negative, 0 or positive as a is less than, equal to or more than b. */
+export const compareClockIdentity = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Octet order of whole port identities: the clock first, then the port number. */
+export const comparePortIdentity = (a: PortIdentity, b: PortIdentity): number =>
+  compareClockIdentity(a.clockIdentity, b.clockIdentity) || a.portNumber - b.portNumber;
+
+/** `aabbcc.fffe.ddeeff-1`, as ptp4l and pmc print it. */
 export const portText = (port: PortIdentity): string => `${port.clockIdentity}-${port.portNumber}`;
 
+/** Reads `aabbcc.fffe.ddeeff-1`, any form of clockIdentity; null if it is no port identity. */
+export function parsePortIdentity(text: string): PortIdentity | null {
+  const match = /^(.{16,23})-(\d{1,5})$/.exec(text);
+  const clockIdentity = canonicalClockIdentity(match?.[1] ?? '');
+  const portNumber = Number(match?.[2]);
+  return clockIdentity === null || portNumber > 0xffff ? null : { clockIdentity, portNumber };
+}
+
+const FORMS = [
+  /^[0-9a-f]{6}\.[0-9a-f]{4}\.[0-9a-f]{6}$/i,
+  /^[0-9a-f]{16}$/i,
+  /^[0-9a-f]{2}([:-][0-9a-f]{2}){7}$/i,
+];
+
 /**
- * The one text form of a clockIdentity: 16 hex digits, either case, with or without `.`, `:` or
- * `-` between octets.
- * @returns null if the text is nothing of that kind
+ * The one text form of a clockIdentity written as `aabbcc.fffe.ddeeff`, 16 hex digits, or eight
+ * octets between colons or dashes, either case.
+ * @returns null if it is none of these
  */
 export function canonicalClockIdentity(text: string): string | null {
-  if (!/^[0-9a-f]{2}([.:-]?[0-9a-f]{2}){7}$/i.test(text)) return null;
-  const digits = text.replace(/[^0-9a-f]/gi, '').toLowerCase();
-  return `${digits.slice(0, 6)}.${digits.slice(6, 10)}.${digits.slice(10)}`;
+  return FORMS.some((form) => form.test(text)) ? dotted(text.replace(/[.:-]/g, '')) : null;
 }
 
 /** As {@link canonicalClockIdentity}, but a caller's mistake throws, and so do reserved values. */
 export function requireClockIdentity(field: string, text: string): string {
   const identity = canonicalClockIdentity(text);
-  if (identity === null || /^(0|\.)+$/.test(identity) || identity === ALL_PORTS.clockIdentity) {
-    const form = 'a clock identity like aabbcc.fffe.ddeeff, neither all zeros nor all ones';
-    throw new ConfigError(field, form, text);
+  if (identity === null || isReserved(identity)) {
+    throw new ConfigError(field, 'a clockIdentity as aabbcc.fffe.ddeeff, not all 0 or f', text);
   }
   return identity;
+}
+
+/** Canonical text of 16 hex digits. */
+export function dotted(digits: string): string {
+  const lower = digits.toLowerCase();
+  return `${lower.slice(0, 6)}.${lower.slice(6, 10)}.${lower.slice(10)}`;
 }

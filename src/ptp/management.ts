@@ -2,6 +2,9 @@
  * What management TLVs ask and tell: managementIds, their data, and errors. IEEE 1588-2008 §15.5.
  * A message is read without looking into the data (tlv.ts): a GET may carry any.
  */
+
+import { CLOCK_DESCRIPTION, USER_DESCRIPTION } from './description.ts';
+import { readTimeFlags, type TimeFlags } from './flags.ts';
 import {
   CURRENT_DATA_SET,
   DEFAULT_DATA_SET,
@@ -11,9 +14,7 @@ import {
   PORT_DATA_SET,
   TIME_PROPERTIES_DATA_SET,
   TIME_STATUS_NP,
-} from './datasets.ts';
-import { CLOCK_DESCRIPTION, USER_DESCRIPTION } from './description.ts';
-import { readTimeFlags, type TimeFlags } from './flags.ts';
+} from './layout.ts';
 import { readI8, readI16, readU8, writeU16 } from './octets.ts';
 import type { ManagementErrorStatus, ManagementTlv } from './tlv.ts';
 

@@ -98,6 +98,8 @@ export type WireFault = Extract<
 
 /** Where all timestamps stand, the originTimestamp of a Sync too: a host may seal it there. */
 export const TIMESTAMP_OFFSET = HEADER_BYTES;
+/** Where the correctionField stands. */
+export const CORRECTION_OFFSET = 8;
 /** Zero octets ptp4l appends over IPv6 so that a transparent clock can mend the checksum. */
 export const IPV6_PADDING = 2;
 

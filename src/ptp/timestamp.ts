@@ -16,6 +16,8 @@ export const TIMESTAMP_BYTES = 10;
 /** Two-step Syncs and Delay_Reqs carry it. */
 export const NO_TIMESTAMP: Timestamp = { seconds: 0, nanoseconds: 0 };
 
+export const isZero = (time: Timestamp): boolean => time.seconds === 0 && time.nanoseconds === 0;
+
 /** Null if the nanoseconds are a second or more. */
 export function readTimestamp(bytes: Uint8Array, at: number): Timestamp | null {
   const nanoseconds = readU32(bytes, at + 6);

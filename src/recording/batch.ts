@@ -5,7 +5,7 @@
 import type { Core } from '../core.ts';
 import { RECORD_BYTES } from './blocks.ts';
 import type { RecordSlot } from './jsonlines.ts';
-import { RECORD_LOCAL_RECEIVE } from './record.ts';
+import { RECORD_LOCAL } from './record.ts';
 import type { Tally } from './tally.ts';
 
 export interface BatchOptions {
@@ -70,8 +70,8 @@ export function createBatch(options: BatchOptions): Batch {
   }
 
   function commit(truthS: number): void {
-    const low = view.getUint32(record + RECORD_LOCAL_RECEIVE, true);
-    const high = view.getInt32(record + RECORD_LOCAL_RECEIVE + 4, true);
+    const low = view.getUint32(record + RECORD_LOCAL, true);
+    const high = view.getInt32(record + RECORD_LOCAL + 4, true);
     if (exchanges + count === 0) {
       firstHigh = lastHigh = high;
       firstLow = lastLow = low;

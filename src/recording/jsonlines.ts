@@ -4,24 +4,20 @@
  *   {"clockbraid":"recording","version":1}                                          (optional)
  *   {"path":"remote|local","localSend":"<ns>","remoteReceive":"<ns>","remoteSend":"<ns>",
  *    "localReceive":"<ns>","truth":<s>}                          one line each; truth is optional
+ *   {"path":"remote|local","kind":"forward"|"reverse","send":"<ns>","receive":"<ns>",
+ *    "correction":"<2^-16 ns>","truth":<s>}          one direction by itself: forward remote→local
  *
  *   {"event":"suspicion",…}                                       (optional; not read)
  *
- * Times are whole Unix ns in decimal strings, i64. Unknown fields are ignored. Empty lines, CR LF
+ * Times are whole Unix ns in decimal strings, i64; a correction is taken off the span. Unknown
+ * fields are ignored. Empty lines, CR LF
  * and a byte order mark are fine. Never throws over what the bytes say: see LineHandlers.onBadLine.
  * Memory: one line and one piece.
  */
 import type { PathKey } from '../path.ts';
 import { parseLine } from './parse.ts';
 import type { ByteSink } from './reader.ts';
-import {
-  KIND_UNIX,
-  RECORD_LOCAL_RECEIVE,
-  RECORD_LOCAL_SEND,
-  RECORD_REMOTE_RECEIVE,
-  RECORD_REMOTE_SEND,
-  setHead,
-} from './record.ts';
+import { RECORD_WORDS, setHead } from './record.ts';
 import { createScanner } from './scan.ts';
 
 /** Longest line, bytes without its end. */
@@ -46,7 +42,6 @@ export interface LineHandlers {
 const TOO_LONG = `line longer than ${MAX_LINE_BYTES} bytes`;
 
 const NEWLINE = 0x0a;
-const FIELDS = [RECORD_LOCAL_SEND, RECORD_REMOTE_RECEIVE, RECORD_REMOTE_SEND, RECORD_LOCAL_RECEIVE];
 
 interface Decoder {
   decode(bytes: Uint8Array): string;
@@ -103,9 +98,9 @@ export function createLineReader(handlers: LineHandlers): ByteSink {
     if (typeof path === 'string') return path;
     scanner.learn(encoder.encode(parsed.spelling), path);
     const { view, record } = slot;
-    setHead(view, record, path, KIND_UNIX);
-    for (const [n, at] of FIELDS.entries()) {
-      view.setBigInt64(record + at, parsed.times[n] ?? 0n, true);
+    setHead(view, record, path, parsed.kind);
+    for (const [n, at] of RECORD_WORDS.entries()) {
+      view.setBigInt64(record + at, parsed.words[n] ?? 0n, true);
     }
     slot.commit(parsed.truthS);
     return null;

@@ -6,11 +6,16 @@ import { FORMAT, RECORD_BYTES, type RecordingEvent, recordedEvent, VERSION } fro
 import { createRecordingReader, type RecordingProblem } from './reader.ts';
 import {
   getUnixNs,
+  isOneWay,
   KIND_NTP,
+  KIND_REVERSE,
+  RECORD_CORRECTION,
   RECORD_KIND,
+  RECORD_LOCAL,
   RECORD_LOCAL_RECEIVE,
   RECORD_LOCAL_SEND,
   RECORD_PATH,
+  RECORD_REMOTE,
   RECORD_REMOTE_RECEIVE,
   RECORD_REMOTE_SEND,
 } from './record.ts';
@@ -21,20 +26,24 @@ import type { CombinerTally } from './tally.ts';
 const UNIX_TO_NTP_S = 2208988800;
 const WORD = 4294967296; // 2^32
 const FIVE_9 = 1953125; // 10^9 / 2^9
+/** A causal bound beyond this says nothing, s. */
+const UNBOUNDED_S = 9e10;
 
-/** One exchange of a replay as a line of JSON, without the newline. */
+/** One record of a replay as a line of JSON, without the newline. */
 export function resultLine(result: ReplayResult): string {
-  const { valid } = result;
+  const { valid, kind } = result;
   const figure = (value: number) => (valid && Number.isFinite(value) ? value : 'null');
+  const edge = (value: number) => (Math.abs(value) < UNBOUNDED_S ? figure(value) : 'null');
+  const oneWay = kind === 'exchange' ? '' : `,"kind":"${kind}"`;
   return `{"at":"${decimalNs(result.seconds, result.ns)}","offset":${figure(
     result.offsetS,
   )},"uncertainty":${figure(result.uncertaintyS)},"earliest":${figure(
     result.earliestS,
   )},"latest":${figure(result.latestS)},"frequency":${figure(
     result.frequency,
-  )},"path":${JSON.stringify(result.path)},"pathState":"${result.pathState}","causalEarliest":${figure(
+  )},"path":${JSON.stringify(result.path)}${oneWay},"pathState":"${result.pathState}","causalEarliest":${edge(
     result.causalEarliestS,
-  )},"causalLatest":${figure(result.causalLatestS)}}`;
+  )},"causalLatest":${edge(result.causalLatestS)}}`;
 }
 
 /** An event of a replay, or of any run, as a line of JSON, without the newline. */
@@ -105,7 +114,32 @@ function decimalAt(view: DataView, at: number): string {
 export const headerLine = (): string => `{"clockbraid":"${FORMAT}","version":${VERSION}}`;
 
 /**
- * One core record as a line of the open form, without the newline. NTP stamps become the nearest
+ * One core record as a line of the open form, without the newline.
+ * @param truthS NaN if unknown
+ */
+export function recordLine(
+  path: PathKey,
+  view: DataView,
+  record: number,
+  truthS = Number.NaN,
+): string {
+  const kind = view.getUint32(record + RECORD_KIND, true);
+  if (!isOneWay(kind)) return exchangeLine(path, view, record, truthS);
+  const isReverse = kind === KIND_REVERSE;
+  const [send, receive] = isReverse ? [RECORD_LOCAL, RECORD_REMOTE] : [RECORD_REMOTE, RECORD_LOCAL];
+  return `{"path":${JSON.stringify(path)},"kind":"${isReverse ? 'reverse' : 'forward'}","send":"${decimalAt(
+    view,
+    record + send,
+  )}","receive":"${decimalAt(view, record + receive)}","correction":"${decimalAt(
+    view,
+    record + RECORD_CORRECTION,
+  )}"${truthText(truthS)}}`;
+}
+
+const truthText = (truthS: number): string => (Number.isFinite(truthS) ? `,"truth":${truthS}` : '');
+
+/**
+ * As {@link recordLine}, of an exchange. NTP stamps become the nearest
  * ns, in the era nearest to the local receive; so a replay of the line may differ by half a ns.
  * @param truthS NaN if unknown
  */
@@ -119,13 +153,12 @@ export function exchangeLine(
     view.getUint32(record + RECORD_KIND, true) === KIND_NTP
       ? (at: number) => unixFromNtp(view, at, record + RECORD_LOCAL_RECEIVE)
       : (at: number) => decimalAt(view, at);
-  const truth = Number.isFinite(truthS) ? `,"truth":${truthS}` : '';
   return `{"path":${JSON.stringify(path)},"localSend":"${decimalAt(
     view,
     record + RECORD_LOCAL_SEND,
   )}","remoteReceive":"${remote(record + RECORD_REMOTE_RECEIVE)}","remoteSend":"${remote(
     record + RECORD_REMOTE_SEND,
-  )}","localReceive":"${decimalAt(view, record + RECORD_LOCAL_RECEIVE)}"${truth}}`;
+  )}","localReceive":"${decimalAt(view, record + RECORD_LOCAL_RECEIVE)}"${truthText(truthS)}}`;
 }
 
 function unixFromNtp(view: DataView, at: number, local: number): string {
@@ -154,9 +187,9 @@ export async function* toJsonLines(
         const key = paths.get(path);
         const kind = view.getUint32(at + RECORD_KIND, true);
         if (key === undefined) onProblem?.({ block, reason: `path ${path} was not declared` });
-        else if (kind > KIND_NTP)
+        else if (kind > KIND_REVERSE)
           onProblem?.({ block, reason: `exchange of unknown kind ${kind}` });
-        else lines.push(exchangeLine(key, view, at, truth?.getFloat64(k * 8, true)));
+        else lines.push(recordLine(key, view, at, truth?.getFloat64(k * 8, true)));
       }
     },
     onEvent: (event) => lines.push(recordedLine(event)),

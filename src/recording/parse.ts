@@ -4,23 +4,32 @@
  */
 import { canonicalIp, type PathKey } from '../path.ts';
 import { type Block, MAX_KEY, normalKey, readHeader, shown } from './blocks.ts';
+import { KIND_FORWARD, KIND_REVERSE, KIND_UNIX } from './record.ts';
 
-/** The four times in the order of a record. */
-export const TIMES = ['localSend', 'remoteReceive', 'remoteSend', 'localReceive'] as const;
-type Time = (typeof TIMES)[number];
+const CORRECTION = 'correction';
 
-export interface ExchangeLine {
+/** The fields of each kind in the order of a record; '': none there. */
+const FIELDS: Readonly<Record<number, readonly string[]>> = {
+  [KIND_UNIX]: ['localSend', 'remoteReceive', 'remoteSend', 'localReceive'],
+  [KIND_FORWARD]: ['', CORRECTION, 'send', 'receive'],
+  [KIND_REVERSE]: ['', CORRECTION, 'receive', 'send'],
+};
+
+/** An exchange, or one direction of one. */
+export interface MeasurementLine {
   readonly path: PathKey;
   /** The path as the line has it. */
   readonly spelling: string;
-  /** Unix ns, i64. */
-  readonly times: readonly bigint[];
-  /** True offset (remote − local) at local receive, s; NaN if the line tells none. */
+  /** KIND_* */
+  readonly kind: number;
+  /** The record's four i64: Unix ns, or a correction in 2^-16 ns. */
+  readonly words: readonly bigint[];
+  /** True offset (remote − local) at the newest local time, s; NaN if the line tells none. */
   readonly truthS: number;
 }
 
-/** An exchange, 'header' for a header line of this version, 'event', or why the line is bad. */
-export type ParsedLine = ExchangeLine | 'header' | 'event' | { readonly reason: string };
+/** A measurement, 'header' for a header line of this version, 'event', or why the line is bad. */
+export type ParsedLine = MeasurementLine | 'header' | 'event' | { readonly reason: string };
 
 const LEAST = -(2n ** 63n);
 const MOST = 2n ** 63n - 1n;
@@ -40,39 +49,50 @@ export function parseLine(text: string): ParsedLine {
     const header = readHeader(fields);
     return typeof header === 'string' ? { reason: header } : 'header';
   }
-  // an exchange may have any further field, this one as well
-  if (Object.hasOwn(fields, 'event') && !Object.hasOwn(fields, 'localSend')) return 'event';
-  if (fields.kind === 'forward' || fields.kind === 'reverse') {
-    return { reason: `one-way lines ("kind":"${fields.kind}") are not supported yet` };
+  // a measurement may have any further field, this one as well
+  if (
+    Object.hasOwn(fields, 'event') &&
+    !Object.hasOwn(fields, 'localSend') &&
+    !Object.hasOwn(fields, 'send')
+  ) {
+    return 'event';
   }
   if (typeof fields.path !== 'string') return expected('path', '"remote|local"', fields.path);
   const path = normalKey(fields.path, canonicalIp);
   if (path === null) {
     return expected('path', `"remote|local" of at most ${MAX_KEY} characters`, fields.path);
   }
-  const times: bigint[] = [];
-  for (const name of TIMES) {
-    const time = parseTime(name, fields[name]);
-    if (typeof time !== 'bigint') return time;
-    times.push(time);
+  const kind = kindOf(fields.kind);
+  const words: bigint[] = [];
+  for (const name of FIELDS[kind] ?? []) {
+    const isNone = name === '' || (name === CORRECTION && fields[name] === undefined);
+    const word = isNone ? 0n : parseWord(name, fields[name]);
+    if (typeof word !== 'bigint') return word;
+    words.push(word);
   }
   const { truth } = fields;
-  const spelling = fields.path;
-  if (truth === undefined || truth === null) return { path, spelling, times, truthS: Number.NaN };
+  const line = { path, spelling: fields.path, kind, words };
+  if (truth === undefined || truth === null) return { ...line, truthS: Number.NaN };
   if (typeof truth !== 'number' || !Number.isFinite(truth)) {
     return expected('truth', 'a finite number of seconds', truth);
   }
-  return { path, spelling, times, truthS: truth };
+  return { ...line, truthS: truth };
 }
 
-function parseTime(name: Time, value: unknown): bigint | { reason: string } {
+function kindOf(text: unknown): number {
+  if (text === 'forward') return KIND_FORWARD;
+  return text === 'reverse' ? KIND_REVERSE : KIND_UNIX;
+}
+
+function parseWord(name: string, value: unknown): bigint | { reason: string } {
   if (typeof value !== 'string' || !/^-?[0-9]+$/.test(value)) {
-    return expected(name, 'whole nanoseconds as a decimal string', value);
+    const unit = name === CORRECTION ? '2^-16 ns' : 'nanoseconds';
+    return expected(name, `whole ${unit} as a decimal string`, value);
   }
   if (value.length > 20) {
     const digits = value.replace(/^(-?)0+(?=[0-9])/, '$1');
     if (digits.length > 20) return expected(name, 'a number of at most 63 bits', value);
-    return parseTime(name, digits);
+    return parseWord(name, digits);
   }
   const time = BigInt(value);
   return time < LEAST || time > MOST ? expected(name, 'a number of at most 63 bits', value) : time;

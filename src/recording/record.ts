@@ -1,10 +1,14 @@
 /**
  * Fields of a core record (assembly/memory.ts RECORD_*): i64 Unix ns split into two words, so that
- * no BigInt is made per exchange.
+ * no BigInt is made per exchange. The newest local stamp of any kind lies at RECORD_LOCAL.
  */
 
 export const KIND_UNIX = 0;
 export const KIND_NTP = 1;
+/** One way remote→local. */
+export const KIND_FORWARD = 2;
+/** One way local→remote. */
+export const KIND_REVERSE = 3;
 
 export const RECORD_PATH = 0;
 export const RECORD_KIND = 4;
@@ -12,6 +16,20 @@ export const RECORD_LOCAL_SEND = 8;
 export const RECORD_REMOTE_RECEIVE = 16;
 export const RECORD_REMOTE_SEND = 24;
 export const RECORD_LOCAL_RECEIVE = 32;
+/** One-way kinds: 2^-16 ns to be taken off the span; the remote stamp; the local one. */
+export const RECORD_CORRECTION = 16;
+export const RECORD_REMOTE = 24;
+export const RECORD_LOCAL = 32;
+
+/** The four i64 of a record. */
+export const RECORD_WORDS = [
+  RECORD_LOCAL_SEND,
+  RECORD_REMOTE_RECEIVE,
+  RECORD_REMOTE_SEND,
+  RECORD_LOCAL_RECEIVE,
+] as const;
+
+export const isOneWay = (kind: number): boolean => kind === KIND_FORWARD || kind === KIND_REVERSE;
 
 const WORD = 4294967296; // 2^32
 const HALF_WORD = 65536;
@@ -51,4 +69,11 @@ export function getUnixNs(view: DataView, offset: number): { seconds: number; ns
 export function setHead(view: DataView, record: number, path: number, kind: number): void {
   view.setUint32(record + RECORD_PATH, path, true);
   view.setUint32(record + RECORD_KIND, kind, true);
+}
+
+/** Writes an integer as i64; |value| < 2^53. */
+export function setInteger(view: DataView, offset: number, value: number): void {
+  const high = Math.floor(value / WORD);
+  view.setUint32(offset, value - high * WORD, true);
+  view.setInt32(offset + 4, high, true);
 }

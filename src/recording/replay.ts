@@ -12,7 +12,14 @@ import { RECORD_BYTES, type RecordingEvent, type RecordingHeader } from './block
 import { detectForm } from './detect.ts';
 import { createLineReader } from './jsonlines.ts';
 import { type ByteSink, createRecordingReader } from './reader.ts';
-import { getUnixNs, KIND_NTP, RECORD_KIND, RECORD_LOCAL_RECEIVE, RECORD_PATH } from './record.ts';
+import {
+  getUnixNs,
+  KIND_FORWARD,
+  KIND_REVERSE,
+  RECORD_KIND,
+  RECORD_LOCAL,
+  RECORD_PATH,
+} from './record.ts';
 import { type CombinerTally, createTally, RESULT } from './tally.ts';
 
 /** A line (or block of a binary recording) that could not be used. */
@@ -24,10 +31,11 @@ export interface BadLine {
   readonly reason: string;
 }
 
-/** One exchange and the clock of the first core after it. The object is only valid in the call. */
+/** One record and the clock of the first core after it. The object is only valid in the call. */
 export interface ReplayResult {
   readonly path: PathKey;
-  /** Local receive, Unix: whole seconds and ns, `0 <= ns < 10^9`. */
+  readonly kind: 'exchange' | 'forward' | 'reverse';
+  /** Its newest local time, Unix: whole seconds and ns, `0 <= ns < 10^9`. */
   readonly seconds: number;
   readonly ns: number;
   readonly status: Status;
@@ -62,7 +70,7 @@ export interface ReplayOptions {
 
 export interface ReplaySummary {
   readonly files: number;
-  /** Exchanges given to the cores. */
+  /** Exchanges and one-way measurements given to the cores. */
   readonly exchanges: number;
   /** Lines, blocks or exchanges of a block that could not be used. */
   readonly badLines: number;
@@ -93,6 +101,11 @@ export async function replay(
   const run = createReplay(options);
   await run.read(options.fileName, chunks);
   return run.summary();
+}
+
+function kindText(kind: number): ReplayResult['kind'] {
+  if (kind === KIND_FORWARD) return 'forward';
+  return kind === KIND_REVERSE ? 'reverse' : 'exchange';
 }
 
 /** @throws ConfigError if settleS is not a span */
@@ -143,7 +156,7 @@ export function createReplay(options: ReplayOptions): Replay {
     let next = 0;
     // events alone need to be brought up to the last exchange only
     for (let k = onResult === undefined ? count - 1 : 0; k < count; k++) {
-      const { seconds, ns } = getUnixNs(view, k * RECORD_BYTES + RECORD_LOCAL_RECEIVE);
+      const { seconds, ns } = getUnixNs(view, k * RECORD_BYTES + RECORD_LOCAL);
       if (onResult !== undefined) onResult(resultAt(view, k, seconds, ns));
       if (watch === null) continue;
       for (let v = verdicts[next]; v !== undefined && v.order <= given + k + 1; ) {
@@ -160,6 +173,7 @@ export function createReplay(options: ReplayOptions): Replay {
     const slot = (name: keyof typeof RESULT) => results[row + RESULT[name]] as number;
     return {
       path: keys[view.getUint32(k * RECORD_BYTES + RECORD_PATH, true)] as PathKey,
+      kind: kindText(view.getUint32(k * RECORD_BYTES + RECORD_KIND, true)),
       seconds,
       ns,
       status: STATUSES[slot('status')] as Status,
@@ -220,7 +234,7 @@ export function createReplay(options: ReplayOptions): Replay {
           const index = paths.get(path) ?? `path ${path} was not declared`;
           const kind = from.getUint32(at + RECORD_KIND, true);
           if (typeof index === 'string') onBad(block, index);
-          else if (kind > KIND_NTP) onBad(block, `exchange of unknown kind ${kind}`);
+          else if (kind > KIND_REVERSE) onBad(block, `exchange of unknown kind ${kind}`);
           else {
             batch.bytes.set(records.subarray(at, at + RECORD_BYTES), batch.record);
             batch.view.setUint32(batch.record + RECORD_PATH, index, true);

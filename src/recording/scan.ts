@@ -5,12 +5,18 @@
  */
 import { numberEnd, numberValue } from './number.ts';
 import {
+  KIND_FORWARD,
+  KIND_REVERSE,
   KIND_UNIX,
+  RECORD_CORRECTION,
+  RECORD_LOCAL,
   RECORD_LOCAL_RECEIVE,
   RECORD_LOCAL_SEND,
+  RECORD_REMOTE,
   RECORD_REMOTE_RECEIVE,
   RECORD_REMOTE_SEND,
   setHead,
+  setInteger,
   setUnixNs,
 } from './record.ts';
 
@@ -47,6 +53,7 @@ interface Field {
 const PATH = -1;
 const TRUTH = -2;
 const UNCOMMON = -3;
+const KIND = -4;
 const field = (name: string, bit: number, at: number): Field => ({ name: bytesOf(name), bit, at });
 const LOCAL_SEND = field('localSend', 1, RECORD_LOCAL_SEND);
 const REMOTE_RECEIVE = field('remoteReceive', 2, RECORD_REMOTE_RECEIVE);
@@ -54,9 +61,19 @@ const REMOTE_SEND = field('remoteSend', 4, RECORD_REMOTE_SEND);
 const LOCAL_RECEIVE = field('localReceive', 8, RECORD_LOCAL_RECEIVE);
 const PATH_FIELD = field('path', 16, PATH);
 const TRUTH_FIELD = field('truth', 32, TRUTH);
-const KIND_FIELD = field('kind', 0, UNCOMMON);
+// as if forward; a reverse line has its two stamps swapped in the end
+const SEND = field('send', 64, RECORD_REMOTE);
+const RECEIVE = field('receive', 128, RECORD_LOCAL);
+const CORRECTION = field('correction', 256, RECORD_CORRECTION);
+const KIND_FIELD = field('kind', 512, KIND);
 const HEADER_FIELD = field('clockbraid', 0, UNCOMMON);
-const REQUIRED = 31;
+/** Fields a line needs and those it must not have to go the fast way. */
+const REQUIRED = 1 + 2 + 4 + 8 + 16;
+const FOREIGN = 64 + 128 + 256 + 512;
+const REQUIRED_ONE_WAY = 16 + 64 + 128 + 512;
+const FOREIGN_ONE_WAY = 1 + 2 + 4 + 8;
+const FORWARD = bytesOf('"forward"');
+const BACK = bytesOf('"reverse"');
 
 const NULL = bytesOf('null');
 const LITERALS = [bytesOf('true'), bytesOf('false'), NULL];
@@ -90,6 +107,7 @@ export function createScanner(): Scanner {
     let seen = 0;
     let path = 0;
     let truth = Number.NaN;
+    let kind = KIND_UNIX;
     let p = skipSpace(bytes, from);
     if (bytes[p] !== OPEN) return false;
     do {
@@ -119,14 +137,26 @@ export function createScanner(): Scanner {
           if (spellings[slot] === undefined) return false;
           path = paths[slot] as number;
           p = end + 1;
+        } else if (known.at === KIND) {
+          if (kind !== KIND_UNIX) return false;
+          if (same(bytes, p, p + FORWARD.length, FORWARD)) kind = KIND_FORWARD;
+          else if (same(bytes, p, p + BACK.length, BACK)) kind = KIND_REVERSE;
+          else return false;
+          p += FORWARD.length;
         } else return false;
       }
       if (p === 0) return false;
       p = skipSpace(bytes, p);
     } while (bytes[p] === COMMA);
     if (bytes[p] !== CLOSE || skipSpace(bytes, p + 1) !== to) return false;
-    if ((seen & REQUIRED) !== REQUIRED) return false;
-    setHead(view, record, path, KIND_UNIX);
+    if (kind === KIND_UNIX) {
+      if ((seen & REQUIRED) !== REQUIRED || (seen & FOREIGN) !== 0) return false;
+    } else {
+      if ((seen & REQUIRED_ONE_WAY) !== REQUIRED_ONE_WAY) return false;
+      if ((seen & FOREIGN_ONE_WAY) !== 0) return false;
+      finishOneWay(view, record, kind, (seen & CORRECTION.bit) !== 0);
+    }
+    setHead(view, record, path, kind);
     truthS = truth;
     return true;
   }
@@ -145,6 +175,18 @@ export function createScanner(): Scanner {
       paths[slot] = path;
     },
   };
+}
+
+function finishOneWay(view: DataView, record: number, kind: number, corrected: boolean): void {
+  setInteger(view, record + RECORD_LOCAL_SEND, 0);
+  if (!corrected) setInteger(view, record + RECORD_CORRECTION, 0);
+  if (kind === KIND_FORWARD) return;
+  for (const half of [0, 4]) {
+    const send = view.getUint32(record + RECORD_REMOTE + half, true);
+    const receive = view.getUint32(record + RECORD_LOCAL + half, true);
+    view.setUint32(record + RECORD_REMOTE + half, receive, true);
+    view.setUint32(record + RECORD_LOCAL + half, send, true);
+  }
 }
 
 function skipSpace(bytes: Uint8Array, from: number): number {
@@ -175,16 +217,21 @@ function fieldOf(bytes: Uint8Array, from: number, to: number): Field | null {
   let known: Field;
   switch (to - from) {
     case 4:
-      known = bytes[from] === 0x6b ? KIND_FIELD : PATH_FIELD;
+      if (bytes[from] === 0x70) known = PATH_FIELD;
+      else known = bytes[from] === 0x6b ? KIND_FIELD : SEND;
       break;
     case 5:
       known = TRUTH_FIELD;
+      break;
+    case 7:
+      known = RECEIVE;
       break;
     case 9:
       known = LOCAL_SEND;
       break;
     case 10:
-      known = bytes[from] === 0x63 ? HEADER_FIELD : REMOTE_SEND;
+      if (bytes[from] !== 0x63) known = REMOTE_SEND;
+      else known = bytes[from + 1] === 0x6c ? HEADER_FIELD : CORRECTION;
       break;
     case 12:
       known = LOCAL_RECEIVE;

@@ -24,9 +24,9 @@ export interface RecordingWriter {
   /** The path was closed in the core. */
   closePath(key: string): void;
   /**
-   * One exchange, in the order the core took them.
+   * One exchange or one-way measurement, in the order the core took them.
    * @param record 40 bytes, as `core.lastRecord()` gives them; copied
-   * @param truthS true offset (remote − local) at local receive, s, where it is known
+   * @param truthS true offset (remote − local) at its newest local time, s, where it is known
    */
   exchange(key: string, record: Uint8Array, truthS?: number): void;
   event(event: RecordingEvent): void;

@@ -19,8 +19,9 @@ type Side = (typeof SIDES)[number];
 
 /** The world of a scenario; the laws' state is made anew for every run. */
 export function worldOf(scenario: Scenario): World & { readonly paths: PathsOf } {
-  const { pollS, durationS, stagger, holdS, clock } = scenario;
+  const { pollS, durationS, stagger, holdS, clock, oneWay } = scenario;
   return {
+    ...(oneWay === undefined ? {} : { oneWay }),
     pollS,
     durationS,
     stagger,

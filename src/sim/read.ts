@@ -17,7 +17,7 @@ import {
   word,
 } from '../fields.ts';
 import { readEvent } from './readevent.ts';
-import type { LocalClock, Scenario } from './scenario.ts';
+import type { LocalClock, OneWay, Scenario } from './scenario.ts';
 import { DEFAULTS, LINK, type Link, MOST_SECONDS, type PathSpec, type Queue } from './scenario.ts';
 
 const DELAY: Limits = { least: 0, most: 1000 };
@@ -32,7 +32,7 @@ const MOST_COUNT = 256;
 export function readScenario(root: Table, where: string): Scenario {
   const at = (key: string) => `${where}: ${key}`;
   knownKeys(at(''), root, [
-    ...['name', 'title', 'seconds', 'poll', 'settle', 'hold', 'stagger'],
+    ...['name', 'title', 'seconds', 'poll', 'settle', 'hold', 'stagger', 'oneway'],
     ...['clock', 'segment', 'path', 'event'],
   ]);
   const durationS = number(
@@ -63,12 +63,25 @@ export function readScenario(root: Table, where: string): Scenario {
     settleS: number(root.settle, at('settle'), { least: 0, most: durationS }, durationS / 5),
     holdS: number(root.hold, at('hold'), DELAY, DEFAULTS.holdS),
     stagger: flag(root.stagger, at('stagger'), DEFAULTS.stagger),
+    ...(root.oneway === undefined
+      ? {}
+      : { oneWay: readOneWay(table(root.oneway, at('oneway')), at('oneway')) }),
     clock: readClock(table(root.clock, at('clock')), at('clock')),
     segments,
     paths,
     events: tables(root.event, at('event')).map((data, index) =>
       readEvent(data, at(`event.${index}`), paths.length),
     ),
+  };
+}
+
+function readOneWay(data: Table, at: string): OneWay {
+  knownKeys(at, data, ['forward', 'reverse', 'residence']);
+  const interval = { least: 1e-3, most: 1e6 };
+  return {
+    forwardS: number(data.forward, `${at}.forward`, interval, 1),
+    reverseS: number(data.reverse, `${at}.reverse`, interval, 1),
+    residenceS: number(data.residence, `${at}.residence`, DELAY, 0),
   };
 }
 

@@ -4,8 +4,9 @@ import { RECORD_BYTES } from '../recording/blocks.ts';
 import { createRecordingWriter } from '../recording/writer.ts';
 import { worldOf } from './compile.ts';
 import { eventText } from './events.ts';
+import { measurementsOf, putMeasurement } from './oneway.ts';
 import type { Scenario } from './scenario.ts';
-import { EPOCH_S, EPOCH_TEXT, exchangesOf, putExchange } from './world.ts';
+import { EPOCH_S, EPOCH_TEXT } from './world.ts';
 
 const PIECE_BYTES = 1 << 16;
 
@@ -28,19 +29,19 @@ export function* recordingOf(scenario: Scenario, seed: number): Generator<Uint8A
   const notes = notesOf(scenario);
   const record = new Uint8Array(RECORD_BYTES);
   const view = new DataView(record.buffer);
-  for (const block of exchangesOf(worldOf(scenario), seed)) {
-    for (const exchange of block) {
-      for (let note = notes[0]; note !== undefined && note.atS <= exchange.at; note = notes[0]) {
+  for (const block of measurementsOf(worldOf(scenario), seed)) {
+    for (const measurement of block) {
+      for (let note = notes[0]; note !== undefined && note.atS <= measurement.at; note = notes[0]) {
         notes.shift();
-        const ns = Math.floor((note.atS - exchange.truth) * 1e9);
+        const ns = Math.floor((note.atS - measurement.truth) * 1e9);
         const seconds = Math.floor(ns / 1e9);
         writer.event({
           ...{ event: 'note', text: note.text },
           ...{ seconds: EPOCH_S + seconds, ns: ns - seconds * 1e9 },
         });
       }
-      putExchange(view, 0, exchange);
-      writer.exchange(keys[exchange.path] ?? simKey(0), record, exchange.truth);
+      putMeasurement(view, 0, measurement);
+      writer.exchange(keys[measurement.path] ?? simKey(0), record, measurement.truth);
     }
     if (writer.pendingBytes >= PIECE_BYTES) yield writer.flush();
   }

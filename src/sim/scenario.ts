@@ -99,6 +99,16 @@ export interface LocalClock {
   readonly steps: readonly { readonly atS: number; readonly byS: number }[];
 }
 
+/** Measured one way at a time, as PTP does, instead of there and back. */
+export interface OneWay {
+  /** Time between two forward measurements of a path (Sync) … */
+  readonly forwardS: number;
+  /** … and two reverse ones (Delay_Req). */
+  readonly reverseS: number;
+  /** Mean of an exponential time in bridges that tell it in the correction. */
+  readonly residenceS: number;
+}
+
 export interface Scenario {
   readonly name: string;
   /** One line for people. */
@@ -106,6 +116,8 @@ export interface Scenario {
   /** Requests are sent for so long. */
   readonly durationS: number;
   readonly pollS: number;
+  /** If given, `pollS` counts for queues only. */
+  readonly oneWay?: OneWay;
   /** Paths take turns within a poll; else all are asked at once. */
   readonly stagger: boolean;
   /** How long the server holds a packet. */
@@ -155,9 +167,14 @@ export const MOST_SECONDS = 8e6;
 /** The same scenario, cut or slowed down. The settling time never takes more than a fifth. */
 export function adjusted(
   scenario: Scenario,
-  change: { readonly pollS?: number | undefined; readonly durationS?: number | undefined },
+  change: {
+    readonly pollS?: number | undefined;
+    readonly durationS?: number | undefined;
+    readonly oneWay?: OneWay | undefined;
+  },
 ): Scenario {
   const { pollS = scenario.pollS, durationS = scenario.durationS } = change;
   const settleS = Math.min(scenario.settleS, durationS / 5);
-  return { ...scenario, pollS, durationS, settleS };
+  const changed = { ...scenario, pollS, durationS, settleS };
+  return change.oneWay === undefined ? changed : { ...changed, oneWay: change.oneWay };
 }

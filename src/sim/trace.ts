@@ -2,8 +2,8 @@
 import { RECORD_BYTES } from '../recording/blocks.ts';
 import { worldOf } from './compile.ts';
 import { hopTarget } from './events.ts';
+import { type Measurement, measurementsOf, putMeasurement } from './oneway.ts';
 import type { Event, Scenario } from './scenario.ts';
-import { type Exchange, exchangesOf, putExchange } from './world.ts';
 
 /** Something happens to paths, or the local clock jumps; the scoreboard wants to see it noticed. */
 export interface Mark {
@@ -18,9 +18,9 @@ export interface Trace {
   readonly count: number;
   /** `count` records as the core takes them, RECORD_BYTES each. */
   readonly records: Uint8Array;
-  /** True offset (remote − local) at each local receive, s. */
+  /** True offset (remote − local) at each record's newest local stamp, s. */
   readonly truthS: Float64Array;
-  /** True time of each local receive, s since the start. */
+  /** True time at which each record is known, s since the start. */
   readonly atS: Float64Array;
   readonly paths: number;
   readonly marks: readonly Mark[];
@@ -29,18 +29,18 @@ export interface Trace {
 }
 
 export function traceOf(scenario: Scenario, seed: number): Trace {
-  const all: Exchange[] = [];
-  for (const block of exchangesOf(worldOf(scenario), seed)) {
-    for (const exchange of block) all.push(exchange);
+  const all: Measurement[] = [];
+  for (const block of measurementsOf(worldOf(scenario), seed)) {
+    for (const measurement of block) all.push(measurement);
   }
   const records = new Uint8Array(all.length * RECORD_BYTES);
   const view = new DataView(records.buffer);
   const truthS = new Float64Array(all.length);
   const atS = new Float64Array(all.length);
-  for (const [k, exchange] of all.entries()) {
-    putExchange(view, k * RECORD_BYTES, exchange);
-    truthS[k] = exchange.truth;
-    atS[k] = exchange.at;
+  for (const [k, measurement] of all.entries()) {
+    putMeasurement(view, k * RECORD_BYTES, measurement);
+    truthS[k] = measurement.truth;
+    atS[k] = measurement.at;
   }
   const { paths, events, clock } = scenario;
   const steps = clock.steps.map(({ atS }) => ({

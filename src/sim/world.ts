@@ -6,7 +6,7 @@
 import { KIND_UNIX, setHead, setUnixNs } from '../recording/record.ts';
 import { localClock } from './clock.ts';
 import { type Random, stream } from './random.ts';
-import { DEFAULTS, type LocalClock } from './scenario.ts';
+import { DEFAULTS, type LocalClock, type OneWay } from './scenario.ts';
 
 export interface Packet {
   /** True time of sending, s since the start. */
@@ -40,6 +40,8 @@ export interface World {
   readonly clock: LocalClock;
   readonly stagger?: boolean;
   readonly holdS?: number;
+  /** For spansOf (oneway.ts). */
+  readonly oneWay?: OneWay;
 }
 
 export interface Exchange {
@@ -60,12 +62,14 @@ export interface Exchange {
 export const EPOCH_S = 1_763_600_000;
 export const EPOCH_TEXT = '2025-11-20T00:53:20Z';
 
-/** Purposes of streams: see stream(). */
-const CLOCK = 1;
-const PACKET = 2;
+/** Purposes of streams: see stream(); compile.ts uses those from 10 on. */
+export const CLOCK = 1;
+export const PACKET = 2;
+export const RESIDENCE = 3;
+export const WAIT = 4;
 
 /** Exchanges collected before those that are complete are given out. */
-const BLOCK = 2048;
+export const BLOCK = 2048;
 
 /** All exchanges of a seeded world in order of local receipt, in blocks. */
 export function* exchangesOf(world: World, seed: number): Generator<Exchange[]> {

@@ -3,40 +3,62 @@
  * random bytes, names and addresses. Asks for no permission in Deno beyond --allow-net.
  */
 import { lookup } from 'node:dns/promises';
-import { networkInterfaces } from 'node:os';
 import { HostError } from '../errors.ts';
 import type { Address } from '../machine.ts';
 import { canonicalIp, isIpv6 } from '../path.ts';
 import { makeClock } from './clock.ts';
-import type { Clock, Handlers, Host, Udp } from './udp.ts';
+import { addressText, coded, codeOf, isDeno, reasonOf, requireLocal } from './codes.ts';
+import { groupInterface, interfaceAddresses, isLinkLocal, zoneOf } from './interfaces.ts';
+import { type Join, makeMulticast } from './multicast.ts';
+import type { Clock, Handlers, Host, MulticastOptions, Udp } from './udp.ts';
+
+/** Sending to groups, checked and complete. */
+export interface Sending {
+  readonly hops: number;
+  readonly loopback: boolean;
+  /** Name of the interface to send from; always there with IPv6, IPv4 can do without. */
+  readonly zone: string | null;
+}
 
 /** Opens one socket; what it throws is put into words by {@link makeHost}. */
-export type Open = (local: Address, handlers: Handlers, clock: Clock) => Promise<Udp>;
+export type Open = (
+  local: Address,
+  handlers: Handlers,
+  clock: Clock,
+  sending: Sending | null,
+) => Promise<Udp>;
 
-/** Completes an adapter's `open` to a host with a clock of its own. */
-export function makeHost(name: string, open: Open): Host {
+/** Completes an adapter's `open` and `join` to a host with a clock of its own. */
+export function makeHost(name: string, open: Open, join: Join): Host {
   const clock = makeClock();
+  const openMulticast = makeMulticast(join, clock);
   return {
     name,
     clock,
-    async openUdp(local, handlers) {
-      const { ip, port } = requireLocal(local);
+    async openUdp(given, handlers, options) {
+      const local = requireLocal('bind', given);
       try {
-        return await open({ ip, port }, loud(handlers), clock);
+        const sending = options?.multicast ? checkSending(local.ip, options.multicast) : null;
+        return await open(local, loud(handlers), clock, sending);
       } catch (cause) {
-        throw new HostError(
-          `cannot bind ${addressText({ ip, port })}: ${reason(ip, port, cause)}`,
-          {
-            cause,
-          },
-        );
+        throw new HostError(`cannot bind ${addressText(local)}: ${reasonOf(local, cause)}`, {
+          cause,
+        });
       }
     },
+    openMulticast: (group, local, handlers) => openMulticast(group, local, loud(handlers)),
     setTimer,
     randomBytes,
     resolve,
     localAddresses,
   };
+}
+
+function checkSending(ip: string, { hops = 1, loopback = false }: MulticastOptions): Sending {
+  if (!(Number.isInteger(hops) && hops >= 1 && hops <= 255)) {
+    throw coded('EINVAL', `the hop limit for groups must be an integer from 1 to 255, not ${hops}`);
+  }
+  return { hops, loopback, zone: groupInterface(ip, interfaceAddresses()) };
 }
 
 /**
@@ -81,9 +103,8 @@ export function refusal(local: Address, to: Address): string | null {
  */
 export function senderIp(text: string, local: Address): string {
   const ip = canonicalIp(text) ?? text;
-  if (!/^fe[89ab]/.test(ip) || ip.includes('%')) return ip;
-  const percent = local.ip.indexOf('%');
-  return percent < 0 ? ip : ip + local.ip.slice(percent);
+  const zone = zoneOf(local.ip);
+  return zone === null || !isLinkLocal(ip) || zoneOf(ip) !== null ? ip : `${ip}%${zone}`;
 }
 
 /**
@@ -91,30 +112,6 @@ export function senderIp(text: string, local: Address): string {
  * writable: its first datagrams wait, and then leave in reverse order (300 of 300 sockets).
  */
 export const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
-
-const CODE_OF_NAME: Readonly<Record<string, string>> = {
-  AddrInUse: 'EADDRINUSE',
-  AddrNotAvailable: 'EADDRNOTAVAIL',
-  BadResource: 'EBADF',
-  ConnectionRefused: 'ECONNREFUSED',
-  HostUnreachable: 'EHOSTUNREACH',
-  Interrupted: 'EINTR',
-  NetworkDown: 'ENETDOWN',
-  NetworkUnreachable: 'ENETUNREACH',
-  NotCapable: 'EACCES',
-  PermissionDenied: 'EACCES',
-  RangeError: 'EINVAL',
-  TimedOut: 'ETIMEDOUT',
-  TypeError: 'EINVAL',
-};
-
-/** POSIX-like code of whatever a runtime throws, `UNKNOWN` if it does not tell. */
-export function codeOf(error: unknown): string {
-  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
-  if (code === 'ERR_SOCKET_DGRAM_NOT_RUNNING') return 'EBADF';
-  if (typeof code === 'string' && !code.startsWith('ERR_')) return code;
-  return CODE_OF_NAME[String(name)] ?? 'UNKNOWN';
-}
 
 /** Longest delay setTimeout takes; a longer one fires at once in Node, Deno and Bun (ms). */
 const LONGEST_MS = 2 ** 31 - 1;
@@ -163,59 +160,6 @@ export async function resolve(name: string): Promise<string[]> {
 }
 
 /** See {@link Host.localAddresses}. Empty where the system or Deno's permissions keep them secret. */
-export function localAddresses(): string[] {
-  if (!mayListInterfaces()) return [];
-  try {
-    const entries = Object.values(networkInterfaces()).flatMap((entry) => entry ?? []);
-    return [...new Set(entries.map(({ address }) => canonicalIp(address) ?? address))];
-  } catch {
-    return [];
-  }
-}
-
-interface DenoPermissions {
-  readonly permissions?: {
-    querySync(descriptor: { name: 'sys'; kind: 'networkInterfaces' }): { state: string };
-  };
-}
-
-export const isDeno = (): boolean => 'Deno' in globalThis;
-
-/** In Deno only if already granted (--allow-sys=networkInterfaces): asking would stop at a prompt. */
-function mayListInterfaces(): boolean {
-  const { Deno } = globalThis as { Deno?: DenoPermissions };
-  const permissions = Deno?.permissions;
-  if (permissions === undefined) return true;
-  return permissions.querySync({ name: 'sys', kind: 'networkInterfaces' }).state === 'granted';
-}
-
-function requireLocal({ ip, port }: Address): Address {
-  const canonical = canonicalIp(ip);
-  const at = addressText({ ip, port });
-  if (canonical === null) throw new HostError(`cannot bind ${at}: "${ip}" is no IP literal`);
-  if (!(Number.isInteger(port) && port >= 0 && port < 65536)) {
-    throw new HostError(`cannot bind ${at}: the port must be an integer from 0 to 65535`);
-  }
-  return { ip: canonical, port };
-}
-
-const addressText = ({ ip, port }: Address): string =>
-  isIpv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`;
-
-/** The rest of the sentence "cannot bind …:". */
-function reason(ip: string, port: number, error: unknown): string {
-  const { name, message } = (error ?? {}) as { name?: unknown; message?: unknown };
-  const code = codeOf(error);
-  if (name === 'NotCapable') return `${code}, ${message}`; // names the --allow-net it wants
-  if (code === 'EADDRINUSE') return `${code}, another socket holds this address and port`;
-  if (code === 'EADDRNOTAVAIL') return `${code}, no interface of this machine has this address`;
-  if (code === 'EAFNOSUPPORT')
-    return `${code}, this machine has no ${isIpv6(ip) ? 'IPv6' : 'IPv4'}`;
-  if (code === 'EACCES' && port > 0 && port < 1024) {
-    return `${code}, ports below 1024 need a privilege: grant CAP_NET_BIND_SERVICE or take a port from 1024 up`;
-  }
-  if (code === 'EINVAL' && /^fe[89ab]/.test(ip) && !ip.includes('%')) {
-    return `${code}, a link-local address needs its zone, e.g. ${ip}%eth0`;
-  }
-  return `${code}, ${message}`;
-}
+export const localAddresses = (): string[] => [
+  ...new Set((interfaceAddresses() ?? []).map(({ ip }) => ip)),
+];

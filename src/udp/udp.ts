@@ -48,6 +48,33 @@ export interface Udp {
   close(): Promise<void>;
 }
 
+/** How a socket sends to groups: out of the interface that has its address. */
+export interface MulticastOptions {
+  /**
+   * Hop limit (TTL) of what is sent to groups. (1–255, default 1: neighbours only)
+   * Deno cannot set another than 1 with IPv6, and refuses.
+   */
+  readonly hops?: number;
+  /** Members on this machine hear it, too; on the loopback interface they always do. (default false) */
+  readonly loopback?: boolean;
+}
+
+export interface UdpOptions {
+  /** Without it do not send to groups: interface, hop limit and loopback are anybody's guess. */
+  readonly multicast?: MulticastOptions;
+}
+
+/** A group joined on one interface; it only listens. */
+export interface MulticastUdp {
+  /** Canonical, without zone. */
+  readonly group: string;
+  /** Our address on the interface, as asked for, and the bound port. */
+  readonly local: Address;
+  readonly stampKind: StampKind;
+  /** Leaves the group; resolved when the port is free again. */
+  close(): Promise<void>;
+}
+
 export interface Host {
   /** Shown to people: `node:dgram`, `Deno.listenDatagram`, `Bun.udpSocket`. */
   readonly name: string;
@@ -56,7 +83,16 @@ export interface Host {
    * Binds one local address (port 0: any free port). Reads the clock first thing on receipt.
    * Rejects with HostError: address, port and the system's reason in one sentence.
    */
-  openUdp(local: Address, handlers: Handlers): Promise<Udp>;
+  openUdp(local: Address, handlers: Handlers, options?: UdpOptions): Promise<Udp>;
+  /**
+   * Joins a group (IPv4, or IPv6 without zone) on the interface that has the address `local.ip`
+   * and listens on `local.port`, beside sockets of openUdp on the same port. Datagrams carry
+   * `group`, and as `local` the address given here: two addresses of one interface get a copy
+   * each. A sender that could have come by several joined interfaces is not handed out but
+   * reported as EINTERFACE; multicast.ts says when that can happen.
+   * Rejects with HostError.
+   */
+  openMulticast(group: string, local: Address, handlers: Handlers): Promise<MulticastUdp>;
   /** Calls back once after `delayMs` (>= 0); returns what cancels it. Keeps the process alive. */
   setTimer(callback: () => void, delayMs: number): () => void;
   /** Fills a new array with `length` cryptographically random bytes. */

@@ -58,7 +58,7 @@ for (const runtime of RUNTIMES) {
     assert.is(outcome.code, 0, outcome.err);
     const factor = /([\d,]+) times real time/.exec(outcome.out)?.[1]?.replaceAll(',', '');
     assert.ok(Number(factor) > 1000, outcome.out);
-    assert.match(outcome.out, /72000 exchanges .* errors count from 3600 s/);
+    assert.match(outcome.out, /72000 measurements .* errors count from 3600 s/);
     assert.match(outcome.out, /kalman +rms .* inside 100\.00%/);
   });
 
@@ -101,8 +101,9 @@ test("the example of sim's help is a scenario that runs", () =>
     writeFileSync(file, example);
     const outcome = await run('node', ['sim', file, '--seconds', '600', '--json']);
     assert.is(outcome.code, 0, outcome.err);
-    assert.ok(summaryOf(outcome).exchanges > 1700); // 3 × 600, 1 % lost each way
-    assert.ok(summaryOf(outcome).exchanges < 1790);
+    // 3 paths × 600 s × (8 Syncs + 1 Delay_Req), 1 % lost
+    assert.ok(summaryOf(outcome).exchanges > 15_900);
+    assert.ok(summaryOf(outcome).exchanges < 16_150);
   }));
 
 test('sim pipes JSON Lines to replay; the report goes to stderr', async () => {

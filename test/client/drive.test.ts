@@ -1,7 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { drive, type Report } from '../../src/drive.ts';
-import type { Input, Output } from '../../src/machine.ts';
+import { type Drive, drive, type Report } from '../../src/drive.ts';
+import { HostError } from '../../src/errors.ts';
+import type { Address, Input, Output } from '../../src/machine.ts';
 import { pathKey } from '../../src/path.ts';
 import { tick } from '../../src/units.ts';
 import { simHost } from '../sim/host.ts';
@@ -10,6 +11,9 @@ const test = suite('drive');
 
 const LOCAL = { ip: '127.0.0.1', port: 0 };
 const REMOTE = { ip: '127.0.0.9', port: 123 };
+
+/** Where the first socket really is. */
+const boundOf = (driven: Drive) => driven.sockets[0]?.local ?? LOCAL;
 
 /** A machine that remembers its inputs and answers with what the test prepared. */
 function scripted(answers: Record<string, Output[]>) {
@@ -100,7 +104,7 @@ test('a later timer replaces the earlier one', async () => {
     firstTimer: tick(5e6),
     onReport: () => {},
   });
-  host.deliver({ bytes: Uint8Array.of(0), local: LOCAL, remote: REMOTE });
+  host.deliver({ bytes: Uint8Array.of(0), local: boundOf(driven), remote: REMOTE });
   host.runTo(8);
   assert.equal(
     inputs.map(({ type }) => type),
@@ -153,7 +157,7 @@ test('reports go out in order, and nothing happens after close', async () => {
     firstTimer: null,
     onReport: (report) => reports.push(report),
   });
-  host.deliver({ bytes: Uint8Array.of(0), local: LOCAL, remote: REMOTE });
+  host.deliver({ bytes: Uint8Array.of(0), local: boundOf(driven), remote: REMOTE });
   assert.equal(
     reports.map(({ type }) => type),
     ['drop', 'path'],
@@ -161,6 +165,138 @@ test('reports go out in order, and nothing happens after close', async () => {
   await driven.close();
   host.runTo(60_000);
   assert.is(inputs.length, 1);
+});
+
+/** A transmit from an address, for {@link scripted}. */
+const transmit = (from: Address, context: number, to: Address = REMOTE): Output => ({
+  type: 'transmit',
+  bytes: Uint8Array.of(context),
+  from,
+  to,
+  context,
+});
+
+test('each address has two sockets, and a transmit leaves by the port it names (PTP 319/320)', async () => {
+  const host = simHost();
+  const locals = ['127.0.0.1', '127.0.0.2'].flatMap((ip) => [
+    { ip, port: 1319 },
+    { ip, port: 1320 },
+  ]);
+  const { inputs, step } = scripted({
+    timeout: locals.map((from, index) => transmit(from, index)).reverse(),
+  });
+  const driven = await drive({
+    host,
+    state: inputs,
+    step,
+    locals,
+    firstTimer: tick(0),
+    onReport: () => {},
+  });
+  assert.equal(
+    driven.sockets.map(({ local }) => local),
+    locals,
+  );
+  host.runTo(1);
+  const left = host.sent.map(({ bytes, from }) => [bytes[0], from]);
+  assert.equal(left, [...locals.entries()].reverse());
+  for (const local of locals) host.deliver({ bytes: Uint8Array.of(9), local, remote: REMOTE });
+  const arrived = inputs.flatMap((each) => (each.type === 'datagram' ? [each.datagram.local] : []));
+  assert.equal(arrived, locals);
+  await driven.close();
+  assert.is(host.openSockets, 0);
+});
+
+test('the right address with a port no socket has is unsent', async () => {
+  const host = simHost();
+  const local = { ip: '127.0.0.1', port: 1319 };
+  const { inputs, step } = scripted({ timeout: [transmit({ ...local, port: 1320 }, 5)] });
+  const driven = await drive({
+    host,
+    state: inputs,
+    step,
+    locals: [local],
+    firstTimer: tick(0),
+    onReport: () => {},
+  });
+  host.runTo(1);
+  assert.ok(inputs[1]?.type === 'unsent' && inputs[1].code === 'ENOSOCKET');
+  assert.is(host.sent.length, 0);
+  await driven.close();
+});
+
+test('a socket on any free port is found as port 0 and as the port it got (NTP-D5)', async () => {
+  const host = simHost();
+  const { inputs, step } = scripted({ timeout: [transmit(LOCAL, 1)] });
+  const driven = await drive({
+    host,
+    state: inputs,
+    step: (state, input) =>
+      input.type === 'datagram' ? [transmit(input.datagram.local, 2)] : step(state, input),
+    locals: [LOCAL],
+    firstTimer: tick(0),
+    onReport: () => {},
+  });
+  const bound = boundOf(driven);
+  assert.is.not(bound.port, 0);
+  host.runTo(1);
+  host.deliver({ bytes: Uint8Array.of(0), local: bound, remote: REMOTE });
+  assert.equal(
+    host.sent.map(({ bytes, from }) => [bytes[0], from]),
+    [
+      [1, bound],
+      [2, bound],
+    ],
+  );
+  await driven.close();
+});
+
+test('what comes to a group reaches the machine with the group and the local address', async () => {
+  const host = simHost();
+  const local = { ip: '127.0.0.1', port: 1319 };
+  const { inputs, step } = scripted({});
+  const driven = await drive({
+    host,
+    state: inputs,
+    step,
+    locals: [local],
+    multicast: { hops: 3 },
+    groups: [{ group: '224.0.1.129', local }],
+    firstTimer: null,
+    onReport: () => {},
+  });
+  assert.is(host.openSockets, 2);
+  assert.equal(host.multicast, [{ hops: 3 }]);
+  const bytes = Uint8Array.of(1);
+  host.deliver({ bytes, local, remote: REMOTE, group: '224.0.1.129' });
+  host.deliver({ bytes, local, remote: REMOTE, group: '224.0.0.107' }); // not joined
+  host.deliver({ bytes, local, remote: REMOTE });
+  const groups = inputs.map((each) => each.type === 'datagram' && each.datagram.group);
+  assert.equal(groups, ['224.0.1.129', undefined]);
+  await driven.close();
+  assert.is(host.openSockets, 0);
+});
+
+test('what cannot be bound or joined leaves nothing open', async () => {
+  const host = simHost();
+  const locals = [1319, 1320, 1319].map((port) => ({ ip: '127.0.0.1', port }));
+  const rest = { host, state: [], step: () => [], firstTimer: null, onReport: () => {} };
+  const groups = ['127.0.0.1', '127.0.0.2'].map((ip) => {
+    return { group: '224.0.1.129', local: { ip, port: 1319 } };
+  });
+  host.deafIp = '127.0.0.2';
+  for (const [options, why] of [
+    [{ ...rest, locals }, 'EADDRINUSE'],
+    [{ ...rest, locals: locals.slice(0, 2), groups }, 'EADDRNOTAVAIL'],
+  ] as const) {
+    const thrown = await drive(options).then(
+      () => null,
+      (error: unknown) => error,
+    );
+    assert.instance(thrown, HostError);
+    assert.match(`${thrown}`, why);
+    assert.is(host.openSockets, 0);
+  }
 });
 
 test.run();

@@ -182,6 +182,8 @@ for (const combiner of COMBINERS) {
         sinceS: 0,
         shiftReverseS: 0,
         shiftForwardS: 0,
+        forwards: 0,
+        reverses: 0,
       },
     );
     // the index now belongs to an honest path: nothing of the liar's may stick to it

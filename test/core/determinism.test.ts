@@ -5,6 +5,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { COMBINERS, type CombinerName } from '../../src/core.ts';
+import { createHash } from './hash.ts';
 import { BUILDS, openCore } from './rig.ts';
 import { makeStream, STREAMS, type StreamExchange, writeBatch } from './stream.ts';
 
@@ -25,26 +26,6 @@ const HASHES: Record<CombinerName, string> = {
   failover: 'ac80407ab613199c',
   khronos: 'd076ea2b7bc06fe7',
 };
-
-/** FNV-1a, 64 bits, in four pieces of 16: prime 2^40 + 0x1b3. */
-function createHash() {
-  let [a, b, c, d] = [0x2325, 0x8422, 0x9ce4, 0xcbf2]; // low to high
-  return {
-    add(bytes: Uint8Array): void {
-      for (const byte of bytes) {
-        a ^= byte;
-        const p = a * 0x1b3;
-        const q = b * 0x1b3 + (p >>> 16);
-        const r = c * 0x1b3 + ((a << 8) & 0xff00) + (q >>> 16);
-        d = (d * 0x1b3 + (((b << 8) | (a >>> 8)) & 0xffff) + (r >>> 16)) & 0xffff;
-        a = p & 0xffff;
-        b = q & 0xffff;
-        c = r & 0xffff;
-      }
-    },
-    text: () => [d, c, b, a].map((piece) => piece.toString(16).padStart(4, '0')).join(''),
-  };
-}
 
 const streams = Object.values(STREAMS).map((options, index) => ({
   paths: options.paths,

@@ -314,7 +314,7 @@ test('a closed path, an unknown kind and too long a batch are errors and change 
     [1, KIND_UNIX, -1],
     [64, KIND_UNIX, -1],
     [-1, KIND_UNIX, -1],
-    [0, 2, -2],
+    [0, 4, -2],
     [0, -1, -2],
   ] as const) {
     writeStamps(core, 0, kind, { ...stamps, path, localReceive: next.t4 });

@@ -62,7 +62,7 @@ const FIELDS = [
 
 /** Starts a capture of `filter` on one interface of `ns` (`any`: all). It runs when this returns. */
 export async function startCapture(
-  lab: Lab,
+  lab: Pick<Lab, 'scratch' | 'start'>,
   ns: string,
   link: string,
   filter = 'udp port 123 and not host 127.0.0.1',

@@ -81,11 +81,9 @@ let labs = 0;
  */
 export async function createLab(options: LabOptions): Promise<Lab> {
   const { family, serverAddresses, clientAddresses } = options;
-  watchExit();
-  sweepDead();
   const families: Family[] = family === 'both' ? [4, 6] : [family];
   const routerCount = options.routers ?? serverAddresses * clientAddresses;
-  const prefix = `cb${process.pid}-${labs++}`;
+  const prefix = newPrefix();
   const hosts = { server: `${prefix}-server`, client: `${prefix}-client` };
   const routers = indices(routerCount).map((n) => `${prefix}-r${n}`);
   const ips: Ips = {
@@ -134,9 +132,7 @@ export async function createLab(options: LabOptions): Promise<Lab> {
 
   try {
     for (const ns of [...Object.values(hosts), ...routers]) {
-      namespaces.add(ns);
-      ip(['netns', 'add', ns]);
-      await configureKernel(ns, routers.includes(ns));
+      await createNamespace(ns, routers.includes(ns));
     }
     wire(hosts, routers);
     for (const [n, ns] of routers.entries()) configureRouter(ns, n, families, ips);
@@ -179,7 +175,21 @@ export async function provePaths(lab: Lab): Promise<void> {
 
 const indices = (length: number): number[] => Array.from({ length }, (_, n) => n);
 
-function removeNamespace(ns: string): void {
+/** What names of namespaces begin with, so that a later run can sweep them. */
+export function newPrefix(): string {
+  watchExit();
+  sweepDead();
+  return `cb${process.pid}-${labs++}`;
+}
+
+/** A namespace that goes when this process does, at the latest. */
+export async function createNamespace(ns: string, forwards: boolean): Promise<void> {
+  namespaces.add(ns);
+  ip(['netns', 'add', ns]);
+  await configureKernel(ns, forwards);
+}
+
+export function removeNamespace(ns: string): void {
   if (namespaces.delete(ns)) spawnSync('ip', ['netns', 'del', ns]);
 }
 

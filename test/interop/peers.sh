@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the interop tests need from Debian 12: tshark and the like as packages, chrony and
-# ntpsec (which conflict as packages, and would start) unpacked side by side into a folder of their
-# own. Starts no service. Run as root; a second run only looks and is done.
+# ntpsec (which conflict as packages, and would start), linuxptp and ptpd unpacked side by side into
+# a folder of their own. Starts no service. Run as root; a second run only looks and is done.
 #   CLOCKBRAID_PEERS  where the peers are unpacked (default /opt/clockbraid-peers)
 set -euo pipefail
 exec </dev/null
@@ -10,14 +10,14 @@ PATH=$PATH:/usr/sbin:/sbin
 
 peers=${CLOCKBRAID_PEERS:-/opt/clockbraid-peers}
 stamp="$peers/.ready"
-layout=2 # raise when what is unpacked below changes
+layout=3 # raise when what is unpacked below changes
 policy=/usr/sbin/policy-rc.d
 
 commands=(ip ping setpriv tshark dumpcap)
 packages=(iproute2 iputils-ping util-linux tshark)
-# What chronyd, ntpd and ntpq need to run unpacked (their Depends without adduser and ucf).
-packages+=(libc6 libcap2 libedit2 libgnutls30 libnettle8 libseccomp2 libbsd0 libssl3 python3 netbase tzdata)
-unpacked=(chrony ntpsec python3-ntp)
+# What chronyd, ntpd, ntpq and ptpd need to run unpacked (their Depends without adduser and ucf).
+packages+=(libc6 libcap2 libedit2 libgnutls30 libnettle8 libseccomp2 libbsd0 libssl3 libpcap0.8 python3 netbase tzdata)
+unpacked=(chrony ntpsec python3-ntp linuxptp ptpd)
 
 say() { printf 'peers: %s\n' "$*"; }
 die() {
@@ -44,6 +44,9 @@ works() {
   "$1/usr/sbin/chronyd" --version >/dev/null &&
     "$1/usr/bin/chronyc" --version >/dev/null &&
     "$1/usr/sbin/ntpd" --version >/dev/null &&
+    "$1/usr/sbin/ptp4l" -v >/dev/null &&
+    "$1/usr/sbin/pmc" -v >/dev/null &&
+    "$1/usr/sbin/ptpd" -v >/dev/null 2>&1 &&
     PYTHONPATH="$1/usr/lib/python3/dist-packages" "$1/usr/bin/ntpq" --version >/dev/null
 }
 
@@ -120,4 +123,4 @@ echo "$layout" >"$work/.ready"
 rm -rf "$peers"
 mv -T "$work" "$peers"
 work=''
-say "ready in $peers: $("$peers/usr/sbin/chronyd" --version | cut -d' ' -f1-4), $("$peers/usr/sbin/ntpd" --version), $(tshark --version 2>/dev/null | head -n 1)"
+say "ready in $peers: $("$peers/usr/sbin/chronyd" --version | cut -d' ' -f1-4), $("$peers/usr/sbin/ntpd" --version), linuxptp $("$peers/usr/sbin/ptp4l" -v), $(tshark --version 2>/dev/null | head -n 1)"

@@ -84,6 +84,43 @@ export async function startServe(
   return running;
 }
 
+/** A path in a line of `clockbraid ptp … --json`. */
+export interface PtpPathLine {
+  path: string;
+  state: string;
+  identity: string;
+  forward: number;
+  reverse: number;
+  offset: number | null;
+  ageS: number | null;
+  drops: Record<string, number>;
+}
+
+/** One line of it. */
+export interface PtpLine {
+  state: string;
+  isDual: boolean;
+  combined: Combined | null;
+  paths: PtpPathLine[];
+  serves: { path: string; messageType: string }[];
+  parentDS: { grandmasterIdentity: string };
+  defaultDS: { clockIdentity: string };
+}
+
+/** Starts `clockbraid ptp …`; `lines()` gives the status lines so far, `log()` what it logged. */
+export function startPtp(lab: Pick<Lab, 'start'>, ns: string, args: readonly string[]) {
+  const running = lab.start(ns, [...command(), 'ptp', ...args, '--json']);
+  return {
+    running,
+    log: running.stderr,
+    lines: (): PtpLine[] =>
+      running
+        .stdout()
+        .split('\n')
+        .flatMap((line) => parse<{ ptp?: PtpLine }>(line)?.ptp ?? []),
+  };
+}
+
 /** UDP sockets with this local port in the namespace of a process. */
 function boundTo(pid: number, port: number): number {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');

@@ -18,42 +18,58 @@ export const PROGRAMS = {
   ntpq: join(PEERS, 'usr/bin/ntpq'),
 } as const;
 
+/** The unpacked stock PTP programs. */
+export const PTP_PROGRAMS = {
+  ptp4l: join(PEERS, 'usr/sbin/ptp4l'),
+  pmc: join(PEERS, 'usr/sbin/pmc'),
+  ptpd: join(PEERS, 'usr/sbin/ptpd'),
+} as const;
+
 /** Environment in which the unpacked ntpq finds its modules. */
 export const NTPQ_ENV = { PYTHONPATH: join(PEERS, 'usr/lib/python3/dist-packages') };
 
 export type Requirement = { available: true } | { available: false; reasons: string[] };
 
-let known: Requirement | undefined;
-let told = false;
+/** What a suite needs: namespaces alone, or the stock NTP or PTP peers in them as well. */
+export type Need = 'namespaces' | 'peers' | 'ptp';
+
+const known = new Map<Need, Requirement>();
+const told = new Set<string>();
 
 /**
- * Looks once whether namespaces and peers are here; says loudly on stderr, once, why not.
+ * Looks once whether namespaces (and peers) are here; says loudly on stderr, once, why not.
  * @throws Error instead, if CLOCKBRAID_INTEROP is `required`
  */
-export function requireLab(): Requirement {
-  known ??= look();
-  if (known.available) return known;
+export function requireLab(need: Need = 'peers'): Requirement {
+  const found = known.get(need) ?? look(need);
+  known.set(need, found);
+  if (found.available) return found;
   const message = framed('INTEROP TESTS CANNOT RUN HERE', [
-    ...known.reasons.map((reason) => `- ${reason}`),
+    ...found.reasons.map((reason) => `- ${reason}`),
     '',
     'To run them: as root on Debian 12, `test/interop/peers.sh`, then',
     '`node test/run.mjs --runtime node interop`; or everything at once: `.ci/run`.',
   ]);
   if (process.env.CLOCKBRAID_INTEROP === 'required') throw new Error(message);
-  if (!told) process.stderr.write(message);
-  told = true;
-  return known;
+  if (!told.has(message)) process.stderr.write(message);
+  told.add(message);
+  return found;
 }
 
-function look(): Requirement {
+function look(need: Need): Requirement {
   const reasons: string[] = [];
   if (process.platform !== 'linux') {
     reasons.push(`network namespaces need Linux, this is ${process.platform}`);
     return { available: false, reasons };
   }
-  const lacking = ['ip', 'setpriv', 'ping', 'tshark', 'dumpcap'].filter((name) => !onPath(name));
+  const programs = ['ip', 'setpriv', 'tshark', 'dumpcap'];
+  if (need !== 'namespaces') programs.push('ping');
+  const lacking = programs.filter((name) => !onPath(name));
   if (lacking.length > 0) reasons.push(`programs missing: ${lacking.join(', ')}`);
-  for (const [name, file] of Object.entries(PROGRAMS)) {
+  const peers: Record<string, string> = { namespaces: {}, peers: PROGRAMS, ptp: PTP_PROGRAMS }[
+    need
+  ];
+  for (const [name, file] of Object.entries(peers)) {
     if (!executable(file)) reasons.push(`peer missing: ${name} (${file})`);
   }
   if (process.getuid?.() !== 0) reasons.push('not root: namespaces cannot be made');
@@ -97,11 +113,11 @@ export interface InteropSuite {
  * A uvu suite whose tests are skipped where {@link requireLab} says no (one failing test instead
  * if interop is required), and which each fail after `timeoutS` (default 60 s): uvu has no limit.
  */
-export function interopSuite(name: string): InteropSuite {
+export function interopSuite(name: string, need: Need = 'peers'): InteropSuite {
   const test = suite(name);
   let available = false;
   try {
-    available = requireLab().available;
+    available = requireLab(need).available;
   } catch (error) {
     test('interop is required (CLOCKBRAID_INTEROP) and possible here', () => {
       throw error;

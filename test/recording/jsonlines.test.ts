@@ -127,8 +127,18 @@ test('each bad line is named by its number and a clear reason; all others are re
       line({ truth: 1 }).replace(/1}$/, '1e999}'),
       '"truth" expected a finite number of seconds, got Infinity',
     ],
-    [line({ kind: 'forward' }), 'one-way lines ("kind":"forward") are not supported yet'],
-    ['{"path":"a|b","kind":"reverse"}', 'one-way lines ("kind":"reverse") are not supported yet'],
+    [
+      line({ kind: 'forward' }),
+      '"send" expected whole nanoseconds as a decimal string, got nothing',
+    ],
+    [
+      '{"path":"a|b","kind":"reverse","send":"1"}',
+      '"receive" expected whole nanoseconds as a decimal string, got nothing',
+    ],
+    [
+      '{"path":"a|b","kind":"reverse","send":"1","receive":"2","correction":0}',
+      '"correction" expected whole 2^-16 ns as a decimal string, got 0',
+    ],
     ['{"clockbraid":"recording","version":2}', 'recording version 2 is not supported, only 1 is'],
     ['{"clockbraid":"page","version":1}', 'not a clockbraid recording'],
     ['\u0000', 'not valid JSON'],

@@ -12,6 +12,7 @@ const test = suite('jsonout');
 
 const RESULT: ReplayResult = {
   path: '192.0.2.1|198.51.100.7',
+  kind: 'exchange',
   seconds: 1_763_600_000,
   ns: 10_000_003,
   status: 'used',
@@ -93,9 +94,9 @@ test('a Unix record becomes a line that parses back to the same four times', () 
     setHead(view, 0, 0, KIND_UNIX);
     const truthS = round % 2 === 0 ? Number.NaN : random() - 0.5;
     const parsed = parseLine(exchangeLine(RESULT.path, view, 0, truthS));
-    if (typeof parsed !== 'object' || !('times' in parsed)) throw new Error(String(parsed));
+    if (typeof parsed !== 'object' || !('words' in parsed)) throw new Error(String(parsed));
     assert.equal(
-      parsed.times,
+      parsed.words,
       [8, 16, 24, 32].map((at) => view.getBigInt64(at, true)),
     );
     assert.ok(Object.is(parsed.truthS, truthS));

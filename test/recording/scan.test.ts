@@ -46,11 +46,11 @@ function agree(line: string): boolean {
   if (!scanned) return false;
   const parsed = parseLine(line);
   assert.type(parsed, 'object', line);
-  assert.ok(typeof parsed === 'object' && 'times' in parsed, `only the scanner takes ${line}`);
-  if (typeof parsed !== 'object' || !('times' in parsed)) return false;
+  assert.ok(typeof parsed === 'object' && 'words' in parsed, `only the scanner takes ${line}`);
+  if (typeof parsed !== 'object' || !('words' in parsed)) return false;
   slow.setUint32(0, KEYS.indexOf(parsed.path), true);
   slow.setUint32(4, 0, true);
-  for (const [k, time] of parsed.times.entries()) slow.setBigInt64(8 + 8 * k, time, true);
+  for (const [k, time] of parsed.words.entries()) slow.setBigInt64(8 + 8 * k, time, true);
   assert.equal(new Uint8Array(fast.buffer), new Uint8Array(slow.buffer), line);
   assert.ok(Object.is(scanner.truthS, parsed.truthS), line);
   return true;
@@ -149,7 +149,7 @@ test('i64 limits: all of them are right, one beyond is refused, on the fast way 
     const integer = /^-?\d+$/.test(text) ? BigInt(text) : null;
     const fits = integer !== null && BigInt.asIntN(64, integer) === integer;
     if (fits)
-      assert.equal(typeof parsed === 'object' && 'times' in parsed && parsed.times[3], integer);
+      assert.equal(typeof parsed === 'object' && 'words' in parsed && parsed.words[3], integer);
     else assert.ok(typeof parsed === 'object' && 'reason' in parsed, text);
   }
 });

@@ -1,6 +1,7 @@
 /** A host in logical time: sockets in a map, timers in a list, a clock the test moves. */
+import { HostError } from '../../src/errors.ts';
 import type { Address, Datagram } from '../../src/machine.ts';
-import type { Handlers, Host, Udp } from '../../src/udp/udp.ts';
+import type { Handlers, Host, MulticastOptions, Udp } from '../../src/udp/udp.ts';
 import { type Seconds, type Stamp, seconds, stamp, type Tick, tick } from '../../src/units.ts';
 
 export interface SimHost extends Host {
@@ -10,12 +11,16 @@ export interface SimHost extends Host {
   stepClock(byS: number): void;
   /** Sent datagrams so far. */
   readonly sent: { readonly bytes: Uint8Array; readonly from: Address; readonly to: Address }[];
-  /** Lets a datagram arrive at a local address. */
+  /** Lets a datagram arrive at a local address, or with `group` at a group joined from there. */
   deliver(datagram: Omit<Datagram, 'receivedAtNs'>): void;
   readonly openSockets: number;
+  /** How opened sockets were told to send to groups, if they were. */
+  readonly multicast: MulticastOptions[];
   readonly armedTimers: number;
   /** What the next sends answer instead of a stamp. */
   refuse: string | null;
+  /** No group can be joined from this address. */
+  deafIp: string | null;
 }
 
 export function simHost(epochS = 1_763_600_000): SimHost {
@@ -24,12 +29,16 @@ export function simHost(epochS = 1_763_600_000): SimHost {
   let told = 0;
   let timers: { readonly atMs: number; readonly run: () => void }[] = [];
   const sockets = new Map<string, Handlers>();
+  const keyOf = ({ ip, port }: Address, group = '') => `${group} ${ip} ${port}`;
   const sent: SimHost['sent'] = [];
+  const multicast: MulticastOptions[] = [];
   const now = (): Stamp => stamp(Math.round(nowMs * 1e6 + stepS * 1e9));
   const host: SimHost = {
     name: 'sim',
     sent,
+    multicast,
     refuse: null,
+    deafIp: null,
     get openSockets() {
       return sockets.size;
     },
@@ -46,9 +55,12 @@ export function simHost(epochS = 1_763_600_000): SimHost {
         return seconds(by);
       },
     },
-    async openUdp(local, handlers): Promise<Udp> {
-      sockets.set(local.ip, handlers);
-      const bound = { ip: local.ip, port: local.port === 0 ? 40_000 + sockets.size : local.port };
+    async openUdp(local, handlers, options): Promise<Udp> {
+      if (options?.multicast) multicast.push(options.multicast);
+      const port = local.port === 0 ? 40_001 + sockets.size : local.port;
+      const bound = { ip: local.ip, port };
+      if (sockets.has(keyOf(bound))) throw new HostError(`cannot bind ${keyOf(bound)}: EADDRINUSE`);
+      sockets.set(keyOf(bound), handlers);
       return {
         local: bound,
         stampKind: 'user',
@@ -60,7 +72,19 @@ export function simHost(epochS = 1_763_600_000): SimHost {
           return at;
         },
         async close() {
-          sockets.delete(local.ip);
+          sockets.delete(keyOf(bound));
+        },
+      };
+    },
+    async openMulticast(group, local, handlers) {
+      if (local.ip === host.deafIp) throw new HostError(`cannot join ${group}: EADDRNOTAVAIL`);
+      sockets.set(keyOf(local, group), handlers);
+      return {
+        group,
+        local,
+        stampKind: 'user',
+        async close() {
+          sockets.delete(keyOf(local, group));
         },
       };
     },
@@ -89,7 +113,8 @@ export function simHost(epochS = 1_763_600_000): SimHost {
       stepS += byS;
     },
     deliver(datagram) {
-      sockets.get(datagram.local.ip)?.onDatagram({ ...datagram, receivedAtNs: now() });
+      const { local, group } = datagram;
+      sockets.get(keyOf(local, group))?.onDatagram({ ...datagram, receivedAtNs: now() });
     },
   };
   return host;

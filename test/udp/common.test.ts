@@ -2,7 +2,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { HostError } from '../../src/errors.ts';
 import { chooseHost } from '../../src/udp/choose.ts';
-import { codeOf, makeHost, refusal, senderIp, setTimer } from '../../src/udp/common.ts';
+import { codeOf } from '../../src/udp/codes.ts';
+import { makeHost, refusal, senderIp, setTimer } from '../../src/udp/common.ts';
 
 const test = suite('udp common');
 const scope = globalThis as { Deno?: { listenDatagram?: unknown }; Bun?: unknown };
@@ -35,7 +36,8 @@ test('error codes of three runtimes are named alike', () => {
 
 test('a bind error says what to do', async () => {
   const message = async (ip: string, port: number, cause: object): Promise<string> => {
-    const host = makeHost('fake', () => Promise.reject(Object.assign(new Error('why'), cause)));
+    const refuse = () => Promise.reject(Object.assign(new Error('why'), cause));
+    const host = makeHost('fake', refuse, refuse);
     try {
       await host.openUdp({ ip, port }, { onDatagram: () => {}, onError: () => {} });
     } catch (error) {

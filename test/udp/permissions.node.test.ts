@@ -27,17 +27,30 @@ udp.send(new Uint8Array(48), udp.local);
 await arrival;
 const refused = await host.openUdp({ ip: '127.0.0.3', port: 0 }, { onDatagram() {}, onError() {} })
   .then(() => 'bound', ({ name, message }) => name + ': ' + message);
+let grouped = null;
+const member = await host.openMulticast('233.252.0.1', udp.local, {
+  onDatagram: ({ group }) => { grouped = group; arrived(); },
+  onError: (code) => { codes.push(code); },
+});
+const sender = await host.openUdp({ ip: '127.0.0.1', port: 0 },
+  { onDatagram() {}, onError() {} }, { multicast: {} });
+await new Promise((resolve) => { arrived = resolve; sender.send(new Uint8Array(1), { ip: '233.252.0.1', port: udp.local.port }); });
+const secret = await host.openMulticast('ff02::6b', { ip: '::1', port: 1 }, { onDatagram() {}, onError() {} })
+  .then(() => 'joined', ({ message }) => message);
+await Promise.all([member.close(), sender.close()]);
 const addresses = host.localAddresses();
 const resolved = await host.resolve('127.0.0.1');
 const denied = await host.resolve('localhost').then(String, ({ message }) => message);
 const step = host.clock.check();
 await udp.close();
-console.log(JSON.stringify({ name: host.name, got, codes, refused, addresses, resolved, denied, step }));
+console.log(JSON.stringify({ name: host.name, grouped, secret, got, codes, refused, addresses, resolved, denied, step }));
 `;
 
 interface Outcome {
   readonly name: string;
   readonly got: number;
+  readonly grouped: string | null;
+  readonly secret: string;
   readonly codes: readonly string[];
   readonly refused: string;
   readonly addresses: readonly string[];
@@ -75,12 +88,12 @@ test.after(() => rmSync(folder, { recursive: true }));
 for (const { name, flags, sendRefusal } of [
   {
     name: 'Deno.listenDatagram',
-    flags: ['--unstable-net', '--allow-net=127.0.0.1'],
+    flags: ['--unstable-net', '--allow-net=127.0.0.1,233.252.0.1'],
     sendRefusal: 'EACCES',
   },
   {
     name: 'node:dgram (Deno without --unstable-net)',
-    flags: ['--allow-net=127.0.0.1'],
+    flags: ['--allow-net=127.0.0.1,233.252.0.1'],
     sendRefusal: 'UNKNOWN', // all that Deno's node:dgram tells
   },
 ]) {
@@ -93,6 +106,8 @@ for (const { name, flags, sendRefusal } of [
       outcome.refused,
       'HostError: cannot bind 127.0.0.3:0: EACCES, Requires net access',
     );
+    assert.is(outcome.grouped, '233.252.0.1');
+    assert.match(outcome.secret, 'EPERM, its interface is needed and secret here; Deno needs');
     assert.equal(outcome.addresses, []);
     assert.equal(outcome.resolved, ['127.0.0.1']);
     assert.is(
@@ -104,7 +119,7 @@ for (const { name, flags, sendRefusal } of [
 }
 
 test('--allow-sys=networkInterfaces gives the interface list', () => {
-  const flags = ['--allow-net=127.0.0.1', '--allow-sys=networkInterfaces'];
+  const flags = ['--allow-net=127.0.0.1,233.252.0.1', '--allow-sys=networkInterfaces'];
   assert.ok(run(flags).addresses.includes('127.0.0.1'));
 });
 

@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { HostError } from '../../src/errors.ts';
 import type { Datagram } from '../../src/machine.ts';
-import { codeOf } from '../../src/udp/common.ts';
+import { codeOf } from '../../src/udp/codes.ts';
 import type { Handlers, Host, Udp } from '../../src/udp/udp.ts';
 import { type Stamp, stampSpan } from '../../src/units.ts';
 

@@ -1,8 +1,9 @@
 /**
- * The data sets of a clock as management messages carry them. IEEE 1588-2008 §15.5.3;
- * TIME_STATUS_NP is linuxptp's own. Field by field in the order of the wire.
+ * Data sets ↔ octets as management messages carry them, field by field in the order of the wire.
+ * IEEE 1588-2008 §15.5.3; TIME_STATUS_NP is linuxptp's own. What a clock keeps is in dataset.ts and
+ * portds.ts; `Wire…` here are the two that have other units and numbers on the wire.
  */
-import type { TimeFlags } from './flags.ts';
+import type { DefaultDS, ParentDS, TimePropertiesDS } from './dataset.ts';
 import { readTimeFlags, timeFlagsOctet } from './flags.ts';
 import {
   type PortIdentity,
@@ -22,7 +23,7 @@ import {
   writeU16,
   writeU32,
 } from './octets.ts';
-import { type ClockQuality, readClockQuality, writeClockQuality } from './quality.ts';
+import { readClockQuality, writeClockQuality } from './quality.ts';
 
 /** Value ↔ octets of one managementId. */
 export interface Layout<Value> {
@@ -45,18 +46,7 @@ export const fixed = <Value>(
   },
 });
 
-export interface DefaultDataSet {
-  readonly twoStepFlag: boolean;
-  readonly slaveOnly: boolean;
-  readonly numberPorts: number;
-  readonly priority1: number;
-  readonly clockQuality: ClockQuality;
-  readonly priority2: number;
-  readonly clockIdentity: string;
-  readonly domainNumber: number;
-}
-
-export const DEFAULT_DATA_SET = fixed<DefaultDataSet>(
+export const DEFAULT_DATA_SET = fixed<DefaultDS>(
   20,
   (bytes) => ({
     twoStepFlag: (readU8(bytes, 0) & 1) !== 0,
@@ -79,7 +69,7 @@ export const DEFAULT_DATA_SET = fixed<DefaultDataSet>(
   },
 );
 
-export interface CurrentDataSet {
+export interface WireCurrentDS {
   readonly stepsRemoved: number;
   /** slave − master: the negative of our offset. (2^-16 ns, i64) */
   readonly offsetFromMaster: bigint;
@@ -87,7 +77,7 @@ export interface CurrentDataSet {
   readonly meanPathDelay: bigint;
 }
 
-export const CURRENT_DATA_SET = fixed<CurrentDataSet>(
+export const CURRENT_DATA_SET = fixed<WireCurrentDS>(
   18,
   (bytes) => ({
     stepsRemoved: readU16(bytes, 0),
@@ -101,22 +91,7 @@ export const CURRENT_DATA_SET = fixed<CurrentDataSet>(
   },
 );
 
-export interface ParentDataSet {
-  /** The clock itself with port 0 if it is the grandmaster. */
-  readonly parentPortIdentity: PortIdentity;
-  /** The two observed values below mean something. */
-  readonly parentStats: boolean;
-  /** 0xffff: not known. (u16) */
-  readonly observedParentOffsetScaledLogVariance: number;
-  /** 0x7fffffff: not known. (i32) */
-  readonly observedParentClockPhaseChangeRate: number;
-  readonly grandmasterPriority1: number;
-  readonly grandmasterClockQuality: ClockQuality;
-  readonly grandmasterPriority2: number;
-  readonly grandmasterIdentity: string;
-}
-
-export const PARENT_DATA_SET = fixed<ParentDataSet>(
+export const PARENT_DATA_SET = fixed<ParentDS>(
   32,
   (bytes) => ({
     parentPortIdentity: readPortIdentity(bytes, 0),
@@ -140,13 +115,7 @@ export const PARENT_DATA_SET = fixed<ParentDataSet>(
   },
 );
 
-export interface TimePropertiesDataSet extends TimeFlags {
-  /** TAI − UTC. (s, i16) */
-  readonly currentUtcOffset: number;
-  readonly timeSource: number;
-}
-
-export const TIME_PROPERTIES_DATA_SET = fixed<TimePropertiesDataSet>(
+export const TIME_PROPERTIES_DATA_SET = fixed<TimePropertiesDS>(
   4,
   (bytes) => ({
     currentUtcOffset: readI16(bytes, 0),
@@ -160,25 +129,12 @@ export const TIME_PROPERTIES_DATA_SET = fixed<TimePropertiesDataSet>(
   },
 );
 
-/** portState on the wire. */
-export const PORT_STATES = {
-  INITIALIZING: 1,
-  FAULTY: 2,
-  DISABLED: 3,
-  LISTENING: 4,
-  PRE_MASTER: 5,
-  MASTER: 6,
-  PASSIVE: 7,
-  UNCALIBRATED: 8,
-  SLAVE: 9,
-} as const;
-
 /** delayMechanism on the wire. */
 export const DELAY_MECHANISMS = { E2E: 1, P2P: 2, DISABLED: 0xfe } as const;
 
-export interface PortDataSet {
+export interface WirePortDS {
   readonly portIdentity: PortIdentity;
-  /** See {@link PORT_STATES}. */
+  /** See PORT_STATE_CODE in portstate.ts. */
   readonly portState: number;
   /** log2 s (i8), as all logs here. */
   readonly logMinDelayReqInterval: number;
@@ -194,7 +150,7 @@ export interface PortDataSet {
   readonly versionNumber: number;
 }
 
-export const PORT_DATA_SET = fixed<PortDataSet>(
+export const PORT_DATA_SET = fixed<WirePortDS>(
   26,
   (bytes) => ({
     portIdentity: readPortIdentity(bytes, 0),

@@ -1,0 +1,223 @@
+/**
+ * One ordinary clock: a pure machine (machine.ts) that gives every message to the part it is for,
+ * and time to each part when it wants it. RFC 8039 §5; IEEE 1588-2008 §9. decide.ts says what the
+ * port is, ways.ts over which addresses it follows whom.
+ */
+import type { Datagram, DropReason, Input, Output } from '../machine.ts';
+import { isUnicast } from '../path.ts';
+import { type Tick, tick } from '../units.ts';
+import type { OrdinaryClock } from './clockconfig.ts';
+import { becomeGrandmaster, type TimePropertiesDS } from './dataset.ts';
+import { decisionDue, fire, initialize, isFollowing, passTime, takeAnnounce } from './decide.ts';
+import { type Destination, multicastDestinations } from './destination.ts';
+import { activeGrants, grantorDue, grantsVersion, stepGrantor } from './grantor.ts';
+import type { Incoming } from './incoming.ts';
+import { answerManagement } from './manage.ts';
+import { nextMasterDue, setDestinations } from './master.ts';
+import { type Message, readMessage } from './message.ts';
+import { requesterDue, stepRequester } from './requester.ts';
+import { answerDelayReq, answerPdelayReq } from './respond.ts';
+import { hearSignaling } from './signaling.ts';
+import { hear, sent, nextDue as slaveDue, stepClock, unsent, wake } from './slave.ts';
+import { masterSent, masterUnsent, sendDue } from './transmit.ts';
+import { MESSAGE_TYPES } from './types.ts';
+import { doubtGrants, followParent } from './ways.ts';
+
+export {
+  createOrdinaryClock,
+  type OrdinaryClock,
+  type OrdinaryClockConfig,
+} from './clockconfig.ts';
+export { isDualNow } from './ways.ts';
+
+/** Processes one input. Strangers' bytes become drops. */
+export function stepOrdinaryClock(clock: OrdinaryClock, input: Input): Output[] {
+  const { nowNs } = input;
+  const outputs = take(clock, input);
+  followContact(clock, outputs, nowNs);
+  serve(clock, outputs, nowNs);
+  const dueNs = nextDue(clock);
+  if (dueNs !== clock.armedNs) {
+    clock.armedNs = dueNs;
+    outputs.push({ type: 'timer', atNs: dueNs });
+  }
+  return outputs;
+}
+
+/** When the clock next wants a timeout. */
+export function nextDue(clock: OrdinaryClock): Tick {
+  if (clock.portDS.portState === 'INITIALIZING') return clock.decideNs;
+  const { grantor, requester, slave, master } = clock;
+  const times = [
+    decisionDue(clock),
+    grantor && grantorDue(grantor),
+    requester && requesterDue(requester),
+    slaveDue(slave),
+    nextMasterDue(master),
+  ];
+  return tick(Math.min(...times.map((atNs) => atNs ?? Number.POSITIVE_INFINITY)));
+}
+
+/** Says what our own time is from now on: leap seconds come, lists expire. */
+export function tellTime(clock: OrdinaryClock, own: TimePropertiesDS): void {
+  clock.own = { ...own };
+  if (!isFollowing(clock.portDS.portState)) becomeGrandmaster(clock.sets, own);
+}
+
+function take(clock: OrdinaryClock, input: Input): Output[] {
+  const { nowNs } = input;
+  switch (input.type) {
+    case 'datagram':
+      return takeDatagram(clock, input.datagram, nowNs);
+    case 'timeout':
+      clock.armedNs = null;
+      return takeTimeout(clock, nowNs, input.random);
+    case 'sent':
+      if (isOfMaster(input.context)) {
+        return numbered(masterSent(clock.master, ofMaster(input.context), input.sentAtNs));
+      }
+      return sent(clock.slave, input.context, input.sentAtNs, nowNs);
+    case 'unsent':
+      if (isOfMaster(input.context)) {
+        return masterUnsent(clock.master, ofMaster(input.context), input.code);
+      }
+      return unsent(clock.slave, input.context, input.code);
+    case 'clock-step':
+      stepClock(clock.slave);
+      return [];
+  }
+}
+
+/** Contexts: the slave's are even, and the master's 2 n + 1. */
+const isOfMaster = (context: number): boolean => context % 2 === 1;
+const ofMaster = (context: number): number => (context - 1) / 2;
+
+const numbered = (outputs: Output[]): Output[] =>
+  outputs.map((output) =>
+    output.type === 'transmit' && output.context !== undefined
+      ? { ...output, context: 2 * output.context + 1 }
+      : output,
+  );
+
+function takeDatagram(clock: OrdinaryClock, datagram: Datagram, nowNs: Tick): Output[] {
+  const message = readMessage(datagram.bytes);
+  const refused = typeof message === 'string' ? message : refusal(clock, message, datagram);
+  if (refused !== null || typeof message === 'string') {
+    const reason = refused ?? 'malformed';
+    return [{ type: 'drop', reason, from: datagram.remote }];
+  }
+  const incoming: Incoming = { ...datagram, group: datagram.group ?? null };
+  const ends = { localIp: datagram.local.ip, remoteIp: datagram.remote.ip };
+  switch (message.type) {
+    case 'Announce':
+      return takeAnnounce(clock, message, incoming, nowNs);
+    case 'Delay_Req':
+      return answerDelayReq(clock.master, message, incoming, nowNs);
+    case 'Pdelay_Req':
+      return numbered(answerPdelayReq(clock.master, message, incoming, nowNs));
+    case 'Management': {
+      const { portIdentity: ingress } = clock.portDS;
+      return answerManagement(clock.agent, message, { ...incoming, ingress }, nowNs);
+    }
+    case 'Signaling': {
+      const outputs = hearSignaling(clock, message, ends, nowNs);
+      outputs.push(...followParent(clock, nowNs)); // grants change intervals
+      return outputs;
+    }
+    default:
+      if (message.type === 'Sync') tellSync(clock, datagram);
+      return hear(clock.slave, { message, datagram }, nowNs);
+  }
+}
+
+/** Why a message is none for this clock, whatever its type. */
+function refusal(clock: OrdinaryClock, message: Message, datagram: Datagram): DropReason | null {
+  const { header, type } = message;
+  const { local, remote, group } = datagram;
+  const { ports, mode, primaryIp } = clock;
+  if (header.domainNumber !== clock.sets.defaultDS.domainNumber) return 'domain';
+  if (header.majorSdoId !== 0) return 'sdo';
+  if (!isUnicast(remote.ip)) return 'denied';
+  const { clockIdentity } = header.sourcePortIdentity;
+  if (clock.foreign.ownIdentities.includes(clockIdentity)) return 'identity';
+  const { event } = MESSAGE_TYPES[type];
+  if (local.port !== (event ? ports.event : ports.general)) return 'unknown-port';
+  if (group === undefined || type === 'Announce') return null;
+  // A group is heard once an interface, by each address: one of them speaks for us.
+  if (type === 'Signaling' || local.ip !== primaryIp) return 'target';
+  const isAsked = type === 'Management' || type === 'Delay_Req' || type === 'Pdelay_Req';
+  return isAsked || mode === 'plain' ? null : 'unasked';
+}
+
+/** For TIME_STATUS_NP. */
+function tellSync(clock: OrdinaryClock, { receivedAtNs }: Datagram): void {
+  const { agent, master } = clock;
+  agent.lastSyncNs = BigInt(master.epochS) * 1_000_000_000n + BigInt(Math.round(receivedAtNs));
+}
+
+function takeTimeout(clock: OrdinaryClock, nowNs: Tick, random: Uint8Array): Output[] {
+  const { grantor, requester, slave, portDS } = clock;
+  if (portDS.portState === 'INITIALIZING') return initialize(clock, nowNs);
+  const outputs = decisionDue(clock) <= nowNs ? passTime(clock, nowNs) : [];
+  const isDue = (atNs: Tick | null): boolean => atNs !== null && atNs <= nowNs;
+  if (grantor !== null && isDue(grantorDue(grantor))) outputs.push(...stepGrantor(grantor, nowNs));
+  let left = random;
+  if (requester !== null && isDue(requesterDue(requester))) {
+    const half = isDue(slaveDue(slave)) ? random.length >> 1 : random.length;
+    outputs.push(...stepRequester(requester, nowNs, random.subarray(0, half)));
+    left = random.subarray(half);
+    outputs.push(...followParent(clock, nowNs)); // grants may have run out
+  }
+  if (isDue(slaveDue(slave))) outputs.push(...wake(slave, nowNs, left));
+  return outputs;
+}
+
+/** Paths that come up make a slave of an uncalibrated port; the last one gone unmakes it. */
+function followContact(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): void {
+  const { portDS, slave } = clock;
+  let hasNews = false;
+  for (const output of [...outputs]) {
+    if (output.type !== 'path') continue;
+    if (output.event === 'unreachable') doubtGrants(clock, output.path, nowNs);
+    if (output.event === 'reachable' || output.event === 'unreachable') hasNews = true;
+  }
+  if (!hasNews || !isFollowing(portDS.portState)) return;
+  const isLocked = slave.paths.some(({ contact }) => contact === 'reachable');
+  const event = isLocked ? 'master-clock-selected' : 'synchronization-fault';
+  outputs.push(...fire(clock, event, nowNs));
+}
+
+/** Destinations as granted and configured, and whatever is due to be sent. */
+function serve(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): void {
+  const { grantor, master, portDS } = clock;
+  const isMaster = portDS.portState === 'MASTER';
+  const served = `${isMaster}|${grantor === null ? 0 : grantsVersion(grantor)}`;
+  if (served !== clock.served) {
+    clock.served = served;
+    setDestinations(master, isMaster ? destinations(clock, nowNs) : [], nowNs);
+  }
+  const dueNs = nextMasterDue(master);
+  if (dueNs !== null && dueNs <= nowNs) outputs.push(...numbered(sendDue(master, nowNs)));
+}
+
+function destinations(clock: OrdinaryClock, nowNs: Tick): Destination[] {
+  const { grantor, mode, portDS, masters } = clock;
+  const granted = grantor === null ? [] : activeGrants(grantor, nowNs);
+  if (masters !== null) return [...granted];
+  const { logAnnounceInterval, logSyncInterval } = portDS;
+  const announced = multicastDestinations({
+    localIps: mode === 'dual-ended' ? clock.addresses : [clock.primaryIp],
+    logAnnounceInterval,
+    logSyncInterval: null,
+    scope: clock.scope,
+  });
+  const synced = !clock.multicastSync
+    ? []
+    : multicastDestinations({
+        localIps: [clock.primaryIp],
+        logAnnounceInterval,
+        logSyncInterval,
+        scope: clock.scope,
+      }).filter(({ messageType }) => messageType === 'Sync');
+  return [...granted, ...announced, ...synced];
+}

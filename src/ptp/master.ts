@@ -1,0 +1,169 @@
+/**
+ * A port in MASTER state: what it is and when it serves. transmit.ts sends its Announces, Syncs and
+ * Follow_Ups, respond.ts its Delay_Resps and Pdelay_Resps. IEEE 1588-2008 §9.2.5, §9.5, §11;
+ * RFC 8039 §5.2.1, §5.3.1.
+ *
+ * Stamps are readings of the clock that is served. A boundary clock that serves another time than
+ * its host's translates stamps (also in `seal`) before they come here.
+ */
+import { requireInteger } from '../errors.ts';
+import type { Stamp, Tick } from '../units.ts';
+import { type Allowance, type AllowanceConfig, createAllowance } from './allowance.ts';
+import type { Datasets } from './dataset.ts';
+import {
+  createStreams,
+  type Destination,
+  type Leg,
+  replaceDestinations,
+  type Streams,
+} from './destination.ts';
+import { type Ports, PTP_PORTS } from './groups.ts';
+import type { PortIdentity } from './identity.ts';
+import type { PortDS } from './portds.ts';
+import { servedSecond } from './timeprops.ts';
+import { type Timestamp, timestampFromStamp } from './timestamp.ts';
+import type { Tlv } from './tlv.ts';
+
+/** Which delay requests are answered: draft §6; hybrid answers each in its kind. */
+export type DelayMode = 'multicast' | 'unicast' | 'hybrid';
+
+export interface MasterConfig {
+  /** Kept, not copied: what they say when a message leaves is what it says. */
+  readonly sets: Datasets;
+  readonly portDS: PortDS;
+  /** Unix second that stamps count from (integer). */
+  readonly epochS: number;
+  readonly nowNs: Tick;
+  /** Own UDP ports. Default 319 and 320. */
+  readonly ports?: Ports;
+  /** UDP ports of all others. Default as own. */
+  readonly remotePorts?: Ports;
+  /** Default hybrid. */
+  readonly delayMode?: DelayMode;
+  /** Answers to requests without a grant; null: none. Default 256/s an address, 4096/s in all. */
+  readonly ungranted?: AllowanceConfig | null;
+}
+
+/** An event message whose departure is awaited. */
+export type Pending =
+  | {
+      readonly type: 'Sync';
+      readonly leg: Leg;
+      readonly sequenceId: number;
+      readonly logMessageInterval: number;
+      /** A Follow_Up is owed. */
+      readonly twoStep: boolean;
+    }
+  | {
+      readonly type: 'Pdelay_Resp';
+      readonly localIp: string;
+      readonly remoteIp: string;
+      readonly sequenceId: number;
+      readonly requestingPortIdentity: PortIdentity;
+      readonly correctionField: bigint;
+    };
+
+/** Plain data; only master.ts, transmit.ts and respond.ts change it. */
+export interface Master {
+  readonly sets: Datasets;
+  readonly portDS: PortDS;
+  readonly epochS: number;
+  readonly ports: Ports;
+  readonly remotePorts: Ports;
+  readonly delayMode: DelayMode;
+  readonly streams: Streams;
+  readonly ungranted: Allowance | null;
+  /** Serves while PASSIVE too, and says so by the alternateMasterFlag (EP-062). May be set. */
+  isAlternate: boolean;
+  /** Go with every Announce: PATH_TRACE, the Enterprise profile's. May be set. */
+  announceTlvs: readonly Tlv[];
+  nextContext: number;
+  /** By context, oldest first. */
+  readonly pending: Map<number, Pending>;
+  readonly tally: MasterTally;
+}
+
+/** Messages given to the host; `unsent`: event messages that it refused. */
+export interface MasterTally {
+  Announce: number;
+  Sync: number;
+  Follow_Up: number;
+  Delay_Resp: number;
+  Pdelay_Resp: number;
+  Pdelay_Resp_Follow_Up: number;
+  unsent: number;
+}
+
+/** Departures awaited at most; a host tells each right after the send, or never. */
+const MAX_PENDING = 4096;
+const UNGRANTED: AllowanceConfig = { perAddressPerS: 256, totalPerS: 4096 };
+
+/** Throws ConfigError. */
+export function createMaster(config: MasterConfig): Master {
+  const { ports = PTP_PORTS, remotePorts = ports, ungranted = UNGRANTED, nowNs } = config;
+  requireInteger('ptp.epochS', config.epochS, -(2 ** 40), 2 ** 40);
+  for (const [name, of] of Object.entries({ ports, remotePorts })) {
+    requireInteger(`ptp.${name}.event`, of.event, 1, 65535);
+    requireInteger(`ptp.${name}.general`, of.general, 1, 65535);
+  }
+  return {
+    sets: config.sets,
+    portDS: config.portDS,
+    epochS: config.epochS,
+    ports,
+    remotePorts,
+    delayMode: config.delayMode ?? 'hybrid',
+    streams: createStreams(),
+    ungranted: ungranted && createAllowance('ptp.ungranted', ungranted, nowNs),
+    isAlternate: false,
+    announceTlvs: [],
+    nextContext: 1,
+    pending: new Map(),
+    tally: {
+      Announce: 0,
+      Sync: 0,
+      Follow_Up: 0,
+      Delay_Resp: 0,
+      Pdelay_Resp: 0,
+      Pdelay_Resp_Follow_Up: 0,
+      unsent: 0,
+    },
+  };
+}
+
+/**
+ * From now on these get what they are granted, and nobody else: grants of the grantor and what goes
+ * by multicast, all of them. Ask {@link nextMasterDue} after it.
+ */
+export const setDestinations = (
+  master: Master,
+  destinations: readonly Destination[],
+  nowNs: Tick,
+): void => replaceDestinations(master.streams, destinations, nowNs);
+
+/** When something is due to be sent; null while the port serves nobody. */
+export const nextMasterDue = (master: Master): Tick | null =>
+  isServing(master) ? (master.streams.queue[0]?.dueNs ?? null) : null;
+
+/** MASTER, or PASSIVE as an alternate. Announces, Syncs and Delay_Resps leave then only. */
+export const isServing = (master: Master): boolean =>
+  master.portDS.portState === 'MASTER' || isAlternateNow(master);
+
+/** What the alternateMasterFlag says. */
+export const isAlternateNow = (master: Master): boolean =>
+  master.isAlternate && master.portDS.portState === 'PASSIVE';
+
+/** A stamp as the clock serves it: TAI, or its UTC as an arbitrary timescale (WIRE §2.10). */
+export const servedTime = (master: Master, at: Stamp): Timestamp =>
+  timestampFromStamp(master.epochS, at, servedSecond(master.sets.timePropertiesDS, 0));
+
+/** Keeps what is owed after a departure. @returns the context to send with */
+export function awaitDeparture(master: Master, pending: Pending): number {
+  const context = master.nextContext++;
+  master.pending.set(context, pending);
+  if (master.pending.size > MAX_PENDING) {
+    const [oldest] = master.pending.keys();
+    if (oldest !== undefined) master.pending.delete(oldest);
+  }
+  return context;
+}

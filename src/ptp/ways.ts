@@ -1,0 +1,235 @@
+/**
+ * Over which address pairs a clock follows its master, and as whom: addresses are learnt from
+ * Announces, or stand in the master table; a master heard from two addresses is dual-ended, any
+ * other is asked by one identity per own address. RFC 8039 §5.2.1, §5.3.1, §5.5 (MP-15, PTP-D02,
+ * PTP-D15, PTP-U2…U7).
+ */
+import type { Output } from '../machine.ts';
+import { isIpv6, type PathKey, pathKey } from '../path.ts';
+import type { Tick } from '../units.ts';
+import type { OrdinaryClock, Places } from './clockconfig.ts';
+import { copyTime } from './dataset.ts';
+import { peerGroup, primaryGroup } from './groups.ts';
+import { type PortIdentity, samePort } from './identity.ts';
+import type { Negotiable } from './negotiation.ts';
+import { parentOf, receiptTimeoutNs } from './qualified.ts';
+import { askAnew, askedPaths, promiseOf, want } from './requester.ts';
+import { addPath, type Following, follow, hearTime, removePath } from './slave.ts';
+
+/** Addresses that are believed of one master: anybody can send in its name. */
+const MOST_PLACES = 16;
+/** An address that is silent is forgotten after so many announce receipt timeouts. */
+const PLACE_TIMEOUTS = 4;
+/** So long a master has to be heard from a second address. (announce intervals) */
+const DUAL_SPAN = 3;
+
+/** An Announce of a foreign master came from this address. @returns true if that is news */
+export function notePlace(clock: OrdinaryClock, key: string, ip: string, nowNs: Tick): boolean {
+  const places = clock.places[key];
+  if (places === undefined) {
+    clock.places[key] = { ips: { [ip]: nowNs }, sinceNs: nowNs, isDual: false, chosenIp: ip };
+    return true;
+  }
+  if (places.ips[ip] !== undefined) {
+    places.ips[ip] = nowNs;
+    return false;
+  }
+  if (Object.keys(places.ips).length >= MOST_PLACES) return false;
+  places.ips[ip] = nowNs;
+  places.isDual = true;
+  return true;
+}
+
+/** Forgets masters that are gone, and addresses of the others. @returns true if any went */
+export function agePlaces(clock: OrdinaryClock, nowNs: Tick): boolean {
+  let hasChanged = false;
+  const known = new Set(clock.foreign.masters.map(({ key }) => key));
+  for (const [key, places] of Object.entries(clock.places)) {
+    if (!known.has(key)) {
+      delete clock.places[key];
+      hasChanged = true;
+      continue;
+    }
+    const limitNs = PLACE_TIMEOUTS * receiptTimeoutNs(clock.foreign);
+    for (const [ip, heardNs] of Object.entries(places.ips)) {
+      if (nowNs - heardNs < limitNs) continue;
+      delete places.ips[ip];
+      hasChanged = true;
+    }
+    const [first] = Object.keys(places.ips);
+    if (places.ips[places.chosenIp] === undefined && first !== undefined) places.chosenIp = first;
+  }
+  return hasChanged;
+}
+
+/** What is done over one pair. */
+interface Way {
+  readonly key: PathKey;
+  readonly remoteIp: string;
+  readonly localIp: string;
+  readonly port: PortIdentity;
+  /** The parent is followed over it; else it only is asked for Announces. */
+  readonly isParents: boolean;
+}
+
+const isFollowing = ({ portDS }: OrdinaryClock): boolean =>
+  portDS.portState === 'UNCALIBRATED' || portDS.portState === 'SLAVE';
+
+const placesOfParent = (clock: OrdinaryClock): Places | null =>
+  (isFollowing(clock) && clock.places[clock.foreign.parent ?? '']) || null;
+
+/** True while the parent is followed as a dual-ended one. */
+export const isDualNow = (clock: OrdinaryClock): boolean =>
+  clock.mode === 'dual-ended' && placesOfParent(clock)?.isDual === true;
+
+/** True while a dual-ended clock has not given up that its new master is one, too. */
+const mayBeDual = (clock: OrdinaryClock, places: Places, nowNs: Tick): boolean =>
+  places.isDual || nowNs - places.sinceNs < DUAL_SPAN * clock.foreign.announceIntervalNs;
+
+function waysOf(clock: OrdinaryClock, nowNs: Tick): Way[] {
+  const { mode, masters, slave } = clock;
+  const places = placesOfParent(clock);
+  const isDual = isDualNow(clock);
+  const parents: string[] = [];
+  if (places !== null) {
+    if (isDual) parents.push(...ordered(Object.keys(places.ips), masters ?? []));
+    else parents.push(places.chosenIp);
+  }
+  const table = masters ?? [];
+  const all = [...parents, ...table.filter((ip) => !parents.includes(ip))];
+  // As nobody knows yet whether a master of the table is dual-ended, it is asked as if it were.
+  const isOne = mode === 'dual-ended' && (places === null || mayBeDual(clock, places, nowNs));
+  const ways = all.flatMap((remoteIp): Way[] => {
+    const isParents = parents.includes(remoteIp);
+    const group = isParents ? parents : table;
+    return localsFor(clock, remoteIp, group, isOne).map((localIp) => ({
+      key: pathKey(remoteIp, localIp),
+      remoteIp,
+      localIp,
+      port: portOf(clock, localIp, isOne),
+      isParents,
+    }));
+  });
+  return ways.slice(0, slave.maxPaths);
+}
+
+/** Own addresses that are paired with one of a master. */
+function localsFor(
+  { addresses, pairing }: OrdinaryClock,
+  remoteIp: string,
+  group: readonly string[],
+  isOne: boolean,
+): readonly string[] {
+  const sameFamily = (ip: string) => isIpv6(ip) === isIpv6(remoteIp);
+  const locals = addresses.filter(sameFamily);
+  if (!isOne || pairing === 'mesh') return locals;
+  const local = locals[group.filter(sameFamily).indexOf(remoteIp)];
+  return local === undefined ? [] : [local];
+}
+
+function portOf(clock: OrdinaryClock, localIp: string, isOne: boolean): PortIdentity {
+  const own = clock.identities.find(({ address }) => address === localIp);
+  return isOne || own === undefined
+    ? clock.portDS.portIdentity
+    : { clockIdentity: own.clockIdentity, portNumber: clock.portDS.portIdentity.portNumber };
+}
+
+/** As in the table, others after it, so that both ends of 1:1 pairs can be told. */
+const ordered = (ips: string[], table: readonly string[]): string[] => [
+  ...table.filter((ip) => ips.includes(ip)),
+  ...ips.filter((ip) => !table.includes(ip)).sort(),
+];
+
+/** Brings paths and requests in line with the parent, its addresses and the master table. */
+export function arrange(clock: OrdinaryClock, nowNs: Tick): Output[] {
+  const ways = waysOf(clock, nowNs);
+  const parent = isFollowing(clock) ? parentOf(clock.foreign) : null;
+  const parentPort = parent?.announce.sourcePortIdentity ?? null;
+  askFor(clock, ways, parentPort, nowNs);
+  const outputs: Output[] = [];
+  for (const path of [...clock.slave.paths]) {
+    const way = ways.find(({ key, isParents }) => key === path.key && isParents);
+    const isSame =
+      way !== undefined &&
+      parentPort !== null &&
+      samePort(way.port, path.identity) &&
+      (path.following === null || samePort(path.following.master, parentPort));
+    if (!isSame) outputs.push(removePath(clock.slave, path.key));
+  }
+  for (const way of ways) {
+    if (!way.isParents || clock.slave.index[way.key] !== undefined) continue;
+    const { remoteIp, localIp, port: identity } = way;
+    const requestIp = requestIpOf(clock, remoteIp, localIp);
+    outputs.push(addPath(clock.slave, { remoteIp, localIp, identity, requestIp }));
+  }
+  outputs.push(...followParent(clock, nowNs));
+  if (parent !== null) {
+    const { announce } = parent;
+    hearTime(clock.slave, announce.sourcePortIdentity, copyTime(announce), nowNs);
+  }
+  return outputs;
+}
+
+function requestIpOf(clock: OrdinaryClock, remoteIp: string, localIp: string): string {
+  if (clock.mode !== 'plain' || clock.delayRequests === 'unicast') return remoteIp;
+  const isE2e = clock.portDS.delayMechanism === 1;
+  return isE2e ? primaryGroup(localIp, clock.scope) : peerGroup(localIp);
+}
+
+function askFor(
+  clock: OrdinaryClock,
+  ways: readonly Way[],
+  parent: PortIdentity | null,
+  nowNs: Tick,
+): void {
+  const { requester, masters, portDS } = clock;
+  if (requester === null) return;
+  const wanted = new Set(ways.map(({ key }) => key));
+  for (const { path, port } of askedPaths(requester)) {
+    if (!wanted.has(path)) want(requester, path, { port, types: [] }, nowNs);
+  }
+  const announce: Negotiable[] = masters === null ? [] : ['Announce'];
+  const answer = portDS.delayMechanism === 1 ? 'Delay_Resp' : 'Pdelay_Resp';
+  for (const { key, port, isParents } of ways) {
+    const types: Negotiable[] = isParents ? [...announce, 'Sync', answer] : announce;
+    want(requester, key, { port, master: isParents ? parent : null, types }, nowNs);
+  }
+}
+
+/** Tells all paths whom they follow, and the intervals that were granted. */
+export function followParent(clock: OrdinaryClock, nowNs: Tick): Output[] {
+  const parent = parentOf(clock.foreign);
+  if (parent === null) return [];
+  const { sourcePortIdentity: master } = parent.announce;
+  return clock.slave.paths.flatMap(({ key }) =>
+    follow(clock.slave, key, followingOf(clock, key, master), nowNs),
+  );
+}
+
+function followingOf(
+  { requester, portDS }: OrdinaryClock,
+  key: PathKey,
+  master: PortIdentity,
+): Following {
+  const { logSyncInterval, logMinDelayReqInterval, logMinPdelayReqInterval } = portDS;
+  const isE2e = portDS.delayMechanism === 1;
+  const logDelayInterval = isE2e ? logMinDelayReqInterval : logMinPdelayReqInterval;
+  if (requester === null) return { master, logSyncInterval, logDelayInterval };
+  const sync = promiseOf(requester, key, 'Sync');
+  const answers = promiseOf(requester, key, 'Delay_Resp');
+  return {
+    master,
+    logSyncInterval: sync?.logInterval ?? logSyncInterval,
+    // Nobody answers Delay_Reqs that were not granted; Pdelay_Reqs everybody does.
+    logDelayInterval: isE2e ? (answers?.logInterval ?? null) : logDelayInterval,
+  };
+}
+
+/** A path is silent, or the master is gone: whatever it granted may be forgotten there. */
+export function doubtGrants(clock: OrdinaryClock, key: PathKey | null, nowNs: Tick): void {
+  const { requester } = clock;
+  if (requester === null) return;
+  for (const { path } of askedPaths(requester)) {
+    if (key === null || path === key) askAnew(requester, path, nowNs);
+  }
+}

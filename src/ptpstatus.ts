@@ -1,0 +1,114 @@
+/** What people are told about a PTP clock: its data sets, and each path as machine and core see it. */
+import type { PathReport } from './core.ts';
+import { explainPath } from './explain.ts';
+import { type PathKey, pathParts } from './path.ts';
+import type { OrdinaryClock } from './ptp/clock.ts';
+import type { Datasets } from './ptp/dataset.ts';
+import { portText } from './ptp/identity.ts';
+import type { PortDS } from './ptp/portds.ts';
+import { askedPaths } from './ptp/requester.ts';
+import { type SlavePathStatus, status as slaveStatus } from './ptp/slave.ts';
+import type { ViewState } from './status.ts';
+import { type Tick, tickSpan } from './units.ts';
+
+export interface PtpPathView {
+  readonly path: PathKey;
+  readonly remoteIp: string;
+  readonly localIp: string;
+  /** What we are on this path, as pmc prints it. */
+  readonly identity: string;
+  readonly master: string | null;
+  readonly state: ViewState;
+  /** One sentence, '' if there is nothing to say. */
+  readonly reason: string;
+  /** Types that the master has granted and until when. (s from now) */
+  readonly granted: Readonly<Record<string, number>>;
+  /** Measurements of each direction, and requests that left. */
+  readonly forward: number;
+  readonly reverse: number;
+  readonly sent: number;
+  readonly logSyncInterval: number;
+  readonly logDelayInterval: number | null;
+  /** How the master's time becomes UTC; null while unknown. */
+  readonly utc: { readonly offsetS: number; readonly from: string } | null;
+  /** Since the last measurement of the direction that is longer ago; null before both. (s) */
+  readonly ageS: number | null;
+  readonly drops: Readonly<Record<string, number>>;
+  readonly report: PathReport | null;
+}
+
+/** As pmc names them. */
+export interface PtpDatasets extends Datasets {
+  readonly portDS: PortDS;
+}
+
+/** All paths of a clock. @param report the core's view of a path */
+export function viewPtpPaths(
+  clock: OrdinaryClock,
+  report: (path: PathKey) => PathReport | null,
+  nowNs: Tick,
+): PtpPathView[] {
+  const grants = grantsByPath(clock, nowNs);
+  return slaveStatus(clock.slave).map((status) =>
+    viewPtpPath(status, grants.get(status.path) ?? {}, report(status.path), nowNs),
+  );
+}
+
+function viewPtpPath(
+  status: SlavePathStatus,
+  granted: Readonly<Record<string, number>>,
+  report: PathReport | null,
+  nowNs: Tick,
+): PtpPathView {
+  const { path, identity, following, tally, forwardNs, reverseNs } = status;
+  const { forward, reverse, sent, drops } = tally;
+  const measured = report !== null && report.taken > 0 ? report : null;
+  const isBoth = forwardNs !== null && reverseNs !== null;
+  const [state, reason] = judge(status, measured);
+  return {
+    path,
+    ...pathParts(path),
+    identity: portText(identity),
+    master: following === null ? null : portText(following.master),
+    state,
+    reason,
+    granted,
+    forward,
+    reverse,
+    sent,
+    logSyncInterval: status.logSyncInterval,
+    logDelayInterval: status.logDelayInterval,
+    utc: status.utc && { offsetS: status.utc.offsetS, from: status.utc.from },
+    ageS: isBoth ? tickSpan(Math.min(forwardNs, reverseNs) as Tick, nowNs) : null,
+    drops: onlyCounted(drops),
+    report: measured,
+  };
+}
+
+function judge(status: SlavePathStatus, report: PathReport | null): [ViewState, string] {
+  const { contact, tally } = status;
+  if (contact === 'unreachable') return ['unreachable', 'not measured both ways any more'];
+  if (contact === 'new' || report === null) {
+    if (tally.forward === 0) return ['waiting', 'no Sync to use yet'];
+    return ['waiting', tally.sent === 0 ? 'no Delay_Resp granted yet' : 'no Delay_Resp to use yet'];
+  }
+  return [report.state, explainPath(report)];
+}
+
+function grantsByPath(
+  { requester }: OrdinaryClock,
+  nowNs: Tick,
+): Map<PathKey, Record<string, number>> {
+  const found = new Map<PathKey, Record<string, number>>();
+  for (const { path, types } of requester === null ? [] : askedPaths(requester)) {
+    const granted = types.flatMap(({ type, grant }) =>
+      grant === null ? [] : [[type, tickSpan(nowNs, grant.untilNs)] as const],
+    );
+    found.set(path, Object.fromEntries(granted));
+  }
+  return found;
+}
+
+/** Only what occurred. */
+export const onlyCounted = (counts: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));

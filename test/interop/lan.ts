@@ -1,0 +1,61 @@
+/** Two hosts on one link, in namespaces of this process: where multicast and stock PTP peers work. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { createNamespace, type Lab, newPrefix, removeNamespace } from './lab.ts';
+import { ip } from './net.ts';
+import { type Running, start } from './spawn.ts';
+
+export interface Lan extends Pick<Lab, 'scratch' | 'start' | 'stopAll' | 'close'> {
+  /** Namespaces; both call their end of the link {@link LINK}. */
+  readonly here: string;
+  readonly there: string;
+}
+
+export const LINK = 'lan0';
+
+/** Address n (from 1) of a side. */
+export const lanIp = (side: 'here' | 'there', n: number, family: 4 | 6 = 4): string => {
+  const host = side === 'here' ? n : 100 + n;
+  return family === 4 ? `10.82.0.${host}` : `fd82::${host}`;
+};
+
+/** @param addresses of each family, per side */
+export async function createLan(addresses: { here: number; there: number }): Promise<Lan> {
+  const prefix = newPrefix();
+  const spaces = { here: `${prefix}-here`, there: `${prefix}-there` };
+  const folder = mkdtempSync(join(tmpdir(), `clockbraid-lab-${process.pid}-`));
+  const started = new Set<Running>();
+  const lan: Lan = {
+    ...spaces,
+    scratch: (name) => mkdtempSync(join(folder, `${name}-`)),
+    start(ns, argv, options) {
+      const running = start(ns, argv, options);
+      started.add(running);
+      running.exited.then(() => started.delete(running));
+      return running;
+    },
+    async stopAll() {
+      await Promise.all([...started].map((running) => running.stop()));
+    },
+    async close() {
+      await lan.stopAll();
+      for (const ns of Object.values(spaces)) removeNamespace(ns);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  for (const ns of Object.values(spaces)) await createNamespace(ns, false);
+  const { here, there } = spaces;
+  ip(['link', 'add', LINK, 'netns', here, 'type', 'veth', 'peer', 'name', LINK, 'netns', there]);
+  for (const side of ['here', 'there'] as const) {
+    const ns = spaces[side];
+    ip(['-n', ns, 'link', 'set', 'lo', 'up']);
+    ip(['-n', ns, 'link', 'set', LINK, 'up']);
+    for (let n = 1; n <= addresses[side]; n++) {
+      ip(['-n', ns, 'address', 'add', `${lanIp(side, n)}/24`, 'dev', LINK]);
+      ip(['-n', ns, 'address', 'add', `${lanIp(side, n, 6)}/64`, 'dev', LINK, 'nodad']);
+    }
+  }
+  return lan;
+}

@@ -1,0 +1,75 @@
+/** ptp4l, pmc and ptpd on a lan: free running, and with no way to touch the clock (spawn.ts). */
+import { join } from 'node:path';
+import { type Peer, peerOf, writeConfig } from './daemon.ts';
+import { type Lan, LINK } from './lan.ts';
+import { PTP_PROGRAMS } from './require.ts';
+import { run } from './spawn.ts';
+
+export interface Ptp4lOptions {
+  readonly family?: 4 | 6;
+  /** More lines of its [global] section. */
+  readonly extra?: readonly string[];
+  /** Masters to ask by unicast. */
+  readonly masters?: readonly string[];
+}
+
+/** Starts ptp4l: 8 Syncs and Delay_Reqs, one Announce a second. */
+export function ptp4l(
+  lan: Lan,
+  ns: string,
+  { family = 4, extra = [], masters = [] }: Ptp4lOptions = {},
+): Peer {
+  const folder = lan.scratch('ptp4l');
+  const transport = `UDPv${family}`;
+  const table = masters.map((ip) => `${transport} ${ip}`);
+  const config = writeConfig(folder, [
+    '[global]',
+    `network_transport ${transport}`,
+    'delay_mechanism E2E',
+    'time_stamping software',
+    'free_running 1',
+    'logSyncInterval -3',
+    'logMinDelayReqInterval -3',
+    'logAnnounceInterval 0',
+    'summary_interval 0',
+    'tx_timestamp_timeout 50',
+    'use_syslog 0',
+    'verbose 1',
+    `uds_address ${join(folder, 'uds')}`,
+    ...extra,
+    ...(table.length > 0
+      ? ['[unicast_master_table]', 'table_id 1', 'logQueryInterval 0', ...table]
+      : []),
+    `[${LINK}]`,
+    ...(table.length > 0 ? ['unicast_master_table 1'] : []),
+  ]);
+  return peerOf(lan.start(ns, [PTP_PROGRAMS.ptp4l, '-f', config, '-i', LINK]));
+}
+
+/** What pmc prints to these commands, asked over the network. */
+export async function pmc(ns: string, commands: readonly string[]): Promise<string> {
+  const argv = [PTP_PROGRAMS.pmc, '-4', '-i', LINK, '-b', '0', ...commands];
+  return (await run(ns, argv)).stdout;
+}
+
+/** Starts ptpd by unicast negotiation; it needs some 12 s before it answers. */
+export function ptpd(
+  lan: Lan,
+  ns: string,
+  preset: 'masteronly' | 'slaveonly',
+  masters: readonly string[] = [],
+): Peer {
+  const folder = lan.scratch('ptpd');
+  const argv = [
+    ...[PTP_PROGRAMS.ptpd, '-C', '-L', '-i', LINK, '--clock:no_adjust=y'],
+    ...['--global:log_statistics=y', `--global:statistics_file=${join(folder, 'stats')}`],
+    ...['--global:log_status=y', `--global:status_file=${join(folder, 'status')}`],
+    `--global:lock_file=${join(folder, 'lock')}`,
+    `--ptpengine:preset=${preset}`,
+    ...['--ptpengine:ip_mode=unicast', '--ptpengine:unicast_negotiation=y'],
+    ...['--ptpengine:log_sync_interval=-2', '--ptpengine:log_delayreq_interval=-2'],
+    ...['--ptpengine:log_announce_interval=0'],
+    ...(masters.length > 0 ? [`--ptpengine:unicast_destinations=${masters.join(',')}`] : []),
+  ];
+  return peerOf(lan.start(ns, argv));
+}

@@ -1,0 +1,77 @@
+/** What tshark reads in a capture of PTP. */
+import { runOk } from './spawn.ts';
+
+export interface PtpPacket {
+  atS: number;
+  src: string;
+  dst: string;
+  sport: number;
+  dport: number;
+  /** messageType (IEEE 1588-2008 table 19). */
+  type: number;
+  unicast: boolean;
+  /** `0x…` */
+  clockIdentity: string;
+  sequenceId: number;
+  /** messageTypes that TLVs of a Signaling message are about. */
+  tlvs: string;
+}
+
+export const TYPE = { Sync: 0, Delay_Req: 1, Follow_Up: 8, Delay_Resp: 9, Announce: 11 } as const;
+/** Everything but Announce, Signaling and Management: by unicast only (MP-21). */
+export const TIMED = [0, 1, 2, 3, 8, 9, 10];
+
+const FIELDS = [
+  'frame.time_epoch',
+  'ip.src',
+  'ip.dst',
+  'ipv6.src',
+  'ipv6.dst',
+  'udp.srcport',
+  'udp.dstport',
+  'ptp.v2.messagetype',
+  'ptp.v2.flags.unicast',
+  'ptp.v2.clockidentity',
+  'ptp.v2.sequenceid',
+  'ptp.v2.sig.tlv.tlvType',
+];
+
+/** Frames that left a host, in the order they were seen. @throws Error if tshark cannot read it */
+export async function analysePtp(
+  ns: string,
+  file: string,
+): Promise<{ packets: PtpPacket[]; complaints: string[] }> {
+  const tshark = ['tshark', '-n', '-r', file, '-T', 'fields', '-E', 'separator=/t'];
+  const columns = (names: readonly string[]) => names.flatMap((name) => ['-e', name]);
+  const limit = { timeoutMs: 60_000 };
+  const text = await runOk(ns, [...tshark, '-Y', 'ptp', ...columns(FIELDS)], limit);
+  const complaints = await runOk(
+    ns,
+    [
+      ...tshark,
+      ...['-Y', '_ws.malformed || _ws.expert.severity >= "Warning"'],
+      ...columns(['frame.number', '_ws.col.Info', '_ws.expert.message']),
+    ],
+    limit,
+  );
+  return { packets: lines(text).map(packetOf), complaints: lines(complaints) };
+}
+
+const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
+
+function packetOf(line: string): PtpPacket {
+  const [at, src4, dst4, src6, dst6, sport, dport, type, unicast, identity, sequenceId, tlvs] =
+    line.split('\t');
+  return {
+    atS: Number(at),
+    src: src4 || src6 || '',
+    dst: dst4 || dst6 || '',
+    sport: Number(sport),
+    dport: Number(dport),
+    type: Number(type),
+    unicast: unicast === '1' || unicast === 'True',
+    clockIdentity: identity ?? '',
+    sequenceId: Number(sequenceId),
+    tlvs: tlvs ?? '',
+  };
+}

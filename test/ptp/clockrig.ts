@@ -1,0 +1,201 @@
+/**
+ * Ordinary clocks on a network of logical time: every message goes through the codec, takes its
+ * pair's delay, may be cut, and a group's is heard at every address of every other host. All
+ * clocks show EPOCH_S + tick + what their host is ahead.
+ */
+import type { Address, Output, PathEvent } from '../../src/machine.ts';
+import { isUnicast, type PathKey, pathKey } from '../../src/path.ts';
+import {
+  createOrdinaryClock,
+  nextDue,
+  type OrdinaryClock,
+  type OrdinaryClockConfig,
+  stepOrdinaryClock,
+} from '../../src/ptp/clock.ts';
+import { type Message, readMessage } from '../../src/ptp/message.ts';
+import { stamp, type Tick, tick } from '../../src/units.ts';
+import { createRandom } from '../fuzz/random.ts';
+import { EPOCH_S, TAI } from './slaverig.ts';
+
+export const S = 1e9;
+
+export interface Told {
+  readonly atS: number;
+  readonly output: Output;
+}
+
+export interface Host {
+  readonly clock: OrdinaryClock;
+  readonly aheadNs: number;
+  isUp: boolean;
+  readonly told: Told[];
+}
+
+/** One message on the wire. */
+export interface Seen {
+  readonly atS: number;
+  readonly from: string;
+  readonly to: string;
+  readonly message: Message;
+  readonly bytes: Uint8Array;
+}
+
+export interface World {
+  nowNs: Tick;
+  readonly hosts: Host[];
+  /** `from|to`: nothing passes. */
+  readonly cuts: Set<string>;
+  readonly seen: Seen[];
+  delayNs: (from: string, to: string) => number;
+}
+
+interface Flight {
+  readonly atNs: number;
+  readonly bytes: Uint8Array;
+  readonly from: Address;
+  readonly to: Address;
+}
+
+const flights = new WeakMap<World, Flight[]>();
+const random = createRandom(588);
+
+export function createWorld(): World {
+  const world: World = {
+    nowNs: tick(0),
+    hosts: [],
+    cuts: new Set(),
+    seen: [],
+    delayNs: () => 100_000,
+  };
+  flights.set(world, []);
+  return world;
+}
+
+export const PORT = { logAnnounceInterval: 0, logSyncInterval: -1, logMinDelayReqInterval: -1 };
+
+export function addClock(
+  world: World,
+  config: Partial<OrdinaryClockConfig> & Pick<OrdinaryClockConfig, 'mode' | 'addresses'>,
+  aheadNs = 0,
+): Host {
+  const clock = createOrdinaryClock({
+    own: TAI,
+    epochS: EPOCH_S,
+    nowNs: world.nowNs,
+    port: PORT,
+    ...config,
+  });
+  const host: Host = { clock, aheadNs, isUp: true, told: [] };
+  world.hosts.push(host);
+  return host;
+}
+
+export function run(world: World, untilS: number): void {
+  const wire = flights.get(world) ?? [];
+  for (;;) {
+    const flight = wire.reduce<Flight | null>((a, b) => (a && a.atNs <= b.atNs ? a : b), null);
+    const host = world.hosts
+      .filter(({ isUp }) => isUp)
+      .reduce<Host | null>((a, b) => (a && nextDue(a.clock) <= nextDue(b.clock) ? a : b), null);
+    const hostNs = host === null ? Number.POSITIVE_INFINITY : nextDue(host.clock);
+    const dueNs = Math.min(flight?.atNs ?? Number.POSITIVE_INFINITY, hostNs);
+    if (dueNs > untilS * S) break;
+    world.nowNs = tick(Math.max(world.nowNs, dueNs));
+    if (flight !== null && flight.atNs <= hostNs) {
+      wire.splice(wire.indexOf(flight), 1);
+      arrive(world, flight);
+    } else if (host !== null) {
+      const { nowNs } = world;
+      const input = { type: 'timeout', nowNs, random: random.bytes(64) } as const;
+      perform(world, host, stepOrdinaryClock(host.clock, input));
+    }
+  }
+  world.nowNs = tick(untilS * S);
+}
+
+function arrive(world: World, { bytes, from, to }: Flight): void {
+  for (const host of world.hosts) {
+    if (!host.isUp || host.clock.addresses.includes(from.ip)) continue;
+    for (const ip of host.clock.addresses) {
+      if (isUnicast(to.ip) ? ip !== to.ip : world.cuts.has(pathKey(from.ip, ip))) continue;
+      const group = isUnicast(to.ip) ? {} : { group: to.ip };
+      const receivedAtNs = stamp(world.nowNs + host.aheadNs);
+      const local = { ip, port: to.port };
+      const datagram = { bytes, local, remote: from, receivedAtNs, ...group };
+      const input = { type: 'datagram', datagram, nowNs: world.nowNs } as const;
+      perform(world, host, stepOrdinaryClock(host.clock, input));
+    }
+  }
+}
+
+export function perform(world: World, host: Host, outputs: readonly Output[]): void {
+  const { nowNs } = world;
+  for (const output of outputs) {
+    if (output.type !== 'transmit') {
+      if (output.type !== 'timer') host.told.push({ atS: nowNs / S, output });
+      continue;
+    }
+    const { bytes, from, to, seal, context } = output;
+    const sentAtNs = stamp(nowNs + host.aheadNs);
+    seal?.(bytes, sentAtNs);
+    const message = readMessage(bytes);
+    if (typeof message === 'string') throw new Error(`sent what is ${message}`);
+    world.seen.push({ atS: nowNs / S, from: from.ip, to: to.ip, message, bytes });
+    if (!world.cuts.has(pathKey(from.ip, to.ip))) {
+      const atNs = nowNs + world.delayNs(from.ip, to.ip);
+      flights.get(world)?.push({ atNs, bytes, from, to });
+    }
+    if (context === undefined) continue;
+    const input = { type: 'sent', context, sentAtNs, nowNs } as const;
+    perform(world, host, stepOrdinaryClock(host.clock, input));
+  }
+}
+
+/** Nothing passes between two addresses from now on; or it does again. */
+export function cut(world: World, a: string, b: string, isCut = true): void {
+  for (const key of [pathKey(a, b), pathKey(b, a)]) {
+    if (isCut) world.cuts.add(key);
+    else world.cuts.delete(key);
+  }
+}
+
+/** `port` outputs as text, since a time. */
+export const portTexts = (host: Host, sinceS = 0): string[] =>
+  host.told.flatMap(({ atS, output }) =>
+    atS >= sinceS && output.type === 'port' ? [output.text] : [],
+  );
+
+export const pathEvents = (host: Host, sinceS = 0): (PathEvent & { atS: number })[] =>
+  host.told.flatMap(({ atS, output }) =>
+    atS >= sinceS && output.type === 'path' ? [{ ...output, atS }] : [],
+  );
+
+export const dropReasons = (host: Host): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const { output } of host.told) {
+    if (output.type === 'drop') counts[output.reason] = (counts[output.reason] ?? 0) + 1;
+  }
+  return counts;
+};
+
+/** Times of one-way measurements of a path. (s) */
+export const measuredAt = (host: Host, path: PathKey, direction: 'forward' | 'reverse'): number[] =>
+  host.told.flatMap(({ atS, output }) =>
+    output.type === 'oneway' && output.path === path && output.direction === direction ? [atS] : [],
+  );
+
+/** Paths measured in a span of time. */
+export const measuredPaths = (host: Host, fromS: number, untilS: number): PathKey[] => [
+  ...new Set(
+    host.told.flatMap(({ atS, output }) =>
+      output.type === 'oneway' && atS >= fromS && atS < untilS ? [output.path] : [],
+    ),
+  ),
+];
+
+/** Messages of a type, since a time. */
+export const sentBy = (world: World, type: Message['type'], from?: string, sinceS = 0): Seen[] =>
+  world.seen.filter(
+    ({ message, from: source, atS }) =>
+      message.type === type && (from === undefined || from === source) && atS >= sinceS,
+  );
