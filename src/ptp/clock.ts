@@ -4,7 +4,7 @@
  * port is, ways.ts over which addresses it follows whom.
  */
 import type { Address, Datagram, DropReason, Input, Output } from '../machine.ts';
-import { isUnicast } from '../path.ts';
+import { isUnicast, type PathKey } from '../path.ts';
 import { type Tick, tick } from '../units.ts';
 import type { OrdinaryClock } from './clockconfig.ts';
 import { becomeGrandmaster, type TimePropertiesDS } from './dataset.ts';
@@ -21,6 +21,7 @@ import {
 import { type Destination, multicastDestinations } from './destination.ts';
 import { noteError, noteSuccess } from './fault.ts';
 import { activeGrants, forgetPeer, grantorDue, grantsVersion, stepGrantor } from './grantor.ts';
+import { portText } from './identity.ts';
 import type { Incoming } from './incoming.ts';
 import { answerManagement } from './manage.ts';
 import { nextMasterDue, setDestinations } from './master.ts';
@@ -162,7 +163,7 @@ function takeDatagram(clock: OrdinaryClock, datagram: Datagram, nowNs: Tick): Ou
     }
     default:
       if (message.type === 'Sync') tellSync(clock, datagram);
-      return hear(clock.slave, { message, datagram }, nowNs);
+      return hear(clock.slave, { message, datagram, ...pathOfPlain(clock, message) }, nowNs);
   }
 }
 
@@ -184,6 +185,17 @@ function refusal(clock: OrdinaryClock, message: Message, datagram: Datagram): Dr
   if (type === 'Signaling' || local.ip !== primaryIp) return 'target';
   const isAsked = type === 'Management' || type === 'Delay_Req' || type === 'Pdelay_Req';
   return isAsked || mode === 'plain' ? null : 'unasked';
+}
+
+/**
+ * In multicast a clock is known by its identity: bridges put in addresses of their own (EP-026,
+ * EP-099), and what goes to ff02::6b comes from a link-local one.
+ */
+function pathOfPlain({ mode, slave }: OrdinaryClock, { header }: Message): { path?: PathKey } {
+  if (mode !== 'plain') return {};
+  const sender = portText(header.sourcePortIdentity);
+  const path = slave.paths.find(({ masterKey }) => masterKey === sender);
+  return path === undefined ? {} : { path: path.key };
 }
 
 /** For TIME_STATUS_NP. */
