@@ -114,6 +114,25 @@ test('a peer that cannot be reached (ICMP) gets nothing more, others do (SEC-08)
   assert.ok(to(other).length > 10);
 });
 
+test('a master that forgets what it has just granted is asked again, even if nothing came of it (PTP-S06, PTP-S19)', () => {
+  const world = createWorld();
+  const master = addClock(world, { mode: 'single-ended', role: 'master', addresses: [M] });
+  const slave = addClock(world, {
+    ...{ mode: 'single-ended', role: 'slave', addresses: LOCALS, masters: [M] },
+  });
+  run(world, 10);
+  const [local = ''] = LOCALS;
+  const contact = () => slave.clock.slave.paths.find(({ localIp }) => localIp === local)?.contact;
+  world.sourceOf = ({ message, from, to }) =>
+    to === local && message.type === 'Sync' ? '192.0.2.77' : from;
+  run(world, 14); // down, and all granted anew
+  assert.is(contact(), 'unreachable');
+  perform(world, master, hearUnreachable(master.clock, local, world.nowNs));
+  world.sourceOf = ({ from }) => from;
+  run(world, 35);
+  assert.is(contact(), 'reachable');
+});
+
 test('the announce receipt timeout is longer by a random part of an interval, or by none (EP-055)', () => {
   const lastsS = (extendsAnnounceTimeout: boolean): number[] =>
     Array.from({ length: 24 }, () => {
