@@ -124,9 +124,11 @@ function takeDatagram(clock: OrdinaryClock, datagram: Datagram, nowNs: Tick): Ou
       outputs.push(...followParent(clock, nowNs)); // grants change intervals
       return outputs;
     }
-    default:
-      if (message.type === 'Sync') tellSync(clock, datagram);
-      return hear(clock.slave, { message, datagram }, nowNs);
+    default: {
+      const outputs = hear(clock.slave, { message, datagram }, nowNs);
+      if (message.type === 'Sync' && !outputs.some(isRefusal)) tellSync(clock, datagram);
+      return outputs;
+    }
   }
 }
 
@@ -149,7 +151,11 @@ function refusal(clock: OrdinaryClock, message: Message, datagram: Datagram): Dr
   return isAsked || mode === 'plain' ? null : 'unasked';
 }
 
-/** For TIME_STATUS_NP. */
+/** True of a drop that is about the message at hand, not about the halves of others. */
+const isRefusal = (output: Output): boolean =>
+  output.type === 'drop' && output.reason !== 'unpaired';
+
+/** For TIME_STATUS_NP: the last Sync that was of use. */
 function tellSync(clock: OrdinaryClock, { receivedAtNs }: Datagram): void {
   const { agent, master } = clock;
   agent.lastSyncNs = BigInt(master.epochS) * 1_000_000_000n + BigInt(Math.round(receivedAtNs));
