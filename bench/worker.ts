@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { comparisons } from './core.ts';
 import { generate, type LoadFigures, type LoadOptions } from './load.ts';
 import { drained, type Warm, warm } from './measure.ts';
+import { generatePtp, type PtpLoadFigures, type PtpLoadOptions } from './ptpload.ts';
 import { type ReplayFigures, replayBench } from './replay.ts';
 
 export type Request =
@@ -16,7 +17,8 @@ export type Request =
   | { readonly ask: 'warm'; readonly comparison: string }
   | { readonly ask: 'round' }
   | { readonly ask: 'replay'; readonly exchanges: number; readonly rounds: number }
-  | { readonly ask: 'load'; readonly load: LoadOptions };
+  | { readonly ask: 'load'; readonly load: LoadOptions }
+  | { readonly ask: 'ptpload'; readonly load: PtpLoadOptions };
 
 export interface About {
   readonly runtime: string;
@@ -39,7 +41,13 @@ export interface Replayed {
   readonly peakBytes: number | null;
 }
 
-export type Answer = About | Described | { readonly ns: Round } | Replayed | LoadFigures;
+export type Answer =
+  | About
+  | Described
+  | { readonly ns: Round }
+  | Replayed
+  | LoadFigures
+  | PtpLoadFigures;
 
 let current: Warm | null = null;
 
@@ -66,6 +74,8 @@ async function answer(request: Request): Promise<Answer> {
     }
     case 'load':
       return await generate(request.load);
+    case 'ptpload':
+      return await generatePtp(request.load);
   }
 }
 

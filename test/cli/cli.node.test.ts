@@ -70,7 +70,7 @@ for (const runtime of RUNTIMES) {
   test(`${runtime}: demo --ptp shows every path, its Syncs and answers, and every trouble`, async () => {
     const outcome = await run(runtime, ['demo', '--ptp', '--seconds', '4'], { nobody: true });
     assert.is(outcome.code, 0, outcome.err);
-    const last = outcome.out.slice(outcome.out.lastIndexOf('clockbraid demo'));
+    const last = outcome.out.slice(outcome.out.lastIndexOf('\nclockbraid demo'));
     for (const word of ['congested', 'asymmetric', 'lying', 'dying', 'sync/delay']) {
       assert.match(last, word);
     }
