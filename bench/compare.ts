@@ -5,7 +5,7 @@ import { comparisons } from './core.ts';
 import { startC } from './cprocess.ts';
 import { groupOf, nameInC, nativeJobs } from './native.ts';
 import { type Runtime, startWorker, type Worker } from './processes.ts';
-import { cellText, type PtpCell, promised, ptpServerBench, served } from './ptpserver.ts';
+import { ptpRmsTables, ptpTables } from './ptptables.ts';
 import { type ServerRound, serverBench } from './server.ts';
 import { type Column, figure, type Row, type Table } from './table.ts';
 import type { About, Described, Replayed, Round } from './worker.ts';
@@ -37,20 +37,10 @@ const REPLAY_EXCHANGES = 1_000_000;
 const MOST_REPLAY_ROUNDS = 5;
 const SERVER_ROUND_MS = 500;
 const WINDOW = 64;
-const PTP_MEASURE_MS = 2000;
-/** The last is what our caps allow: 65,536 packets/s. */
-const PTP_CELLS: readonly PtpCell[] = [
-  { slaves: 1, logInterval: -7 },
-  { slaves: 10, logInterval: -7 },
-  { slaves: 100, logInterval: -3 },
-  { slaves: 1000, logInterval: 0 },
-  { slaves: 1000, logInterval: -3 },
-  { slaves: 170, logInterval: -7 },
-];
 /** A generator busier than this may be what limits the figure. (share of a core) */
-const BUSY = 0.85;
+export const BUSY = 0.85;
 
-interface Made {
+export interface Made {
   readonly tables: readonly Table[];
   /** Only where the caller cannot measure it. */
   readonly othersCores?: number | null;
@@ -65,9 +55,10 @@ export const TABLES: Readonly<Record<string, (plan: Plan) => Promise<Made>>> = {
   replay: replayTables,
   server: serverTables,
   ptp: ptpTables,
+  ptprms: ptpRmsTables,
 };
 
-const runtimeColumns = ({ crews }: Plan): Column[] =>
+export const runtimeColumns = ({ crews }: Pick<Plan, 'crews'>): Column[] =>
   crews.map(({ about }) => ({ name: `${about.runtime} ${about.version}`, ratio: true }));
 
 /** Rows of a comparison that no runtime measures: something outside, asked in turn with each. */
@@ -245,52 +236,4 @@ async function serverTables(plan: Plan): Promise<Made> {
   }
 }
 
-/** Packets/s and CPU of PTP masters; ratios to ptp4l, or to the first runtime without it. */
-async function ptpTables({ crews, workerFile, say }: Plan): Promise<Made> {
-  const { runs, missing, othersCores } = await ptpServerBench({
-    runtimes: crews.map(({ runtime }) => runtime),
-    workerFile,
-    cells: PTP_CELLS,
-    measureMs: PTP_MEASURE_MS,
-    onProgress: (text) => say(`ptp: ${text}`),
-  });
-  const notes = [
-    `loopback, unicast negotiation, Announce 1/s, two-step; ${PTP_MEASURE_MS / 1000} s each; generator: one Node process`,
-    'of promised: what the grants asked for add up to; slaves: CPU of the master for one of them',
-    ...missing.map((text) => `left out: ${text}`),
-  ];
-  const rows = runs.map(({ cell, name, figures }): Row => {
-    const { tookMs, masterCpuS, loadCpuS, granted } = figures;
-    const perS = served(figures);
-    const cpu = (masterCpuS ?? Number.NaN) / (tookMs / 1000);
-    const what = `${cellText(cell)}, ${name}`;
-    if (granted < cell.slaves) notes.push(`${what}: ${granted} were granted everything`);
-    if (loadCpuS / (tookMs / 1000) > Math.max(BUSY, cpu)) {
-      notes.push(`${what}: the generator was the busier one, packets/s is a lower bound`);
-    }
-    const version = crews.find(({ runtime }) => runtime === name)?.about.version;
-    return {
-      name: version === undefined ? name : `clockbraid, ${name} ${version}`,
-      group: `${cellText(cell)}: ${figure(promised(cell))} packets/s`,
-      values: [
-        [perS],
-        [(perS / promised(cell)) * 100],
-        [cpu * 100],
-        [(cpu / perS) * 1e6],
-        [(cpu / cell.slaves) * 1e6],
-      ].map((values) => values.filter(isKnown)),
-    };
-  });
-  const columns = [
-    { name: 'packets/s', ratio: true },
-    { name: '% of promised', ratio: false },
-    { name: 'CPU %', ratio: false },
-    { name: 'CPU us/packet', ratio: true },
-    { name: 'CPU us/s and slave', ratio: false },
-  ];
-  const title = 'PTP packets that a master sends to its slaves';
-  const table = { name: 'ptp', title, unit: 'one run each', columns, rows, notes };
-  return { tables: [table], othersCores };
-}
-
-const isKnown = (value: number): boolean => Number.isFinite(value);
+export const isKnown = (value: number): boolean => Number.isFinite(value);

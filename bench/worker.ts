@@ -10,6 +10,7 @@ import { comparisons } from './core.ts';
 import { generate, type LoadFigures, type LoadOptions } from './load.ts';
 import { drained, type Warm, warm } from './measure.ts';
 import { generatePtp, type PtpLoadFigures, type PtpLoadOptions } from './ptpload.ts';
+import { measurePtpRms, type PtpRmsFigures, type PtpRmsOptions } from './ptprms.ts';
 import { type ReplayFigures, replayBench } from './replay.ts';
 
 export type Request =
@@ -18,7 +19,8 @@ export type Request =
   | { readonly ask: 'round' }
   | { readonly ask: 'replay'; readonly exchanges: number; readonly rounds: number }
   | { readonly ask: 'load'; readonly load: LoadOptions }
-  | { readonly ask: 'ptpload'; readonly load: PtpLoadOptions };
+  | { readonly ask: 'ptpload'; readonly load: PtpLoadOptions }
+  | { readonly ask: 'ptprms'; readonly slave: PtpRmsOptions };
 
 export interface About {
   readonly runtime: string;
@@ -47,7 +49,8 @@ export type Answer =
   | { readonly ns: Round }
   | Replayed
   | LoadFigures
-  | PtpLoadFigures;
+  | PtpLoadFigures
+  | PtpRmsFigures;
 
 let current: Warm | null = null;
 
@@ -76,6 +79,8 @@ async function answer(request: Request): Promise<Answer> {
       return await generate(request.load);
     case 'ptpload':
       return await generatePtp(request.load);
+    case 'ptprms':
+      return await measurePtpRms(request.slave);
   }
 }
 

@@ -15,7 +15,7 @@ export interface Ptp4lOptions {
 
 /** Starts ptp4l: 8 Syncs and Delay_Reqs, one Announce a second. */
 export function ptp4l(
-  lan: Lan,
+  lan: Pick<Lan, 'scratch' | 'start'>,
   ns: string,
   { family = 4, extra = [], masters = [] }: Ptp4lOptions = {},
 ): Peer {
