@@ -7,6 +7,8 @@ export interface PtpRmsOptions {
   readonly master: string;
   /** An identity, and a path, for each. */
   readonly locals: readonly string[];
+  /** Default 319 and 320. */
+  readonly ports?: { readonly event: number; readonly general: number };
   /** Until every path is measured both ways, at most; then it settles, then it counts. */
   readonly startMs: number;
   readonly settleMs: number;
@@ -41,7 +43,7 @@ export function figuresOf(offsets: readonly number[]): OffsetFigures {
 
 /** @throws Error if not every path was measured in time */
 export async function measurePtpRms(options: PtpRmsOptions): Promise<PtpRmsFigures> {
-  const { master, locals, startMs, settleMs, measureMs } = options;
+  const { master, locals, ports, startMs, settleMs, measureMs } = options;
   const offsets = { path: [] as number[], braid: [] as number[], kalman: [] as number[] };
   let counts = false;
   await using clock = await openPtpClock({
@@ -49,6 +51,7 @@ export async function measurePtpRms(options: PtpRmsOptions): Promise<PtpRmsFigur
     role: 'slave',
     addresses: locals,
     masters: [master],
+    ...(ports && { ports }),
     port: {
       logAnnounceInterval: 0,
       logSyncInterval: LOG_INTERVAL,
