@@ -6,6 +6,7 @@
 import { type CombinedClock, type CombinerName, type Core, createCore } from './core.ts';
 import { type Drive, drive, type GroupAddress, type Report } from './drive.ts';
 import { createEnsemble, type Ensemble, type Sample } from './ensemble.ts';
+import { requireInteger } from './errors.ts';
 import { type Drops, noDrops, type PathEvent, type PortOutput } from './machine.ts';
 import { type Now, remoteNow } from './now.ts';
 import type { PathKey } from './path.ts';
@@ -113,7 +114,8 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
   options.signal?.throwIfAborted();
   const host = options.host ?? chooseHost();
   const { epochS } = host.clock;
-  const { leapTable = null, source = FREE_RUNNING, events } = options;
+  const { leapTable = null, source = FREE_RUNNING, events, hops = 1, loopback = false } = options;
+  requireInteger('ptp.hops', hops, 1, 255);
   const unixS = () => epochS + Math.floor(host.clock.now() / 1e9);
   let ownS = unixS();
   let own = ownTime(leapTable, ownS, source);
@@ -163,7 +165,6 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
     }
   }
 
-  const { hops = 1, loopback = false } = options;
   let running: Drive | null = null;
   const driven = await drive({
     host,

@@ -161,9 +161,15 @@ function takeDatagram(clock: OrdinaryClock, datagram: Datagram, nowNs: Tick): Ou
       outputs.push(...followParent(clock, nowNs)); // grants change intervals
       return outputs;
     }
-    default:
-      if (message.type === 'Sync') tellSync(clock, datagram);
-      return hear(clock.slave, { message, datagram, ...pathOfPlain(clock, message) }, nowNs);
+    default: {
+      const outputs = hear(
+        clock.slave,
+        { message, datagram, ...pathOfPlain(clock, message) },
+        nowNs,
+      );
+      if (message.type === 'Sync' && !outputs.some(isRefusal)) tellSync(clock, datagram);
+      return outputs;
+    }
   }
 }
 
@@ -198,7 +204,11 @@ function pathOfPlain({ mode, slave }: OrdinaryClock, { header }: Message): { pat
   return path === undefined ? {} : { path: path.key };
 }
 
-/** For TIME_STATUS_NP. */
+/** True of a drop that is about the message at hand, not about the halves of others. */
+const isRefusal = (output: Output): boolean =>
+  output.type === 'drop' && output.reason !== 'unpaired';
+
+/** For TIME_STATUS_NP: the last Sync that was of use. */
 function tellSync(clock: OrdinaryClock, { receivedAtNs }: Datagram): void {
   const { agent, master } = clock;
   agent.lastSyncNs = BigInt(master.epochS) * 1_000_000_000n + BigInt(Math.round(receivedAtNs));

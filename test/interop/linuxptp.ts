@@ -16,7 +16,7 @@ export interface Ptp4lOptions {
 
 /** Starts ptp4l: 8 Syncs and Delay_Reqs, one Announce a second. */
 export function ptp4l(
-  lan: Lan,
+  lan: Pick<Lan, 'scratch' | 'start'>,
   ns: string,
   { family = 4, extra = [], masters = [], delayMechanism = 'E2E' }: Ptp4lOptions = {},
 ): Peer {
