@@ -1,4 +1,7 @@
-/** A PTP port whose link goes away, in every runtime: each tells of it in its own way. */
+/**
+ * A PTP port whose link goes away. Not in Deno: its sockets name no interface for multicast, and Linux
+ * then takes datagrams for a link that is down without a word.
+ */
 import * as assert from 'uvu/assert';
 import { createLan, type Lan, LINK, lanIp } from './lan.ts';
 import { ip } from './net.ts';
@@ -19,7 +22,7 @@ test.after(async () => (await made)?.close());
 
 const M = lanIp('here', 1);
 
-for (const runtime of ['node', 'deno', 'bun'] as const) {
+for (const runtime of ['node', 'bun'] as const) {
   test(`${runtime}: a master whose link goes down is FAULTY, and master again 16 s later (BASE-B3)`, async () => {
     const lan = await theLan();
     const master = startPtp(lan, lan.here, ['master', M, ...RATES], runtime);
