@@ -4,7 +4,7 @@
  * it is; it never touches a clock.
  */
 import { type CombinedClock, type CombinerName, type Core, createCore } from './core.ts';
-import { drive, type GroupAddress, type Report } from './drive.ts';
+import { type Drive, drive, type GroupAddress, type Report } from './drive.ts';
 import { createEnsemble, type Ensemble, type Sample } from './ensemble.ts';
 import { requireInteger } from './errors.ts';
 import { type Drops, noDrops, type PathEvent, type PortOutput } from './machine.ts';
@@ -12,6 +12,8 @@ import { type Now, remoteNow } from './now.ts';
 import type { PathKey } from './path.ts';
 import {
   createOrdinaryClock,
+  hearSocketError,
+  hearUnreachable,
   isDualNow,
   nextDue,
   type OrdinaryClock,
@@ -163,6 +165,7 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
     }
   }
 
+  let running: Drive | null = null;
   const driven = await drive({
     host,
     state: machine,
@@ -179,8 +182,14 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
     firstTimer: nextDue(machine),
     onReport: report,
     onClockStep: (byS) => events?.onClockStep?.(byS),
-    onSocketError: (local, code) => events?.onSocketError?.(local.ip, code),
+    onSocketError(local, code) {
+      events?.onSocketError?.(local.ip, code);
+      running?.perform(hearSocketError(machine, local, code, host.clock.tick()));
+    },
+    onUnreachable: (remoteIp) =>
+      running?.perform(hearUnreachable(machine, remoteIp, host.clock.tick())),
   });
+  running = driven;
 
   let closing: Promise<void> | undefined;
   function close(): Promise<void> {

@@ -47,6 +47,8 @@ export interface World {
   readonly cuts: Set<string>;
   readonly seen: Seen[];
   delayNs: (from: string, to: string) => number;
+  /** The address that receivers see a message come from. */
+  sourceOf: (seen: Seen) => string;
   /** Sees every input of every clock and what it led to. */
   onStep?: (host: Host, input: Input, outputs: readonly Output[]) => void;
 }
@@ -68,6 +70,7 @@ export function createWorld(): World {
     cuts: new Set(),
     seen: [],
     delayNs: () => 100_000,
+    sourceOf: ({ from }) => from,
   };
   flights.set(world, []);
   return world;
@@ -150,10 +153,12 @@ export function perform(world: World, host: Host, outputs: readonly Output[]): v
     seal?.(bytes, sentAtNs);
     const message = readMessage(bytes);
     if (typeof message === 'string') throw new Error(`sent what is ${message}`);
-    world.seen.push({ atS: nowNs / S, from: from.ip, to: to.ip, message, bytes });
+    const seen = { atS: nowNs / S, from: from.ip, to: to.ip, message, bytes };
+    world.seen.push(seen);
     if (!world.cuts.has(pathKey(from.ip, to.ip))) {
       const atNs = nowNs + world.delayNs(from.ip, to.ip);
-      flights.get(world)?.push({ atNs, bytes, from, to });
+      const source = { ip: world.sourceOf(seen), port: from.port };
+      flights.get(world)?.push({ atNs, bytes, from: source, to });
     }
     if (context === undefined) continue;
     const input = { type: 'sent', context, sentAtNs, nowNs } as const;
