@@ -113,15 +113,25 @@ function take(clock: OrdinaryClock, input: Input): Output[] {
       return sent(clock.slave, input.context, input.sentAtNs, nowNs);
     case 'unsent': {
       const { context, code } = input;
-      const told = isOfMaster(context)
-        ? masterUnsent(clock.master, ofMaster(context), code)
-        : unsent(clock.slave, context, code);
-      return [...told, ...suffer(clock, code, nowNs)]; // event messages alone have contexts
+      // event messages alone have contexts
+      if (!isOfMaster(context)) {
+        return [...unsent(clock.slave, context, code), ...suffer(clock, code, nowNs)];
+      }
+      const isOfPeer = isToPeer(clock, ofMaster(context));
+      const told = masterUnsent(clock.master, ofMaster(context), code);
+      return isOfPeer ? told : [...told, ...suffer(clock, code, nowNs)];
     }
     case 'clock-step':
       stepClock(clock.slave);
       return [];
   }
+}
+
+/** Anybody can ask from an address that nothing can be sent to: that breaks no port (SEC-08). */
+function isToPeer({ master }: OrdinaryClock, context: number): boolean {
+  const pending = master.pending.get(context);
+  if (pending === undefined) return true;
+  return isUnicast(pending.type === 'Sync' ? pending.leg.remoteIp : pending.remoteIp);
 }
 
 /** Contexts: the slave's are even, and the master's 2 n + 1. */
