@@ -98,6 +98,22 @@ test('no fault: as long as anything is heard, of one peer only, few, far apart, 
   }
 });
 
+test('requests from an address that nothing can be sent to make no master FAULTY (SEC-08)', () => {
+  const world = createWorld();
+  const master = addClock(world, {
+    ...{ mode: 'single-ended', role: 'master', addresses: [M], masters: [] },
+  });
+  const forger = addClock(world, {
+    ...{ mode: 'single-ended', role: 'slave', addresses: ['198.18.0.9'], masters: [M] },
+  });
+  run(world, 10);
+  forger.isUp = false; // its grants run on
+  world.refuses = ({ to }) => to.ip === '198.18.0.9';
+  run(world, 20);
+  assert.is(master.clock.portDS.portState, 'MASTER');
+  assert.ok(master.clock.master.tally.unsent > 10);
+});
+
 test('a peer that cannot be reached (ICMP) gets nothing more, others do (SEC-08)', () => {
   const world = createWorld();
   const master = addClock(world, { mode: 'single-ended', role: 'master', addresses: [M] });
