@@ -117,12 +117,20 @@ async function run(args: Args, io: Io): Promise<number> {
   }
 }
 
+const MASTERS_OPTIONS = ['unicast', 'multicast-sync', 'master-only'];
+const SLAVES_OPTIONS = ['hybrid'];
+
 function optionsOf(
   args: Args,
   role: 'slave' | 'master',
   addresses: readonly string[],
 ): PtpClockOptions {
   const masters = args.texts('master');
+  const others = role === 'slave' ? MASTERS_OPTIONS : SLAVES_OPTIONS;
+  const misplaced = others.find((name) => args.flag(name));
+  if (misplaced !== undefined) {
+    throw new UsageError(`"--${misplaced}" is not for "clockbraid ptp ${role}"`);
+  }
   const isUnicast = masters.length > 0 || args.flag('unicast');
   const several = role === 'slave' ? 'single-ended' : 'dual-ended';
   const usual = addresses.length > 1 ? several : isUnicast ? 'single-ended' : 'plain';

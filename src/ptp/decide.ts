@@ -86,6 +86,8 @@ export function takeAnnounce(
   const { foreign, portDS, requester } = clock;
   const refused = (reason: DropReason): Output[] => [{ type: 'drop', reason, from: remote }];
   if (clock.role === 'master' || !isUp(portDS.portState)) return refused('port-state');
+  // Whoever is not in the master table was not asked, however good a clock it says it is (SEC-12).
+  if (clock.masters?.includes(remote.ip) === false) return refused('unasked');
   const content = contentOfAnnounce(message);
   const path = keyOf({ remoteIp: remote.ip, localIp: local.ip });
   const promise = requester && promiseOf(requester, path, 'Announce');

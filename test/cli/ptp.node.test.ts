@@ -235,6 +235,19 @@ test('a slave that hears nobody ends with exit code 1', async () => {
   assert.match(out, 'INITIALIZING to LISTENING');
 });
 
+test('options of a master are none of a slave, nor the other way round', async () => {
+  for (const [role, option] of [
+    ['slave', '--unicast'],
+    ['slave', '--multicast-sync'],
+    ['slave', '--master-only'],
+    ['master', '--hybrid'],
+  ] as const) {
+    const { code, err } = await run('node', ['ptp', role, '127.0.0.1', option, '--seconds', '1']);
+    assert.is(code, 2, option);
+    assert.match(err, `"${option}" is not for "clockbraid ptp ${role}"`);
+  }
+});
+
 test('leap files: current, expired, missing, a second left out; what a master says of its time', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'clockbraid-'));
   const file = join(folder, 'leap-seconds.list');

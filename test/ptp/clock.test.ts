@@ -394,6 +394,40 @@ test('a master that restarts with other grants is found again', () => {
   assert.is(measuredPaths(slave, 50, 60).length, 3);
 });
 
+test('a slave with a master table follows no stranger that announces itself (SEC-12, PTP-U1)', () => {
+  const world = createWorld();
+  addClock(world, { mode: 'single-ended', role: 'master', addresses: [M], masters: [] });
+  const slave = addClock(world, {
+    mode: 'single-ended',
+    role: 'slave',
+    addresses: THREE,
+    masters: [M],
+  });
+  run(world, 20);
+  const bytes = Uint8Array.from(sentBy(world, 'Announce').at(-1)?.bytes ?? []);
+  bytes[27] = (bytes[27] ?? 0) ^ 0x55; // another clock,
+  bytes[60] = bytes[27];
+  bytes[47] = 0; // and a better one
+  const [local = ''] = THREE;
+  for (let second = 21; second < 27; second++) {
+    const outputs = stepOrdinaryClock(slave.clock, {
+      type: 'datagram',
+      datagram: {
+        bytes,
+        local: { ip: local, port: 320 },
+        remote: { ip: '203.0.113.9', port: 320 },
+        receivedAtNs: stamp(world.nowNs),
+      },
+      nowNs: world.nowNs,
+    });
+    const drops = outputs.flatMap((output) => (output.type === 'drop' ? [output.reason] : []));
+    assert.equal(drops, ['unasked']);
+    run(world, second);
+  }
+  assert.is(slave.clock.foreign.masters.length, 1);
+  assert.equal(measuredPaths(slave, 21, 26).sort(), allPairs([M], THREE).sort());
+});
+
 test('10^5 foreign and hostile datagrams: none throws, none unseats the master (SEC-11)', () => {
   const world = createWorld();
   addClock(world, { mode: 'dual-ended', role: 'master', addresses: MASTERS });
