@@ -25,6 +25,7 @@ import { createPortDS, intervalOfLog, type PortConfig, type PortDS } from './por
 import { PORT_TABLE, type PortTable, SLAVE_ONLY_TABLE } from './portstate.ts';
 import { createForeignTable, type ForeignTable } from './qualified.ts';
 import { createRequester, type Requester } from './requester.ts';
+import { ownServed, type Served } from './served.ts';
 import { createSlave, type Slave } from './slave.ts';
 import type { About } from './told.ts';
 
@@ -91,7 +92,16 @@ export interface Places {
   chosenIp: string;
 }
 
-/** Plain data; only clock.ts and its parts change it. */
+/** What all ports of a clock have in common. Plain data. */
+export interface Shared {
+  readonly sets: Datasets;
+  readonly agent: Agent;
+  readonly served: Served;
+  /** Somebody is told our own time, and people that this is so. */
+  isLeading: boolean;
+}
+
+/** One port with its clock; a boundary clock has several. Plain data; only clock.ts' parts change it. */
 export interface OrdinaryClock {
   readonly mode: ClockMode;
   readonly role: ClockRole;
@@ -106,6 +116,7 @@ export interface OrdinaryClock {
   readonly ports: Ports;
   readonly scope: Ipv6Scope;
   readonly table: PortTable;
+  readonly shared: Shared;
   readonly sets: Datasets;
   readonly portDS: PortDS;
   /** May be set: see tellTime in clock.ts. */
@@ -122,6 +133,10 @@ export interface OrdinaryClock {
   places: Record<string, Places>;
   /** Without an Announce a listening port becomes master then. */
   listenUntilNs: Tick | null;
+  /** The wait of PRE_MASTER is over then. */
+  qualifyNs: Tick | null;
+  /** Something happened that the state decision has to hear of. */
+  isUndecided: boolean;
   /** The next regular state decision. */
   decideNs: Tick;
   /** The timer that was asked for last. */
@@ -132,6 +147,30 @@ export interface OrdinaryClock {
 
 /** Throws ConfigError. */
 export function createOrdinaryClock(config: OrdinaryClockConfig): OrdinaryClock {
+  const { role, nowNs, ports } = config;
+  const clockIdentity = identitiesOf(config).find(({ isPrimary }) => isPrimary)?.clockIdentity;
+  const defaultDS = createDefaultDS({
+    ...config.clock,
+    clockIdentity: clockIdentity ?? '',
+    slaveOnly: role === 'slave',
+    numberPorts: 1,
+  });
+  const sets = createDatasets(defaultDS, config.own);
+  const portDS = createPortDS(
+    { clockIdentity: defaultDS.clockIdentity, portNumber: 1 },
+    config.port,
+  );
+  const about: About = { ...ABOUT, unicastNegotiation: role !== 'slave', ...config.about };
+  const agent = createAgent({ sets, portSets: [portDS], about, nowNs, ...(ports && { ports }) });
+  return createPort(config, portDS, { sets, agent, served: ownServed(), isLeading: false });
+}
+
+/** A port of a clock, whose data sets it shares. Throws ConfigError. */
+export function createPort(
+  config: OrdinaryClockConfig,
+  portDS: PortDS,
+  shared: Shared,
+): OrdinaryClock {
   const { mode, role = 'any', epochS, nowNs, ports = PTP_PORTS, leapTable = null } = config;
   requireWord('ptp.mode', mode, ['plain', 'single-ended', 'dual-ended']);
   requireWord('ptp.role', role, ['any', 'slave', 'master']);
@@ -146,18 +185,10 @@ export function createOrdinaryClock(config: OrdinaryClockConfig): OrdinaryClock 
   if (mode === 'plain' && addresses.length > 1) {
     throw new ConfigError('ptp.addresses', 'one address with plain multicast', addresses);
   }
-  const primary = identities.find(({ isPrimary }) => isPrimary);
-  const { address: primaryIp = '', clockIdentity = '' } = primary ?? {};
-  const defaultDS = createDefaultDS({
-    ...config.clock,
-    clockIdentity,
-    slaveOnly: role === 'slave',
-    numberPorts: 1,
-  });
-  const { domainNumber } = defaultDS;
-  const sets = createDatasets(defaultDS, config.own);
-  const portIdentity = { clockIdentity, portNumber: 1 };
-  const portDS = createPortDS(portIdentity, config.port);
+  const primaryIp = identities.find(({ isPrimary }) => isPrimary)?.address ?? '';
+  const { sets, agent, served } = shared;
+  const { domainNumber, numberPorts } = sets.defaultDS;
+  const { portIdentity } = portDS;
   const isPlain = mode === 'plain';
   const { logAnnounceInterval, logSyncInterval } = portDS;
   const requester =
@@ -187,10 +218,9 @@ export function createOrdinaryClock(config: OrdinaryClockConfig): OrdinaryClock 
   if (grantor !== null) stopServing(grantor, nowNs); // until it is MASTER
   const multicastSync = config.multicastSync ?? isPlain;
   const master = createMaster({
-    ...{ sets, portDS, epochS, nowNs, ports },
+    ...{ sets, portDS, epochS, nowNs, ports, served },
     delayMode: multicastSync ? 'hybrid' : 'unicast',
   });
-  const about: About = { ...ABOUT, unicastNegotiation: grantor !== null, ...config.about };
   return {
     mode,
     role,
@@ -204,6 +234,7 @@ export function createOrdinaryClock(config: OrdinaryClockConfig): OrdinaryClock 
     ports,
     scope: config.scope ?? 'e',
     table: role === 'slave' ? SLAVE_ONLY_TABLE : PORT_TABLE,
+    shared,
     sets,
     portDS,
     own: { ...config.own },
@@ -219,22 +250,30 @@ export function createOrdinaryClock(config: OrdinaryClockConfig): OrdinaryClock 
       delayMechanism: portDS.delayMechanism === 2 ? 'P2P' : 'E2E',
       domainNumber,
       eventPort: ports.event,
-      contexts: { first: 2, step: 2 }, // the master's are odd, see clock.ts
+      contexts: contextsOf(portIdentity.portNumber, numberPorts),
       leapTable,
     }),
     master,
-    agent: createAgent({ sets, portSets: [portDS], about, nowNs, ports }),
+    agent,
     grantor,
     requester,
     places: {},
     listenUntilNs: null,
+    qualifyNs: null,
+    isUndecided: false,
     decideNs: nowNs,
     armedNs: null,
     served: '',
   };
 }
 
-const ABOUT: About = {
+/** Numbers of transmit outputs tell the port, see clock.ts. */
+const contextsOf = (portNumber: number, numberPorts: number) => ({
+  first: 2 * numberPorts + 2 * (portNumber - 1),
+  step: 2 * numberPorts,
+});
+
+export const ABOUT: About = {
   productDescription: 'clockbraid;;',
   revisionData: ';;',
   userDescription: '',
@@ -244,7 +283,8 @@ const ABOUT: About = {
   unicastNegotiation: false,
 };
 
-function identitiesOf(config: OrdinaryClockConfig): Identity[] {
+/** Of the addresses; the primary's is the clock's. Throws ConfigError. */
+export function identitiesOf(config: OrdinaryClockConfig): Identity[] {
   const { addresses, primary, mac, clockIdentity } = config;
   const derived = deriveIdentities(addresses, {
     ...(primary !== undefined && { primary }),

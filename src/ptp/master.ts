@@ -3,8 +3,7 @@
  * Follow_Ups, respond.ts its Delay_Resps and Pdelay_Resps. IEEE 1588-2008 §9.2.5, §9.5, §11;
  * RFC 8039 §5.2.1, §5.3.1.
  *
- * Stamps are readings of the clock that is served. A boundary clock that serves another time than
- * its host's translates stamps (also in `seal`) before they come here.
+ * Stamps are readings of the host's clock; served.ts says what is served at them.
  */
 import { requireInteger } from '../errors.ts';
 import type { Stamp, Tick } from '../units.ts';
@@ -20,8 +19,8 @@ import {
 import { type Ports, PTP_PORTS } from './groups.ts';
 import type { PortIdentity } from './identity.ts';
 import type { PortDS } from './portds.ts';
-import { servedSecond } from './timeprops.ts';
-import { type Timestamp, timestampFromStamp } from './timestamp.ts';
+import { ownServed, type Served, servedAt } from './served.ts';
+import type { Timestamp } from './timestamp.ts';
 import type { Tlv } from './tlv.ts';
 
 /** Which delay requests are answered: draft §6; hybrid answers each in its kind. */
@@ -42,6 +41,8 @@ export interface MasterConfig {
   readonly delayMode?: DelayMode;
   /** Answers to requests without a grant; null: none. Default 256/s an address, 4096/s in all. */
   readonly ungranted?: AllowanceConfig | null;
+  /** Kept, not copied. Default: the host's clock. */
+  readonly served?: Served;
 }
 
 /** An event message whose departure is awaited. */
@@ -73,6 +74,7 @@ export interface Master {
   readonly delayMode: DelayMode;
   readonly streams: Streams;
   readonly ungranted: Allowance | null;
+  readonly served: Served;
   /** Serves while PASSIVE too, and says so by the alternateMasterFlag (EP-062). May be set. */
   isAlternate: boolean;
   /** Go with every Announce: PATH_TRACE, the Enterprise profile's. May be set. */
@@ -115,6 +117,7 @@ export function createMaster(config: MasterConfig): Master {
     delayMode: config.delayMode ?? 'hybrid',
     streams: createStreams(),
     ungranted: ungranted && createAllowance('ptp.ungranted', ungranted, nowNs),
+    served: config.served ?? ownServed(),
     isAlternate: false,
     announceTlvs: [],
     nextContext: 1,
@@ -147,15 +150,15 @@ export const nextMasterDue = (master: Master): Tick | null =>
 
 /** MASTER, or PASSIVE as an alternate. Announces, Syncs and Delay_Resps leave then only. */
 export const isServing = (master: Master): boolean =>
-  master.portDS.portState === 'MASTER' || isAlternateNow(master);
+  master.served.isReady && (master.portDS.portState === 'MASTER' || isAlternateNow(master));
 
 /** What the alternateMasterFlag says. */
 export const isAlternateNow = (master: Master): boolean =>
   master.isAlternate && master.portDS.portState === 'PASSIVE';
 
 /** A stamp as the clock serves it: TAI, or its UTC as an arbitrary timescale (WIRE §2.10). */
-export const servedTime = (master: Master, at: Stamp): Timestamp =>
-  timestampFromStamp(master.epochS, at, servedSecond(master.sets.timePropertiesDS, 0));
+export const servedTime = ({ served, sets, epochS }: Master, at: Stamp): Timestamp =>
+  servedAt(served, sets.timePropertiesDS, epochS, at);
 
 /** Keeps what is owed after a departure. @returns the context to send with */
 export function awaitDeparture(master: Master, pending: Pending): number {
