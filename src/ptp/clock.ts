@@ -25,6 +25,7 @@ import type { Incoming } from './incoming.ts';
 import { answerManagement } from './manage.ts';
 import { nextMasterDue, setDestinations } from './master.ts';
 import { type Message, readMessage } from './message.ts';
+import { relayManagement } from './relay.ts';
 import { requesterDue, stepRequester } from './requester.ts';
 import { answerDelayReq, answerPdelayReq } from './respond.ts';
 import { hearSignaling } from './signaling.ts';
@@ -58,7 +59,7 @@ export function stepPort(
   input: Input,
 ): Output[] {
   const { nowNs } = input;
-  const outputs = take(port, input);
+  const outputs = take(ports, port, input);
   if (port.isUndecided) outputs.push(...decide(ports, nowNs));
   for (const each of ports) followContact(each, outputs, nowNs);
   outputs.push(...toldLeading(ports));
@@ -97,11 +98,11 @@ export function tellPorts(ports: readonly OrdinaryClock[], own: TimePropertiesDS
 export const portOfContext = (context: number, numberPorts: number): number =>
   Math.floor((context % (2 * numberPorts)) / 2);
 
-function take(clock: OrdinaryClock, input: Input): Output[] {
+function take(ports: readonly OrdinaryClock[], clock: OrdinaryClock, input: Input): Output[] {
   const { nowNs } = input;
   switch (input.type) {
     case 'datagram':
-      return takeDatagram(clock, input.datagram, nowNs);
+      return takeDatagram(ports, clock, input.datagram, nowNs);
     case 'timeout':
       clock.armedNs = null;
       return takeTimeout(clock, nowNs, input.random);
@@ -137,7 +138,14 @@ function numbered({ sets, portDS }: OrdinaryClock, outputs: Output[]): Output[] 
   );
 }
 
-function takeDatagram(clock: OrdinaryClock, datagram: Datagram, nowNs: Tick): Output[] {
+const isNoDrop = ({ type }: Output): boolean => type !== 'drop';
+
+function takeDatagram(
+  ports: readonly OrdinaryClock[],
+  clock: OrdinaryClock,
+  datagram: Datagram,
+  nowNs: Tick,
+): Output[] {
   const message = readMessage(datagram.bytes);
   const refused = typeof message === 'string' ? message : refusal(clock, message, datagram);
   if (refused !== null || typeof message === 'string') {
@@ -155,7 +163,9 @@ function takeDatagram(clock: OrdinaryClock, datagram: Datagram, nowNs: Tick): Ou
       return numbered(clock, answerPdelayReq(clock.master, message, incoming, nowNs));
     case 'Management': {
       const { portIdentity: ingress } = clock.portDS;
-      return answerManagement(clock.agent, message, { ...incoming, ingress }, nowNs);
+      const answers = answerManagement(clock.agent, message, { ...incoming, ingress }, nowNs);
+      const copies = relayManagement(ports, clock, message, datagram, nowNs);
+      return copies.length === 0 ? answers : [...answers.filter(isNoDrop), ...copies];
     }
     case 'Signaling': {
       const outputs = hearSignaling(clock, message, ends, nowNs);
