@@ -11,18 +11,17 @@ import type { Input, Output } from '../machine.ts';
 import { type Tick, tick } from '../units.ts';
 import { nextDue, portOfContext, stepPort, tellPorts } from './clock.ts';
 import {
-  ABOUT,
   createPort,
-  identitiesOf,
+  createShared,
+  identityOf,
   type OrdinaryClock,
   type OrdinaryClockConfig,
   type Shared,
 } from './clockconfig.ts';
-import { createDatasets, createDefaultDS, type TimePropertiesDS } from './dataset.ts';
+import type { TimePropertiesDS } from './dataset.ts';
 import { type Ports, PTP_PORTS } from './groups.ts';
-import { createAgent } from './manage.ts';
-import { createPortDS } from './portds.ts';
-import { type Estimate, ownServed, stepServed } from './served.ts';
+import { profiled } from './profiled.ts';
+import { type Estimate, stepServed } from './served.ts';
 
 /** What an ordinary clock has one of, however many ports. */
 type OfClock =
@@ -30,6 +29,7 @@ type OfClock =
   | 'mac'
   | 'clock'
   | 'own'
+  | 'problem'
   | 'leapTable'
   | 'about'
   | 'epochS'
@@ -57,43 +57,33 @@ const MOST_PORTS = 64;
 
 /** Throws ConfigError. */
 export function createBoundaryClock(config: BoundaryClockConfig): BoundaryClock {
-  const { ports, nowNs, own, udpPorts = PTP_PORTS } = config;
-  const [first] = ports;
+  const { ports, udpPorts = PTP_PORTS } = config;
+  const [first, ...rest] = ports;
   if (first === undefined || ports.length < 2 || ports.length > MOST_PORTS) {
     throw new ConfigError('ptp.ports', `2 to ${MOST_PORTS} ports`, ports.length);
   }
   if (ports.every(({ role }) => role === 'slave')) {
     throw new ConfigError('ptp.ports', 'a port that may be master', 'slaves only');
   }
-  const common = { ...commonOf(config), ports: udpPorts };
+  const { udpPorts: _, ...common } = { ...config, ports: udpPorts };
   const clockIdentity = identityOf({ ...common, ...first });
-  const numberPorts = ports.length;
-  const defaultDS = createDefaultDS({ ...config.clock, clockIdentity, numberPorts });
-  const sets = createDatasets(defaultDS, own);
-  const portSets = ports.map(({ port }, n) =>
-    createPortDS({ clockIdentity, portNumber: n + 1 }, port),
+  const of = (port: BoundaryPortConfig) => profiled({ ...common, ...port, clockIdentity });
+  const one = of(first);
+  const others = rest.map(of);
+  const { shared, portSets } = createShared([one, ...others], clockIdentity);
+  const made = [one, ...others].map((port, n) =>
+    createPort(port, portSets[n] ?? portSets[0], shared),
   );
-  const about = { ...ABOUT, unicastNegotiation: true, ...config.about };
-  const agent = createAgent({ sets, portSets, about, nowNs, ports: udpPorts });
-  const shared: Shared = { sets, agent, served: ownServed(), isLeading: false };
-  const made = portSets.map((portDS, n) => {
-    return createPort({ ...common, ...(ports[n] ?? first), clockIdentity }, portDS, shared);
-  });
   const ips = made.flatMap(({ addresses }) => addresses);
   const twice = ips.find((ip, n) => ips.indexOf(ip) < n);
   if (twice !== undefined) throw new ConfigError('ptp.ports', 'each address at one port', twice);
-  const ownIdentities = made.flatMap(({ foreign }) => foreign.ownIdentities);
-  for (const { foreign } of made) foreign.ownIdentities = [...new Set(ownIdentities)];
+  const ownIdentities = [...new Set(made.flatMap(({ foreign }) => foreign.ownIdentities))];
+  for (const { foreign, enterprise } of made) {
+    foreign.ownIdentities = ownIdentities;
+    if (enterprise !== null) enterprise.alternates.ownIdentities = ownIdentities;
+  }
   return { ports: made, shared, armedNs: null };
 }
-
-/** Without what {@link createPort} takes of one port. */
-function commonOf({ ports, udpPorts, ...common }: BoundaryClockConfig) {
-  return common;
-}
-
-const identityOf = (config: OrdinaryClockConfig): string =>
-  identitiesOf(config).find(({ isPrimary }) => isPrimary)?.clockIdentity ?? '';
 
 /** Processes one input. Strangers' bytes become drops. */
 export function stepBoundaryClock(clock: BoundaryClock, input: Input): Output[] {
@@ -111,8 +101,11 @@ export const boundaryDue = ({ ports }: BoundaryClock): Tick =>
   tick(Math.min(...ports.map((port) => nextDue(port))));
 
 /** Says what our own time is from now on: leap seconds come, lists expire. */
-export const tellBoundaryTime = ({ ports }: BoundaryClock, own: TimePropertiesDS): void =>
-  tellPorts(ports, own);
+export const tellBoundaryTime = (
+  { ports }: BoundaryClock,
+  own: TimePropertiesDS,
+  problem: string | null = null,
+): void => tellPorts(ports, own, problem);
 
 /** Says what UTC is from now on, by the combined clock of all that the ports measured. */
 export function tellEstimate({ shared }: BoundaryClock, estimate: Estimate): void {

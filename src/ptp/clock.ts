@@ -20,19 +20,20 @@ import {
   toldLeading,
 } from './decide.ts';
 import { type Destination, multicastDestinations } from './destination.ts';
+import { hearOwnIdentity, tellProblem } from './enterprise.ts';
 import { activeGrants, grantorDue, grantsVersion, stepGrantor } from './grantor.ts';
 import type { Incoming } from './incoming.ts';
 import { answerManagement } from './manage.ts';
-import { nextMasterDue, setDestinations } from './master.ts';
+import { isServing, nextMasterDue, setDestinations } from './master.ts';
 import { type Message, readMessage } from './message.ts';
 import { relayManagement } from './relay.ts';
 import { requesterDue, stepRequester } from './requester.ts';
 import { answerDelayReq, answerPdelayReq } from './respond.ts';
 import { hearSignaling } from './signaling.ts';
-import { hear, sent, nextDue as slaveDue, stepClock, unsent, wake } from './slave.ts';
+import { hear, pathTo, sent, nextDue as slaveDue, stepClock, unsent, wake } from './slave.ts';
 import { masterSent, masterUnsent, sendDue } from './transmit.ts';
 import { MESSAGE_TYPES } from './types.ts';
-import { doubtGrants, followParent } from './ways.ts';
+import { arrange, doubtGrants, followParent } from './ways.ts';
 
 export {
   createOrdinaryClock,
@@ -61,6 +62,7 @@ export function stepPort(
   const { nowNs } = input;
   const outputs = take(ports, port, input);
   if (port.isUndecided) outputs.push(...decide(ports, nowNs));
+  if (port.isUnarranged) outputs.push(...arrange(port, nowNs));
   for (const each of ports) followContact(each, outputs, nowNs);
   outputs.push(...toldLeading(ports));
   if (ports.length > 1) refreshServed(ports);
@@ -83,12 +85,24 @@ export function nextDue(clock: OrdinaryClock): Tick {
 }
 
 /** Says what our own time is from now on: leap seconds come, lists expire. */
-export const tellTime = (clock: OrdinaryClock, own: TimePropertiesDS): void =>
-  tellPorts([clock], own);
+export const tellTime = (
+  clock: OrdinaryClock,
+  own: TimePropertiesDS,
+  problem: string | null = null,
+): void => tellPorts([clock], own, problem);
 
 /** As {@link tellTime}, to all ports of a clock. */
-export function tellPorts(ports: readonly OrdinaryClock[], own: TimePropertiesDS): void {
-  for (const port of ports) port.own = { ...own };
+export function tellPorts(
+  ports: readonly OrdinaryClock[],
+  own: TimePropertiesDS,
+  problem: string | null = null,
+): void {
+  for (const port of ports) {
+    port.own = { ...own };
+    tellProblem(port, own, problem);
+    const { alternateSets } = port.master;
+    if (alternateSets !== null) becomeGrandmaster(alternateSets, own);
+  }
   if (ports.some(({ portDS }) => isFollowing(portDS.portState))) return;
   const [first] = ports;
   if (first !== undefined) becomeGrandmaster(first.sets, own);
@@ -149,8 +163,10 @@ function takeDatagram(
   const message = readMessage(datagram.bytes);
   const refused = typeof message === 'string' ? message : refusal(clock, message, datagram);
   if (refused !== null || typeof message === 'string') {
-    const reason = refused ?? 'malformed';
-    return [{ type: 'drop', reason, from: datagram.remote }];
+    const outputs = refusedAs(refused ?? 'malformed', datagram);
+    if (refused !== 'identity' || typeof message === 'string') return outputs;
+    const { clockIdentity } = message.header.sourcePortIdentity;
+    return [...hearOwnIdentity(clock, clockIdentity, datagram.remote.ip, nowNs), ...outputs];
   }
   const incoming: Incoming = { ...datagram, group: datagram.group ?? null };
   const ends = { localIp: datagram.local.ip, remoteIp: datagram.remote.ip };
@@ -163,6 +179,7 @@ function takeDatagram(
       return numbered(clock, answerPdelayReq(clock.master, message, incoming, nowNs));
     case 'Management': {
       const { portIdentity: ingress } = clock.portDS;
+      if (!clock.management) return refusedAs('denied', datagram);
       const answers = answerManagement(clock.agent, message, { ...incoming, ingress }, nowNs);
       const copies = relayManagement(ports, clock, message, datagram, nowNs);
       return copies.length === 0 ? answers : [...answers.filter(isNoDrop), ...copies];
@@ -174,8 +191,18 @@ function takeDatagram(
     }
     default:
       if (message.type === 'Sync') tellSync(clock, datagram);
-      return hear(clock.slave, { message, datagram }, nowNs);
+      return hear(clock.slave, { message, datagram, ...pathOfMaster(clock, message) }, nowNs);
   }
+}
+
+const refusedAs = (reason: DropReason, { remote }: Datagram): Output[] => [
+  { type: 'drop', reason, from: remote },
+];
+
+/** Transparent clocks may put their own address in the place of the master's (EP-026, EP-099). */
+function pathOfMaster({ enterprise, slave }: OrdinaryClock, { header }: Message) {
+  const path = enterprise === null ? undefined : pathTo(slave, header.sourcePortIdentity);
+  return path === undefined ? {} : { path };
 }
 
 /** Why a message is none for this clock, whatever its type. */
@@ -249,7 +276,7 @@ function refreshServed(ports: readonly OrdinaryClock[]): void {
 /** Destinations as granted and configured, and whatever is due to be sent. */
 function serve(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): void {
   const { grantor, master, portDS } = clock;
-  const isMaster = portDS.portState === 'MASTER';
+  const isMaster = grantor === null ? isServing(master) : portDS.portState === 'MASTER';
   const served = `${isMaster}|${grantor === null ? 0 : grantsVersion(grantor)}`;
   if (served !== clock.served) {
     clock.served = served;

@@ -14,6 +14,8 @@ import {
   type TimePropertiesDS,
 } from './dataset.ts';
 import { PROFILE_IDENTITIES } from './description.ts';
+import { createEnterprise, type Enterprise } from './enterprise.ts';
+import { enterpriseTlv, type PhaseAdjustment } from './enterprisetlv.ts';
 import { createGrantor, type Grantor, stopServing } from './grantor.ts';
 import { type Ipv6Scope, type Ports, PTP_PORTS } from './groups.ts';
 import { requireClockIdentity } from './identity.ts';
@@ -23,6 +25,8 @@ import { createMaster, type Master } from './master.ts';
 import { deriveIdentities, type Identity } from './ownidentity.ts';
 import { createPortDS, intervalOfLog, type PortConfig, type PortDS } from './portds.ts';
 import { PORT_TABLE, type PortTable, SLAVE_ONLY_TABLE } from './portstate.ts';
+import type { DelayMode, ProfileName, Revision } from './profile.ts';
+import { type Profiled, profiled } from './profiled.ts';
 import { createForeignTable, type ForeignTable } from './qualified.ts';
 import { createRequester, type Requester } from './requester.ts';
 import { ownServed, type Served } from './served.ts';
@@ -39,7 +43,22 @@ export type ClockMode = 'plain' | 'single-ended' | 'dual-ended';
 export type ClockRole = 'any' | 'slave' | 'master';
 
 export interface OrdinaryClockConfig {
-  readonly mode: ClockMode;
+  /** Default plain. */
+  readonly mode?: ClockMode;
+  /** Sets what it names and refuses the rest: see profile.ts. Default `default`. */
+  readonly profile?: ProfileName;
+  /** Of the Enterprise Profile. Default `draft-01`. */
+  readonly revision?: Revision;
+  /** Enterprise: meant to be master; an alternate master while it is not the best. */
+  readonly preferred?: boolean;
+  /** Enterprise: how delay is measured. Default hybrid: as each slave asks. */
+  readonly delayMode?: DelayMode;
+  /** Enterprise: serves while it is not the best, too. Default: if preferred. */
+  readonly alternateMaster?: boolean;
+  /** Enterprise: by how much the served clock is moved in a Sync interval at most, if known. */
+  readonly maxPhaseAdjustment?: PhaseAdjustment;
+  /** Answers management messages. Default true; false in RFC 9760. */
+  readonly management?: boolean;
   /** Default any: the best master algorithm decides. */
   readonly role?: ClockRole;
   /** Own addresses (IP literals); plain takes one. */
@@ -74,6 +93,8 @@ export interface OrdinaryClockConfig {
   readonly limits?: Partial<GrantLimits>;
   /** What our own time is: said while we are grandmaster. See ownTime in timeprops.ts. */
   readonly own: TimePropertiesDS;
+  /** Why `own` has no current count of leap seconds, for people. */
+  readonly problem?: string | null;
   readonly leapTable?: LeapTable | null;
   readonly about?: Partial<About>;
   /** Unix second that stamps count from. */
@@ -129,6 +150,10 @@ export interface OrdinaryClock {
   readonly grantor: Grantor | null;
   /** Null: asks nobody. */
   readonly requester: Requester | null;
+  /** Null under other profiles. */
+  readonly enterprise: Enterprise | null;
+  /** False: management messages are not answered. */
+  readonly management: boolean;
   /** By port text: the foreign masters. */
   places: Record<string, Places>;
   /** Without an Announce a listening port becomes master then. */
@@ -137,6 +162,8 @@ export interface OrdinaryClock {
   qualifyNs: Tick | null;
   /** Something happened that the state decision has to hear of. */
   isUndecided: boolean;
+  /** Paths may have to be others, once that is decided. */
+  isUnarranged: boolean;
   /** The next regular state decision. */
   decideNs: Tick;
   /** The timer that was asked for last. */
@@ -146,32 +173,60 @@ export interface OrdinaryClock {
 }
 
 /** Throws ConfigError. */
-export function createOrdinaryClock(config: OrdinaryClockConfig): OrdinaryClock {
-  const { role, nowNs, ports } = config;
-  const clockIdentity = identitiesOf(config).find(({ isPrimary }) => isPrimary)?.clockIdentity;
-  const defaultDS = createDefaultDS({
-    ...config.clock,
-    clockIdentity: clockIdentity ?? '',
-    slaveOnly: role === 'slave',
-    numberPorts: 1,
-  });
-  const sets = createDatasets(defaultDS, config.own);
-  const portDS = createPortDS(
-    { clockIdentity: defaultDS.clockIdentity, portNumber: 1 },
-    config.port,
-  );
-  const about: About = { ...ABOUT, unicastNegotiation: role !== 'slave', ...config.about };
-  const agent = createAgent({ sets, portSets: [portDS], about, nowNs, ...(ports && { ports }) });
-  return createPort(config, portDS, { sets, agent, served: ownServed(), isLeading: false });
+export function createOrdinaryClock(given: OrdinaryClockConfig): OrdinaryClock {
+  const one = profiled(given);
+  const { shared, portSets } = createShared([one], identityOf(one.config));
+  return createPort(one, portSets[0], shared);
 }
 
-/** A port of a clock, whose data sets it shares. Throws ConfigError. */
-export function createPort(
-  config: OrdinaryClockConfig,
-  portDS: PortDS,
-  shared: Shared,
-): OrdinaryClock {
-  const { mode, role = 'any', epochS, nowNs, ports = PTP_PORTS, leapTable = null } = config;
+/** The clockIdentity: that of the primary address. Throws ConfigError. */
+export const identityOf = (config: OrdinaryClockConfig): string =>
+  identitiesOf(config).find(({ isPrimary }) => isPrimary)?.clockIdentity ?? '';
+
+/** What the ports have in common, and the data set of each. Throws ConfigError. */
+export function createShared(
+  ports: readonly [Profiled, ...Profiled[]],
+  clockIdentity: string,
+): { readonly shared: Shared; readonly portSets: readonly [PortDS, ...PortDS[]] } {
+  const [{ config, profile }, ...others] = ports;
+  const { nowNs, role } = config;
+  const defaultDS = createDefaultDS({
+    ...config.clock,
+    clockIdentity,
+    slaveOnly: role === 'slave' && others.length === 0,
+    numberPorts: ports.length,
+  });
+  const sets = createDatasets(defaultDS, config.own);
+  const dataset = (of: Profiled, portNumber: number): PortDS =>
+    createPortDS({ clockIdentity, portNumber }, of.config.port);
+  const portSets = [dataset(ports[0], 1), ...others.map((of, n) => dataset(of, n + 2))] as const;
+  const about: About = {
+    ...ABOUT,
+    unicastNegotiation: ports.some(hasGrantor),
+    ...(profile.name === 'enterprise' && { profileIdentity: PROFILE_IDENTITIES.enterprise }),
+    ...config.about,
+  };
+  const udpPorts = config.ports && { ports: config.ports };
+  const agent = createAgent({ sets, portSets, about, nowNs, ...udpPorts });
+  const shared = { sets, agent, served: ownServed(), isLeading: false };
+  return { shared, portSets: [...portSets] };
+}
+
+const hasGrantor = ({ profile, config }: Profiled): boolean =>
+  config.role !== 'slave' && profile.name !== 'enterprise';
+
+/** One port of a clock. Throws ConfigError. */
+export function createPort(one: Profiled, portDS: PortDS, shared: Shared): OrdinaryClock {
+  const { config, profile, isAlternate, delayMode, management } = one;
+  const isEnterprise = profile.name === 'enterprise';
+  const {
+    mode = 'plain',
+    role = 'any',
+    epochS,
+    nowNs,
+    ports = PTP_PORTS,
+    leapTable = null,
+  } = config;
   requireWord('ptp.mode', mode, ['plain', 'single-ended', 'dual-ended']);
   requireWord('ptp.role', role, ['any', 'slave', 'master']);
   requireWord('ptp.pairing', config.pairing ?? 'mesh', ['mesh', '1:1']);
@@ -187,7 +242,8 @@ export function createPort(
   }
   const primaryIp = identities.find(({ isPrimary }) => isPrimary)?.address ?? '';
   const { sets, agent, served } = shared;
-  const { domainNumber, numberPorts } = sets.defaultDS;
+  const { defaultDS } = sets;
+  const { domainNumber, numberPorts } = defaultDS;
   const { portIdentity } = portDS;
   const isPlain = mode === 'plain';
   const { logAnnounceInterval, logSyncInterval } = portDS;
@@ -205,22 +261,37 @@ export function createPort(
             Pdelay_Resp: portDS.logMinPdelayReqInterval,
           },
         });
-  const grantor =
-    role === 'slave'
-      ? null
-      : createGrantor({
-          port: portIdentity,
-          addresses: mode === 'dual-ended' ? addresses : [primaryIp],
-          domainNumber,
-          generalPort: ports.general,
-          ...(config.limits && { limits: config.limits }),
-        });
+  const grantor = hasGrantor(one)
+    ? createGrantor({
+        port: portIdentity,
+        addresses: mode === 'dual-ended' ? addresses : [primaryIp],
+        domainNumber,
+        generalPort: ports.general,
+        ...(config.limits && { limits: config.limits }),
+      })
+    : null;
   if (grantor !== null) stopServing(grantor, nowNs); // until it is MASTER
   const multicastSync = config.multicastSync ?? isPlain;
   const master = createMaster({
     ...{ sets, portDS, epochS, nowNs, ports, served },
-    delayMode: multicastSync ? 'hybrid' : 'unicast',
+    delayMode: multicastSync ? delayMode : 'unicast',
+    ...(isAlternate && { alternateSets: createDatasets(defaultDS, config.own) }),
   });
+  if (profile.tlvs.some(({ rule }) => rule === 'required')) {
+    const { portNumber } = portIdentity;
+    master.announceTlvs = [enterpriseTlv(portNumber, delayMode, config.maxPhaseAdjustment)];
+  }
+  const heard = {
+    receiver: portIdentity,
+    ownIdentities: identities.map((identity) => identity.clockIdentity),
+    announceIntervalS: intervalOfLog(logAnnounceInterval) ?? 1,
+    announceReceiptTimeout: portDS.announceReceiptTimeout,
+    acceptable:
+      config.acceptable?.map((text) => requireClockIdentity('ptp.acceptable', text)) ?? null,
+  };
+  const alternates = createForeignTable({ ...heard, isOfAlternates: true });
+  const enterprise = isEnterprise ? createEnterprise(profile, alternates) : null;
+  if (enterprise !== null) enterprise.problem = config.problem ?? null;
   return {
     mode,
     role,
@@ -238,14 +309,7 @@ export function createPort(
     sets,
     portDS,
     own: { ...config.own },
-    foreign: createForeignTable({
-      receiver: portIdentity,
-      ownIdentities: identities.map((identity) => identity.clockIdentity),
-      announceIntervalS: intervalOfLog(logAnnounceInterval) ?? 1,
-      announceReceiptTimeout: portDS.announceReceiptTimeout,
-      acceptable:
-        config.acceptable?.map((text) => requireClockIdentity('ptp.acceptable', text)) ?? null,
-    }),
+    foreign: createForeignTable(heard),
     slave: createSlave({
       delayMechanism: portDS.delayMechanism === 2 ? 'P2P' : 'E2E',
       domainNumber,
@@ -257,10 +321,13 @@ export function createPort(
     agent,
     grantor,
     requester,
+    enterprise,
+    management,
     places: {},
     listenUntilNs: null,
     qualifyNs: null,
     isUndecided: false,
+    isUnarranged: false,
     decideNs: nowNs,
     armedNs: null,
     served: '',
@@ -273,7 +340,7 @@ const contextsOf = (portNumber: number, numberPorts: number) => ({
   step: 2 * numberPorts,
 });
 
-export const ABOUT: About = {
+const ABOUT: About = {
   productDescription: 'clockbraid;;',
   revisionData: ';;',
   userDescription: '',
@@ -283,8 +350,7 @@ export const ABOUT: About = {
   unicastNegotiation: false,
 };
 
-/** Of the addresses; the primary's is the clock's. Throws ConfigError. */
-export function identitiesOf(config: OrdinaryClockConfig): Identity[] {
+function identitiesOf(config: OrdinaryClockConfig): Identity[] {
   const { addresses, primary, mac, clockIdentity } = config;
   const derived = deriveIdentities(addresses, {
     ...(primary !== undefined && { primary }),

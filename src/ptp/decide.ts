@@ -7,8 +7,18 @@ import { type Tick, tick } from '../units.ts';
 import { type Decision, datasetOfAnnounce, datasetOfClock, decideStates } from './bmca.ts';
 import type { OrdinaryClock } from './clockconfig.ts';
 import { contentOfAnnounce } from './content.ts';
-import { becomeGrandmaster, copyTime, followMaster } from './dataset.ts';
+import { type AnnounceContent, becomeGrandmaster, copyTime, followMaster } from './dataset.ts';
 import { intervalNs } from './destination.ts';
+import {
+  ageAlternates,
+  hearBeside,
+  isGated,
+  judgePlace,
+  judgeRogue,
+  promoteAlternate,
+  restartRogues,
+  tellGate,
+} from './enterprise.ts';
 import {
   bestForeign,
   clearForeign,
@@ -19,11 +29,13 @@ import {
   setParent,
 } from './foreign.ts';
 import { startServing, stopServing } from './grantor.ts';
+import { portText } from './identity.ts';
 import type { Incoming } from './incoming.ts';
 import type { Announce } from './message.ts';
 import { keyOf } from './negotiation.ts';
 import {
   eventOfDecision,
+  GATED_TABLE,
   nextPortState,
   type PortEvent,
   type PortState,
@@ -64,16 +76,22 @@ const DROPS: Readonly<Record<ForeignRefusal, DropReason>> = {
 export function fire(clock: OrdinaryClock, event: PortEvent, nowNs: Tick): Output[] {
   const { portDS, grantor } = clock;
   const before = portDS.portState;
-  const after = nextPortState(clock.table, before, event);
-  if (after === null || after === before) return [];
+  const allowed = nextPortState(clock.table, before, event);
+  const isBarred = allowed !== null && SERVING.includes(allowed) && isGated(clock);
+  const after = isBarred ? nextPortState(GATED_TABLE, before, event) : allowed;
+  const gate = isBarred ? tellGate(clock) : [];
+  if (after === null || after === before) return gate;
   portDS.portState = after;
   if (grantor !== null && after === 'MASTER') startServing(grantor);
   if (grantor !== null && before === 'MASTER') stopServing(grantor, nowNs);
   const isWaiting = after === 'LISTENING' && clock.role !== 'slave';
   clock.listenUntilNs = isWaiting ? tick(nowNs + listenNs(clock)) : null;
   clock.qualifyNs = after === 'PRE_MASTER' ? tick(nowNs + qualificationNs(clock)) : null;
-  return [said(clock, 'state', `${before} to ${after} on ${LOGGED[event] ?? event}`)];
+  return [said(clock, 'state', `${before} to ${after} on ${LOGGED[event] ?? event}`), ...gate];
 }
+
+/** States that no port may be in without a count of leap seconds. */
+const SERVING: readonly PortState[] = ['PRE_MASTER', 'MASTER'];
 
 /** Somebody who is to be nothing but master listens to nobody, but to its own other ports. */
 const listenNs = ({ role, sets, foreign }: OrdinaryClock): number =>
@@ -98,6 +116,20 @@ export function takeAnnounce(
   const refused = (reason: DropReason): Output[] => [{ type: 'drop', reason, from: remote }];
   if (clock.role === 'master' || !isUp(portDS.portState)) return refused('port-state');
   const content = contentOfAnnounce(message);
+  const { enterprise } = clock;
+  const beside: Output[] = [];
+  if (enterprise !== null) {
+    const sender = portText(content.sourcePortIdentity);
+    const place = judgePlace(clock, enterprise, sender, remote.ip, nowNs);
+    if (place.isIgnored) return [...place.outputs, ...refused('wrong-address')];
+    const known = hearBeside(clock, enterprise, content, nowNs);
+    beside.push(...known.outputs);
+    if (!known.isForAlgorithm) {
+      notePlace(clock, sender, remote.ip, nowNs);
+      return [...beside, ...hearAlternate(clock, content, known.isChange, nowNs)];
+    }
+    if (known.isChange) clock.isUndecided = true;
+  }
   const path = keyOf({ remoteIp: remote.ip, localIp: local.ip });
   const promise = requester && promiseOf(requester, path, 'Announce');
   const heard = hearAnnounce(
@@ -106,9 +138,9 @@ export function takeAnnounce(
     nowNs,
     promise ? intervalNs(promise.logInterval) : foreign.announceIntervalNs,
   );
-  if (heard.type === 'refused') return refused(DROPS[heard.reason]);
+  if (heard.type === 'refused') return [...beside, ...refused(DROPS[heard.reason])];
   const { key } = heard.master;
-  const outputs: Output[] = [];
+  const outputs: Output[] = beside;
   if (clock.listenUntilNs !== null) clock.listenUntilNs = tick(nowNs + listenNs(clock));
   if (heard.isNew) outputs.push(said(clock, 'foreign-master', `new foreign master ${key}`));
   const isNews = notePlace(clock, key, remote.ip, nowNs);
@@ -122,7 +154,31 @@ export function takeAnnounce(
       outputs.push(...fire(clock, 'synchronization-fault', nowNs), ...arrange(clock, nowNs));
     }
   }
-  if (isNews && (isParent || isDualNow(clock))) outputs.push(...arrange(clock, nowNs));
+  if (isNews && (isParent || isDualNow(clock))) clock.isUnarranged = true;
+  if (enterprise !== null) {
+    outputs.push(...judgeRogue(clock, enterprise, key, nowNs));
+    if (key === foreign.parent) clock.isUnarranged = true; // its mode may be another
+  }
+  return outputs;
+}
+
+/** An alternate master is measured beside the best one, and never decided for. */
+function hearAlternate(
+  clock: OrdinaryClock,
+  content: AnnounceContent,
+  isChange: boolean,
+  nowNs: Tick,
+): Output[] {
+  const outputs: Output[] = [];
+  if (isChange) clock.isUndecided = true;
+  clock.isUnarranged = true;
+  const { sourcePortIdentity } = content;
+  if (hearTime(clock.slave, sourcePortIdentity, copyTime(content), nowNs) === 'changed') {
+    const masterKey = portText(sourcePortIdentity);
+    for (const one of clock.slave.paths.filter((path) => path.masterKey === masterKey)) {
+      outputs.push(removePath(clock.slave, one.key));
+    }
+  }
   return outputs;
 }
 
@@ -139,6 +195,7 @@ export function decide(ports: readonly OrdinaryClock[], nowNs: Tick): Output[] {
   const [first] = ports;
   if (first === undefined) return [];
   const { sets, own } = first;
+  for (const port of ports) promoteAlternate(port, nowNs);
   const bests = ports.map(({ foreign }) => bestForeign(foreign, nowNs));
   const candidates = ports.map(({ portDS: { portState: state, portIdentity } }, n) => {
     const best = bests[n] ?? null;
@@ -174,6 +231,7 @@ function settle(
   }
   outputs.push(...fire(clock, eventOfDecision(decision, isNew), nowNs));
   if (isNew || portDS.portState !== stateBefore || foreign.parent !== parentBefore) {
+    restartRogues(clock, nowNs);
     outputs.push(...arrange(clock, nowNs));
   }
   return outputs;
@@ -206,6 +264,7 @@ const ownChosen = (clock: OrdinaryClock): Output =>
 /** Power-up: the port listens from now on, and asks the masters of its table. */
 export function initialize(clock: OrdinaryClock, nowNs: Tick): Output[] {
   clearForeign(clock.foreign);
+  if (clock.enterprise !== null) clearForeign(clock.enterprise.alternates);
   clock.decideNs = tick(nowNs + clock.foreign.announceIntervalNs);
   return [...fire(clock, 'initialized', nowNs), ...arrange(clock, nowNs)];
 }
@@ -232,11 +291,11 @@ export function passTime(clock: OrdinaryClock, nowNs: Tick): Output[] {
     const spanNs = foreign.announceIntervalNs;
     const lateSpans = Math.floor((nowNs - clock.decideNs) / spanNs);
     clock.decideNs = tick(clock.decideNs + (lateSpans + 1) * spanNs);
-    const isOther = agePlaces(clock, nowNs);
+    const isOther = [ageAlternates(clock, nowNs), agePlaces(clock, nowNs)].includes(true);
     clock.isUndecided = true;
     const isDoubted = clock.mode === 'dual-ended' && !isDualNow(clock);
     if ((isOther || isDoubted) && isFollowing(portDS.portState)) {
-      outputs.push(...arrange(clock, nowNs));
+      clock.isUnarranged = true;
     }
   }
   return outputs;
@@ -251,7 +310,12 @@ function loseParent(clock: OrdinaryClock, nowNs: Tick): Output[] {
 
 function takeOver(clock: OrdinaryClock, nowNs: Tick): Output[] {
   clock.isUndecided = true;
-  return [...fire(clock, 'announce-receipt-timeout', nowNs), ...arrange(clock, nowNs)];
+  const outputs = fire(clock, 'announce-receipt-timeout', nowNs);
+  if (clock.portDS.portState === 'LISTENING' && clock.listenUntilNs !== null) {
+    // still not allowed to: listen on
+    clock.listenUntilNs = tick(nowNs + Math.max(listenNs(clock), clock.foreign.announceIntervalNs));
+  }
+  return [...outputs, ...arrange(clock, nowNs)];
 }
 
 /** When {@link passTime} has something to do. */

@@ -21,8 +21,8 @@ const FLAGS_OFFSET = 6;
 const UNICAST_FLAG = 0x04;
 
 /** By multicast only: with unicast discovery nobody is known who would want it. */
-const isRelaying = ({ portDS, masters }: OrdinaryClock): boolean =>
-  RELAYING.includes(portDS.portState) && masters === null;
+const isRelaying = ({ portDS, masters, management }: OrdinaryClock): boolean =>
+  RELAYING.includes(portDS.portState) && masters === null && management;
 
 /**
  * Copies of a message that came in by `ingress` for the other ports of its clock. Counted against
