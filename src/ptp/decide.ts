@@ -116,6 +116,7 @@ export function takeAnnounce(
     const sender = portText(content.sourcePortIdentity);
     const place = judgePlace(clock, enterprise, sender, remote.ip, nowNs);
     if (place.isIgnored) return [...place.outputs, ...refused('wrong-address')];
+    beside.push(...place.outputs);
     const known = hearBeside(clock, enterprise, content, nowNs);
     beside.push(...known.outputs);
     if (!known.isForAlgorithm) {
@@ -150,8 +151,10 @@ export function takeAnnounce(
   }
   if (isNews && (isParent || isDualNow(clock))) outputs.push(...arrange(clock, nowNs));
   if (enterprise !== null) {
-    outputs.push(...judgeRogue(clock, enterprise, key, nowNs));
-    if (key === foreign.parent) outputs.push(...arrange(clock, nowNs)); // its mode may be another
+    const rogue = judgeRogue(clock, enterprise, key, nowNs);
+    outputs.push(...rogue);
+    // the parent's mode may be another, a rogue is not measured any more
+    if (key === foreign.parent || rogue.length > 0) outputs.push(...arrange(clock, nowNs));
   }
   return outputs;
 }
