@@ -58,9 +58,11 @@ const spans = (clock: OrdinaryClock, isAtOnce: boolean) => ({
 });
 
 /** A current UTC−TAI count, without which no port is master (EP-064). */
-export function isGated(clock: OrdinaryClock): boolean {
-  const gate = clock.enterprise?.profile.leapSecondGate ?? null;
-  return gate !== null && !clock.own.currentUtcOffsetValid;
+export function isGated({ enterprise, own, sets }: OrdinaryClock): boolean {
+  const gate = enterprise?.profile.leapSecondGate ?? null;
+  if (gate === null || own.currentUtcOffsetValid) return false;
+  // A boundary clock repeats the count of the master that its slave port follows.
+  return sets.defaultDS.numberPorts === 1 || !sets.timePropertiesDS.currentUtcOffsetValid;
 }
 
 /** The port would be master but for the gate: told once until it opens. */

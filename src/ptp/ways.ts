@@ -163,6 +163,7 @@ const ordered = (ips: string[], table: readonly string[]): string[] => [
 
 /** Brings paths and requests in line with the parent, its addresses and the master table. */
 export function arrange(clock: OrdinaryClock, nowNs: Tick): Output[] {
+  clock.isUnarranged = false;
   const ways = waysOf(clock, nowNs);
   const parent = isFollowing(clock) ? parentOf(clock.foreign) : null;
   const parentPort = parent?.announce.sourcePortIdentity ?? null;

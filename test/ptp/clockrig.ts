@@ -1,10 +1,17 @@
 /**
- * Ordinary clocks on a network of logical time: every message goes through the codec, takes its
- * pair's delay, may be cut, and a group's is heard at every address of every other host. All
- * clocks show EPOCH_S + tick + what their host is ahead.
+ * Clocks on a network of logical time: every message goes through the codec, takes its pair's
+ * delay, may be cut, and a group's is heard at every address of its family and segment of every
+ * other host. All clocks show EPOCH_S + tick + what their host is ahead, and how it drifts.
  */
-import type { Address, Output, PathEvent } from '../../src/machine.ts';
-import { isUnicast, type PathKey, pathKey } from '../../src/path.ts';
+import type { Address, Input, Output, PathEvent } from '../../src/machine.ts';
+import { isIpv6, isUnicast, type PathKey, pathKey } from '../../src/path.ts';
+import {
+  type BoundaryClock,
+  type BoundaryClockConfig,
+  boundaryDue,
+  createBoundaryClock,
+  stepBoundaryClock,
+} from '../../src/ptp/boundary.ts';
 import {
   createOrdinaryClock,
   nextDue,
@@ -13,7 +20,7 @@ import {
   stepOrdinaryClock,
 } from '../../src/ptp/clock.ts';
 import { type Message, readMessage } from '../../src/ptp/message.ts';
-import { stamp, type Tick, tick } from '../../src/units.ts';
+import { type Stamp, stamp, type Tick, tick } from '../../src/units.ts';
 import { createRandom } from '../fuzz/random.ts';
 import { EPOCH_S, TAI } from './slaverig.ts';
 
@@ -25,8 +32,13 @@ export interface Told {
 }
 
 export interface Host {
+  /** Of a boundary clock, its first port. */
   readonly clock: OrdinaryClock;
+  readonly boundary: BoundaryClock | null;
+  readonly ports: readonly OrdinaryClock[];
   readonly aheadNs: number;
+  /** Clock rate / true rate − 1. */
+  readonly drift: number;
   isUp: boolean;
   readonly told: Told[];
 }
@@ -49,6 +61,10 @@ export interface World {
   delayNs: (from: string, to: string) => number;
   /** Source address that a message arrives with: transparent clocks may put in their own. */
   sourceOf: (seen: Seen) => string;
+  /** By address: multicast stays within. */
+  segmentOf: (ip: string) => string;
+  /** Called with every output but transmit and timer. */
+  onOutput: (host: Host, output: Output) => void;
 }
 
 interface Flight {
@@ -69,6 +85,8 @@ export function createWorld(): World {
     seen: [],
     delayNs: () => 100_000,
     sourceOf: ({ from }) => from,
+    segmentOf: () => '',
+    onOutput: () => {},
   };
   flights.set(world, []);
   return world;
@@ -80,6 +98,7 @@ export function addClock(
   world: World,
   config: Partial<OrdinaryClockConfig> & Pick<OrdinaryClockConfig, 'mode' | 'addresses'>,
   aheadNs = 0,
+  drift = 0,
 ): Host {
   const clock = createOrdinaryClock({
     own: TAI,
@@ -88,10 +107,43 @@ export function addClock(
     port: PORT,
     ...config,
   });
-  const host: Host = { clock, aheadNs, isUp: true, told: [] };
+  return addHost(world, { clock, boundary: null, ports: [clock], aheadNs, drift });
+}
+
+export function addBoundary(
+  world: World,
+  ports: BoundaryClockConfig['ports'],
+  config: Partial<BoundaryClockConfig> = {},
+  aheadNs = 0,
+  drift = 0,
+): Host & { readonly boundary: BoundaryClock } {
+  const boundary = createBoundaryClock({
+    own: TAI,
+    epochS: EPOCH_S,
+    nowNs: world.nowNs,
+    ...config,
+    ports: ports.map((port) => ({ port: PORT, ...port })),
+  });
+  const [clock] = boundary.ports;
+  if (clock === undefined) throw new Error('a boundary clock without ports');
+  return addHost(world, { clock, boundary, ports: boundary.ports, aheadNs, drift });
+}
+
+function addHost<T extends Omit<Host, 'isUp' | 'told'>>(world: World, fields: T) {
+  const host = { ...fields, isUp: true, told: [] };
   world.hosts.push(host);
   return host;
 }
+
+export const dueOf = ({ boundary, clock }: Host): Tick =>
+  boundary === null ? nextDue(clock) : boundaryDue(boundary);
+
+export const stepOf = ({ boundary, clock }: Host, input: Input): Output[] =>
+  boundary === null ? stepOrdinaryClock(clock, input) : stepBoundaryClock(boundary, input);
+
+/** What the host's clock shows. */
+export const clockOf = ({ aheadNs, drift }: Host, nowNs: Tick): Stamp =>
+  stamp(nowNs + aheadNs + drift * nowNs);
 
 export function run(world: World, untilS: number): void {
   const wire = flights.get(world) ?? [];
@@ -99,8 +151,8 @@ export function run(world: World, untilS: number): void {
     const flight = wire.reduce<Flight | null>((a, b) => (a && a.atNs <= b.atNs ? a : b), null);
     const host = world.hosts
       .filter(({ isUp }) => isUp)
-      .reduce<Host | null>((a, b) => (a && nextDue(a.clock) <= nextDue(b.clock) ? a : b), null);
-    const hostNs = host === null ? Number.POSITIVE_INFINITY : nextDue(host.clock);
+      .reduce<Host | null>((a, b) => (a && dueOf(a) <= dueOf(b) ? a : b), null);
+    const hostNs = host === null ? Number.POSITIVE_INFINITY : dueOf(host);
     const dueNs = Math.min(flight?.atNs ?? Number.POSITIVE_INFINITY, hostNs);
     if (dueNs > untilS * S) break;
     world.nowNs = tick(Math.max(world.nowNs, dueNs));
@@ -110,7 +162,7 @@ export function run(world: World, untilS: number): void {
     } else if (host !== null) {
       const { nowNs } = world;
       const input = { type: 'timeout', nowNs, random: random.bytes(64) } as const;
-      perform(world, host, stepOrdinaryClock(host.clock, input));
+      perform(world, host, stepOf(host, input));
     }
   }
   world.nowNs = tick(untilS * S);
@@ -118,28 +170,36 @@ export function run(world: World, untilS: number): void {
 
 function arrive(world: World, { bytes, from, to }: Flight): void {
   for (const host of world.hosts) {
-    if (!host.isUp || host.clock.addresses.includes(from.ip)) continue;
-    for (const ip of host.clock.addresses) {
-      if (isUnicast(to.ip) ? ip !== to.ip : world.cuts.has(pathKey(from.ip, ip))) continue;
+    const addresses = host.ports.flatMap((port) => port.addresses);
+    if (!host.isUp || addresses.includes(from.ip)) continue;
+    for (const ip of addresses) {
+      if (isUnicast(to.ip) ? ip !== to.ip : !isHeard(world, from.ip, ip)) continue;
       const group = isUnicast(to.ip) ? {} : { group: to.ip };
-      const receivedAtNs = stamp(world.nowNs + host.aheadNs);
+      const receivedAtNs = clockOf(host, world.nowNs);
       const local = { ip, port: to.port };
       const datagram = { bytes, local, remote: from, receivedAtNs, ...group };
       const input = { type: 'datagram', datagram, nowNs: world.nowNs } as const;
-      perform(world, host, stepOrdinaryClock(host.clock, input));
+      perform(world, host, stepOf(host, input));
     }
   }
 }
+
+const isHeard = (world: World, from: string, ip: string): boolean =>
+  !world.cuts.has(pathKey(from, ip)) &&
+  isIpv6(from) === isIpv6(ip) &&
+  world.segmentOf(from) === world.segmentOf(ip);
 
 export function perform(world: World, host: Host, outputs: readonly Output[]): void {
   const { nowNs } = world;
   for (const output of outputs) {
     if (output.type !== 'transmit') {
-      if (output.type !== 'timer') host.told.push({ atS: nowNs / S, output });
+      if (output.type === 'timer') continue;
+      host.told.push({ atS: nowNs / S, output });
+      world.onOutput(host, output);
       continue;
     }
     const { bytes, from, to, seal, context } = output;
-    const sentAtNs = stamp(nowNs + host.aheadNs);
+    const sentAtNs = clockOf(host, nowNs);
     seal?.(bytes, sentAtNs);
     const message = readMessage(bytes);
     if (typeof message === 'string') throw new Error(`sent what is ${message}`);
@@ -152,7 +212,7 @@ export function perform(world: World, host: Host, outputs: readonly Output[]): v
     }
     if (context === undefined) continue;
     const input = { type: 'sent', context, sentAtNs, nowNs } as const;
-    perform(world, host, stepOrdinaryClock(host.clock, input));
+    perform(world, host, stepOf(host, input));
   }
 }
 
