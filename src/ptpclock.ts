@@ -3,13 +3,17 @@
  * whatever the best master algorithm says (RFC 8039 §5). Observes, and serves the local clock as
  * it is; it never touches a clock.
  */
+import { ConfigError } from './errors.ts';
+import type { Input } from './machine.ts';
+import type { PathKey } from './path.ts';
 import {
   createOrdinaryClock,
-  nextDue,
+  type OrdinaryClock,
   type OrdinaryClockConfig,
-  stepOrdinaryClock,
   tellTime,
 } from './ptp/clock.ts';
+import type { TimePropertiesDS } from './ptp/dataset.ts';
+import { createDomains, domainKey, domainsDue, stepDomains } from './ptp/domains.ts';
 import {
   type PtpEvents,
   type PtpHandle,
@@ -27,10 +31,22 @@ import {
 
 export type { PtpDatasets, PtpEvents, PtpPathView };
 
-export interface PtpClockOptions extends PtpRunOptions, Omit<OrdinaryClockConfig, keyof Start> {}
+export interface PtpClockOptions extends PtpRunOptions, Omit<OrdinaryClockConfig, keyof Start> {
+  /**
+   * Several domains at once, a clock in each, all combined (RFC 9760). The first is the one that
+   * `status()` has the data sets of. Default: that of `clock`, or 0.
+   */
+  readonly domains?: readonly number[];
+}
 
 export interface PtpStatus extends PtpRunStatus, PtpPortStatus {
   readonly datasets: PtpDatasets;
+  /** One in most cases: see `domains` of the options. */
+  readonly domains: readonly {
+    readonly domainNumber: number;
+    readonly state: string;
+    readonly grandmasterIdentity: string;
+  }[];
 }
 
 export interface PtpClock extends PtpHandle {
@@ -43,25 +59,60 @@ export interface PtpClock extends PtpHandle {
  */
 export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> {
   const { machine, handle, status } = await runPtp(options, (start) => {
-    const clock = createOrdinaryClock({ ...options, ...start });
+    const domains = createDomains(
+      domainsOf(options).map((clock) => createOrdinaryClock({ ...options, ...start, clock })),
+    );
+    const { clocks } = domains;
     return {
-      clock,
-      ports: [clock],
-      step: (input) => stepOrdinaryClock(clock, input),
-      firstTimer: () => nextDue(clock),
-      tellOwn: (own, problem) => tellTime(clock, own, problem),
+      ports: clocks,
+      bound: clocks.slice(0, 1),
+      keyOf: (port: OrdinaryClock, key: PathKey) => domainKey(domains, port, key),
+      step: (input: Input) => stepDomains(domains, input),
+      firstTimer: () => domainsDue(domains),
+      tellOwn(own: TimePropertiesDS, problem: string | null) {
+        for (const clock of clocks) tellTime(clock, own, problem);
+      },
     };
   });
-  const { clock } = machine;
+  const clocks = machine.ports;
   return {
     ...handle,
     status() {
       const nowNs = handle.host.clock.tick();
+      const [{ sets, portDS }] = clocks;
+      const views = clocks.map((clock) => viewPtpPort(clock, nowNs));
       return {
-        ...viewPtpPort(clock, nowNs),
-        datasets: structuredClone({ ...clock.sets, portDS: clock.portDS }),
+        ...viewPtpPort(clocks[0], nowNs),
+        serves: views.flatMap(({ serves }) => serves),
+        sent: sumOf(views.map(({ sent }) => sent)),
+        datasets: structuredClone({ ...sets, portDS }),
+        domains: clocks.map((clock) => ({
+          domainNumber: clock.sets.defaultDS.domainNumber,
+          state: clock.portDS.portState,
+          grandmasterIdentity: clock.sets.parentDS.grandmasterIdentity,
+        })),
         ...status(nowNs),
       };
     },
   };
+}
+
+type ClockSets = NonNullable<OrdinaryClockConfig['clock']>;
+
+/** The clock of each domain. Throws ConfigError. */
+function domainsOf({ domains, clock = {} }: PtpClockOptions): ClockSets[] {
+  if (domains === undefined) return [clock];
+  if (clock.domainNumber !== undefined) {
+    throw new ConfigError('ptp.clock.domainNumber', 'none with domains', clock.domainNumber);
+  }
+  return domains.map((domainNumber) => ({ ...clock, domainNumber }));
+}
+
+/** Sums by name. */
+function sumOf(tallies: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [name, count] of tallies.flatMap(Object.entries<number>)) {
+    sums[name] = (sums[name] ?? 0) + count;
+  }
+  return sums;
 }

@@ -14,6 +14,7 @@ import {
   type PortOutput,
 } from './machine.ts';
 import { type Now, remoteNow } from './now.ts';
+import type { PathKey } from './path.ts';
 import type { OrdinaryClock, OrdinaryClockConfig } from './ptp/clock.ts';
 import type { TimePropertiesDS } from './ptp/dataset.ts';
 import { peerGroup, primaryGroup } from './ptp/groups.ts';
@@ -65,6 +66,10 @@ export type Start = Required<
 /** One of the machines. */
 export interface PtpMachine {
   readonly ports: readonly OrdinaryClock[];
+  /** Those that bring addresses and groups. Default all. */
+  readonly bound?: readonly OrdinaryClock[];
+  /** The key of a port's path among those of all. Default its own. */
+  keyOf?(port: OrdinaryClock, key: PathKey): PathKey;
   step(input: Input): Output[];
   firstTimer(): Tick;
   /** Our own time is this from now on. */
@@ -135,6 +140,8 @@ export async function runPtp<Machine extends PtpMachine>(
   const core = createCore(options.combiner === undefined ? {} : { combiner: options.combiner });
   const rest: Core[] = (options.compare ?? []).map((combiner) => createCore({ combiner }));
   const ensemble = createEnsemble([core, ...rest], epochS);
+  const keyOf = machine.keyOf ?? ((_: OrdinaryClock, key: PathKey) => key);
+  const { bound = machine.ports } = machine;
   const drops: Drops = noDrops();
   const readers = new Set<Reader>();
 
@@ -164,7 +171,10 @@ export async function runPtp<Machine extends PtpMachine>(
       case 'oneway': {
         const sample = ensemble.take(output);
         if (sample === null) return;
-        for (const port of machine.ports.slice(0, 1)) tellOffset(port, ensemble, sample);
+        for (const port of machine.ports) {
+          const isIts = port.slave.paths.some(({ key }) => keyOf(port, key) === output.path);
+          if (isIts) tellOffset(port, ensemble, sample);
+        }
         if (sample.clock !== null) machine.onClock?.(core, host.clock.now());
         events?.onSample?.(sample, ensemble);
         for (const reader of readers) reader.push(sample);
@@ -173,7 +183,7 @@ export async function runPtp<Machine extends PtpMachine>(
   }
 
   const { hops = 1, loopback = false } = options;
-  const isMulticast = machine.ports.some(({ masters }) => masters === null);
+  const isMulticast = bound.some(({ masters }) => masters === null);
   const driven = await drive({
     host,
     state: machine,
@@ -181,11 +191,11 @@ export async function runPtp<Machine extends PtpMachine>(
       refreshOwn();
       return state.step(input);
     },
-    locals: machine.ports.flatMap(({ addresses, ports: { event, general } }) =>
+    locals: bound.flatMap(({ addresses, ports: { event, general } }) =>
       addresses.flatMap((ip) => [event, general].map((port) => ({ ip, port }))),
     ),
     ...(isMulticast && { multicast: { hops, loopback } }),
-    groups: machine.ports.flatMap(groupsOf),
+    groups: bound.flatMap(groupsOf),
     firstTimer: machine.firstTimer(),
     onReport: report,
     onClockStep: (byS) => events?.onClockStep?.(byS),
@@ -220,7 +230,11 @@ export async function runPtp<Machine extends PtpMachine>(
   };
   const status = (nowNs: Tick): PtpRunStatus => ({
     clock: core.clock(),
-    paths: machine.ports.flatMap((port) => viewPtpPaths(port, ensemble.report, nowNs)),
+    paths: machine.ports.flatMap((port) => {
+      const reportOf = (key: PathKey) => ensemble.report(keyOf(port, key));
+      const views = viewPtpPaths(port, reportOf, nowNs);
+      return views.map((view) => ({ ...view, path: keyOf(port, view.path) }));
+    }),
     drops: onlyCounted(drops),
     problem: own.problem,
     host: host.name,

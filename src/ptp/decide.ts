@@ -122,6 +122,7 @@ export function takeAnnounce(
     const sender = portText(content.sourcePortIdentity);
     const place = judgePlace(clock, enterprise, sender, remote.ip, nowNs);
     if (place.isIgnored) return [...place.outputs, ...refused('wrong-address')];
+    beside.push(...place.outputs);
     const known = hearBeside(clock, enterprise, content, nowNs);
     beside.push(...known.outputs);
     if (!known.isForAlgorithm) {
@@ -156,8 +157,10 @@ export function takeAnnounce(
   }
   if (isNews && (isParent || isDualNow(clock))) clock.isUnarranged = true;
   if (enterprise !== null) {
-    outputs.push(...judgeRogue(clock, enterprise, key, nowNs));
-    if (key === foreign.parent) clock.isUnarranged = true; // its mode may be another
+    const rogue = judgeRogue(clock, enterprise, key, nowNs);
+    outputs.push(...rogue);
+    // the parent's mode may be another, a rogue is not measured any more
+    if (key === foreign.parent || rogue.length > 0) clock.isUnarranged = true;
   }
   return outputs;
 }

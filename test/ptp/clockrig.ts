@@ -59,6 +59,8 @@ export interface World {
   readonly cuts: Set<string>;
   readonly seen: Seen[];
   delayNs: (from: string, to: string) => number;
+  /** Source address that a message arrives with: transparent clocks may put in their own. */
+  sourceOf: (seen: Seen) => string;
   /** By address: multicast stays within. */
   segmentOf: (ip: string) => string;
   /** Called with every output but transmit and timer. */
@@ -82,6 +84,7 @@ export function createWorld(): World {
     cuts: new Set(),
     seen: [],
     delayNs: () => 100_000,
+    sourceOf: ({ from }) => from,
     segmentOf: () => '',
     onOutput: () => {},
   };
@@ -200,15 +203,22 @@ export function perform(world: World, host: Host, outputs: readonly Output[]): v
     seal?.(bytes, sentAtNs);
     const message = readMessage(bytes);
     if (typeof message === 'string') throw new Error(`sent what is ${message}`);
-    world.seen.push({ atS: nowNs / S, from: from.ip, to: to.ip, message, bytes });
+    const seen = { atS: nowNs / S, from: from.ip, to: to.ip, message, bytes };
+    world.seen.push(seen);
     if (!world.cuts.has(pathKey(from.ip, to.ip))) {
       const atNs = nowNs + world.delayNs(from.ip, to.ip);
-      flights.get(world)?.push({ atNs, bytes, from, to });
+      const source = { ip: world.sourceOf(seen), port: from.port };
+      flights.get(world)?.push({ atNs, bytes, from: source, to });
     }
     if (context === undefined) continue;
     const input = { type: 'sent', context, sentAtNs, nowNs } as const;
     perform(world, host, stepOf(host, input));
   }
+}
+
+/** Puts a message on the wire that no clock of the world sends. */
+export function inject(world: World, from: Address, to: Address, bytes: Uint8Array): void {
+  flights.get(world)?.push({ atNs: world.nowNs, bytes, from, to });
 }
 
 /** Nothing passes between two addresses from now on; or it does again. */
