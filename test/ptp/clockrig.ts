@@ -19,6 +19,7 @@ import {
   type OrdinaryClockConfig,
   stepOrdinaryClock,
 } from '../../src/ptp/clock.ts';
+import { createDomains, type Domains, domainsDue, stepDomains } from '../../src/ptp/domains.ts';
 import { type Message, readMessage } from '../../src/ptp/message.ts';
 import { type Stamp, stamp, type Tick, tick } from '../../src/units.ts';
 import { createRandom } from '../fuzz/random.ts';
@@ -35,6 +36,8 @@ export interface Host {
   /** Of a boundary clock, its first port. */
   readonly clock: OrdinaryClock;
   readonly boundary: BoundaryClock | null;
+  /** Clocks in several domains, `clock` is the first. */
+  readonly domains: Domains | null;
   readonly ports: readonly OrdinaryClock[];
   readonly aheadNs: number;
   /** Clock rate / true rate − 1. */
@@ -107,7 +110,28 @@ export function addClock(
     port: PORT,
     ...config,
   });
-  return addHost(world, { clock, boundary: null, ports: [clock], aheadNs, drift });
+  const none = { boundary: null, domains: null };
+  return addHost(world, { clock, ...none, ports: [clock], aheadNs, drift });
+}
+
+/** One clock in each domain, at the same address. */
+export function addDomains(
+  world: World,
+  numbers: readonly number[],
+  config: Partial<OrdinaryClockConfig> & Pick<OrdinaryClockConfig, 'addresses'>,
+): Host & { readonly domains: Domains } {
+  const clocks = numbers.map((domainNumber) =>
+    createOrdinaryClock({
+      own: TAI,
+      epochS: EPOCH_S,
+      nowNs: world.nowNs,
+      ...config,
+      clock: { ...config.clock, domainNumber },
+    }),
+  );
+  const domains = createDomains(clocks);
+  const [clock] = domains.clocks;
+  return addHost(world, { clock, domains, boundary: null, ports: clocks, aheadNs: 0, drift: 0 });
 }
 
 export function addBoundary(
@@ -126,7 +150,8 @@ export function addBoundary(
   });
   const [clock] = boundary.ports;
   if (clock === undefined) throw new Error('a boundary clock without ports');
-  return addHost(world, { clock, boundary, ports: boundary.ports, aheadNs, drift });
+  const { ports: all } = boundary;
+  return addHost(world, { clock, boundary, domains: null, ports: all, aheadNs, drift });
 }
 
 function addHost<T extends Omit<Host, 'isUp' | 'told'>>(world: World, fields: T) {
@@ -135,11 +160,15 @@ function addHost<T extends Omit<Host, 'isUp' | 'told'>>(world: World, fields: T)
   return host;
 }
 
-export const dueOf = ({ boundary, clock }: Host): Tick =>
-  boundary === null ? nextDue(clock) : boundaryDue(boundary);
+export function dueOf({ boundary, domains, clock }: Host): Tick {
+  if (domains !== null) return domainsDue(domains);
+  return boundary === null ? nextDue(clock) : boundaryDue(boundary);
+}
 
-export const stepOf = ({ boundary, clock }: Host, input: Input): Output[] =>
-  boundary === null ? stepOrdinaryClock(clock, input) : stepBoundaryClock(boundary, input);
+export function stepOf({ boundary, domains, clock }: Host, input: Input): Output[] {
+  if (domains !== null) return stepDomains(domains, input);
+  return boundary === null ? stepOrdinaryClock(clock, input) : stepBoundaryClock(boundary, input);
+}
 
 /** What the host's clock shows. */
 export const clockOf = ({ aheadNs, drift }: Host, nowNs: Tick): Stamp =>
@@ -170,8 +199,8 @@ export function run(world: World, untilS: number): void {
 
 function arrive(world: World, { bytes, from, to }: Flight): void {
   for (const host of world.hosts) {
-    const addresses = host.ports.flatMap((port) => port.addresses);
-    if (!host.isUp || addresses.includes(from.ip)) continue;
+    const addresses = new Set(host.ports.flatMap((port) => port.addresses));
+    if (!host.isUp || addresses.has(from.ip)) continue;
     for (const ip of addresses) {
       if (isUnicast(to.ip) ? ip !== to.ip : !isHeard(world, from.ip, ip)) continue;
       const group = isUnicast(to.ip) ? {} : { group: to.ip };
