@@ -8,6 +8,7 @@ import { type OrdinaryClockConfig, tellTime } from '../../src/ptp/clock.ts';
 import { UNKNOWN_TIME } from '../../src/ptp/dataset.ts';
 import { createHeader } from '../../src/ptp/header.ts';
 import { type Management, type Message, writeMessage } from '../../src/ptp/message.ts';
+import { viewPtpPaths } from '../../src/ptpstatus.ts';
 import { toHex } from '../ntp/wire.ts';
 import {
   addClock,
@@ -486,6 +487,22 @@ test('one-step masters are followed as well as two-step ones (EP-030, EP-031)', 
   assert.is(sentBy(world, 'Follow_Up').length, 0);
   assert.ok(measuredAt(slave, pathKey(M1, SLAVE), 'forward').length > 10);
   assert.is(stateOf(slave), 'SLAVE');
+});
+
+test('a master that measures peer to peer, as in the Power profile, is told by what is missing (EP-120, EP-130)', () => {
+  const world = createWorld();
+  const port = { logAnnounceInterval: 0, delayMechanism: 2 } as const;
+  addClock(world, { mode: 'plain', role: 'master', addresses: [M1], port });
+  const slave = slaveAt(world);
+  run(world, 60);
+  assert.is(stateOf(slave), 'UNCALIBRATED');
+  assert.is(sentBy(world, 'Pdelay_Req', SLAVE).length + sentBy(world, 'Delay_Resp').length, 0);
+  const [view] = viewPtpPaths(slave.clock, () => null, world.nowNs);
+  assert.is(view?.state, 'waiting');
+  assert.match(
+    view?.reason ?? '',
+    /no answer to \d+ requests: the master may measure peer to peer/,
+  );
 });
 
 const asker = { clockIdentity: '001122.fffe.334455', portNumber: 1 };
