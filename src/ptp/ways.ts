@@ -188,7 +188,9 @@ export function arrange(clock: OrdinaryClock, nowNs: Tick): Output[] {
       askAt(clock.slave, way.key, requestIp);
       continue;
     }
-    outputs.push(addPath(clock.slave, { remoteIp, localIp, identity, requestIp }));
+    const delayAsymmetryNs = asymmetryOf(clock, way);
+    const path = { remoteIp, localIp, identity, requestIp, delayAsymmetryNs };
+    outputs.push(addPath(clock.slave, path));
   }
   outputs.push(...followParent(clock, nowNs));
   const alternates = ways.flatMap(({ alternate }) => alternate ?? []);
@@ -196,6 +198,12 @@ export function arrange(clock: OrdinaryClock, nowNs: Tick): Output[] {
     hearTime(clock.slave, announce.sourcePortIdentity, copyTime(announce), nowNs);
   }
   return outputs;
+}
+
+function asymmetryOf({ asymmetries }: OrdinaryClock, { key, localIp, remoteIp }: Way): number {
+  return (
+    [key, localIp, remoteIp, ''].map((of) => asymmetries[of]).find((ns) => ns !== undefined) ?? 0
+  );
 }
 
 /** Whose Syncs are measured over a way; null: nobody's. */
