@@ -44,7 +44,7 @@ import {
 import { type ForeignMaster, parentOf, receiptTimeoutNs } from './qualified.ts';
 import { promiseOf } from './requester.ts';
 import { hearTime, removePath } from './slave.ts';
-import { agePlaces, arrange, doubtGrants, isDualNow, notePlace } from './ways.ts';
+import { agePlaces, arrange, doubtGrants, doubtSilence, isDualNow, notePlace } from './ways.ts';
 
 /** linuxptp's names. */
 const LOGGED: Readonly<Partial<Record<PortEvent, string>>> = {
@@ -332,6 +332,7 @@ export function passTime(clock: OrdinaryClock, nowNs: Tick, chance: number): Out
     if ((isOther || isDoubted) && isFollowing(portDS.portState)) {
       clock.isUnarranged = true;
     }
+    doubtSilence(clock, nowNs);
   }
   return outputs;
 }
