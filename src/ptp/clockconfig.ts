@@ -186,6 +186,8 @@ export interface OrdinaryClock {
   armedNs: Tick | null;
   /** What the master port sends to: version of the grants, and whether it serves at all. */
   served: string;
+  /** So long it stands at least while the port is master. */
+  listedUntilNs: Tick;
 }
 
 /** Throws ConfigError. */
@@ -350,6 +352,7 @@ export function createPort(one: Profiled, portDS: PortDS, shared: Shared): Ordin
     decideNs: nowNs,
     armedNs: null,
     served: '',
+    listedUntilNs: nowNs,
   };
 }
 

@@ -45,7 +45,7 @@ import {
 import { type ForeignMaster, parentOf, receiptTimeoutNs } from './qualified.ts';
 import { promiseOf } from './requester.ts';
 import { hearTime, removePath } from './slave.ts';
-import { agePlaces, arrange, doubtGrants, isDualNow, notePlace } from './ways.ts';
+import { agePlaces, arrange, doubtGrants, doubtSilence, isDualNow, notePlace } from './ways.ts';
 
 /** linuxptp's names. */
 const LOGGED: Readonly<Partial<Record<PortEvent, string>>> = {
@@ -356,6 +356,7 @@ export function passTime(clock: OrdinaryClock, nowNs: Tick, chance: number): Out
     if ((isOther || isDoubted) && isFollowing(portDS.portState)) {
       clock.isUnarranged = true;
     }
+    doubtSilence(clock, nowNs);
   }
   return outputs;
 }

@@ -68,6 +68,8 @@ export interface World {
   segmentOf: (ip: string) => string;
   /** Called with every output but transmit and timer. */
   onOutput: (host: Host, output: Output) => void;
+  /** What a host refuses to send, as ENETUNREACH. */
+  refuses?: (output: Output & { readonly type: 'transmit' }) => boolean;
   /** Sees every input of every clock and what it led to. */
   onStep?: (host: Host, input: Input, outputs: readonly Output[]) => void;
 }
@@ -238,6 +240,11 @@ export function perform(world: World, host: Host, outputs: readonly Output[]): v
       continue;
     }
     const { bytes, from, to, seal, context } = output;
+    if (world.refuses?.(output) === true) {
+      if (context === undefined) continue;
+      step(world, host, { type: 'unsent', context, code: 'ENETUNREACH', nowNs });
+      continue;
+    }
     const sentAtNs = clockOf(host, nowNs);
     seal?.(bytes, sentAtNs);
     const message = readMessage(bytes);
