@@ -18,8 +18,17 @@ import {
   parentOf,
   receiptTimeoutNs,
 } from './qualified.ts';
-import { createWatch, isAnySeen, isToldOf, restart, sight, unsee, type Watch } from './watch.ts';
-import { notePlace } from './ways.ts';
+import {
+  createWatch,
+  isAnySeen,
+  isToldOf,
+  note,
+  recall,
+  restart,
+  sight,
+  unsee,
+  type Watch,
+} from './watch.ts';
 
 /** Plain data of one port. */
 export interface Enterprise {
@@ -166,16 +175,17 @@ export function judgePlace(
   const isAlive = (at: string) => nowNs - (places.ips[at] ?? Number.NEGATIVE_INFINITY) < limitNs;
   const { chosenIp } = places;
   if (chosenIp === ip) {
-    const other = Object.keys(places.ips).find((at) => at !== ip && isAlive(at));
-    const outputs = other === undefined ? [] : tellTwin(clock, twins, key, [ip, other], nowNs);
+    const twin = recall(twins, `${key} `, nowNs, limitNs);
+    const outputs = twin === null ? [] : [toldTwin(clock, key, ip, twin.slice(key.length + 1))];
     return { outputs, isIgnored: false };
   }
   if (isAlive(chosenIp)) {
-    notePlace(clock, key, ip, nowNs);
+    note(twins, `${key} ${ip}`, nowNs, windowNs(clock));
     return { outputs: [], isIgnored: true };
   }
   delete places.ips[chosenIp]; // it moved
   places.chosenIp = ip;
+  unsee(twins, `${key} ${ip}`);
   return { outputs: [], isIgnored: false };
 }
 
@@ -186,21 +196,14 @@ export const hearOwnIdentity = (
   ip: string,
   nowNs: Tick,
 ): Output[] =>
-  clock.enterprise === null || clock.addresses.includes(ip)
-    ? []
-    : tellTwin(clock, clock.enterprise.twins, identity, [clock.primaryIp, ip], nowNs);
+  clock.enterprise !== null &&
+  !clock.addresses.includes(ip) &&
+  sight(clock.enterprise.twins, `${identity} ${ip}`, nowNs, spans(clock, true))
+    ? [toldTwin(clock, identity, clock.primaryIp, ip)]
+    : [];
 
-function tellTwin(
-  clock: OrdinaryClock,
-  twins: Watch,
-  key: string,
-  [one, other]: readonly [string, string],
-  nowNs: Tick,
-): Output[] {
-  if (!sight(twins, `${key} ${other}`, nowNs, spans(clock, true))) return [];
-  const text = `duplicate identity ${key} at ${one} and ${other}`;
-  return [told(clock, 'duplicate-identity', text)];
-}
+const toldTwin = (clock: OrdinaryClock, key: string, one: string, other: string): Output =>
+  told(clock, 'duplicate-identity', `duplicate identity ${key} at ${one} and ${other}`);
 
 /**
  * No acceptable master is announced as best, one that is not acceptable is, and an alternate is

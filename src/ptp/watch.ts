@@ -5,6 +5,7 @@
  */
 import type { Tick } from '../units.ts';
 
+/** Plain data. */
 interface Sighting {
   readonly key: string;
   sinceNs: Tick;
@@ -35,17 +36,34 @@ export function sight(
   nowNs: Tick,
   { windowNs, silenceNs }: { readonly windowNs: number; readonly silenceNs: number },
 ): boolean {
-  watch.sightings = watch.sightings.filter(({ lastNs }) => nowNs - lastNs < silenceNs);
-  let sighting = watch.sightings.find((one) => one.key === key);
-  if (sighting === undefined) {
-    if (watch.sightings.length >= MOST) return false;
-    sighting = { key, sinceNs: nowNs, lastNs: nowNs, isTold: false };
-    watch.sightings.push(sighting);
-  }
-  sighting.lastNs = nowNs;
-  if (sighting.isTold || nowNs - sighting.sinceNs < windowNs) return false;
+  const sighting = note(watch, key, nowNs, silenceNs);
+  if (sighting === null || sighting.isTold || nowNs - sighting.sinceNs < windowNs) return false;
   sighting.isTold = true;
   return true;
+}
+
+/** As {@link sight}, but only to be recalled. @returns null if there is no room */
+export function note(watch: Watch, key: string, nowNs: Tick, silenceNs: number): Sighting | null {
+  watch.sightings = watch.sightings.filter(({ lastNs }) => nowNs - lastNs < silenceNs);
+  const known = watch.sightings.find((one) => one.key === key);
+  if (known !== undefined) {
+    known.lastNs = nowNs;
+    return known;
+  }
+  if (watch.sightings.length >= MOST) return null;
+  const sighting = { key, sinceNs: nowNs, lastNs: nowNs, isTold: false };
+  watch.sightings.push(sighting);
+  return sighting;
+}
+
+/** The key of a recent sighting that was not told of yet, and is from now on; or null. */
+export function recall(watch: Watch, prefix: string, nowNs: Tick, withinNs: number): string | null {
+  const found = watch.sightings.find(
+    ({ key, lastNs, isTold }) => !isTold && key.startsWith(prefix) && nowNs - lastNs < withinNs,
+  );
+  if (found === undefined) return null;
+  found.isTold = true;
+  return found.key;
 }
 
 /** It is no longer there by mistake, or never was. */
