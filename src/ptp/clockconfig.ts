@@ -17,6 +17,7 @@ import { PROFILE_IDENTITIES } from './description.ts';
 import { createEnterprise, type Enterprise } from './enterprise.ts';
 import { enterpriseTlv, type PhaseAdjustment } from './enterprisetlv.ts';
 import { createTrouble, type Trouble } from './fault.ts';
+import type { Followed } from './feasible.ts';
 import { createGrantor, type Grantor, stopServing } from './grantor.ts';
 import { type Ipv6Scope, type Ports, PTP_PORTS } from './groups.ts';
 import { requireClockIdentity } from './identity.ts';
@@ -127,6 +128,8 @@ export interface Shared {
   readonly served: Served;
   /** Somebody is told our own time, and people that this is so. */
   isLeading: boolean;
+  /** By a clock of several ports: see feasible.ts. */
+  followed: readonly Followed[];
 }
 
 /** One port with its clock; a boundary clock has several. Plain data; only clock.ts' parts change it. */
@@ -223,7 +226,7 @@ export function createShared(
   };
   const udpPorts = config.ports && { ports: config.ports };
   const agent = createAgent({ sets, portSets, about, nowNs, ...udpPorts });
-  const shared = { sets, agent, served: ownServed(), isLeading: false };
+  const shared = { sets, agent, served: ownServed(), isLeading: false, followed: [] };
   return { shared, portSets: [...portSets] };
 }
 

@@ -19,6 +19,7 @@ import {
   restartRogues,
   tellGate,
 } from './enterprise.ts';
+import { isFeasible, noteFollowed } from './feasible.ts';
 import {
   bestForeign,
   clearForeign,
@@ -201,7 +202,7 @@ export function decide(ports: readonly OrdinaryClock[], nowNs: Tick): Output[] {
   if (first === undefined) return [];
   const { sets, own } = first;
   for (const port of ports) promoteAlternate(port, nowNs);
-  const bests = ports.map(({ foreign }) => bestForeign(foreign, nowNs));
+  const bests = ports.map((port) => bestOf(port, nowNs));
   const candidates = ports.map(({ portDS: { portState: state, portIdentity } }, n) => {
     const best = bests[n] ?? null;
     return { state, best: best && datasetOfAnnounce(best.announce, portIdentity) };
@@ -209,8 +210,31 @@ export function decide(ports: readonly OrdinaryClock[], nowNs: Tick): Output[] {
   const { decisions } = decideStates(datasetOfClock(sets.defaultDS), candidates);
   const best = bests[decisions.indexOf('S1')] ?? null;
   if (best === null) becomeGrandmaster(sets, own);
-  else followMaster(sets, best.announce);
+  else {
+    followMaster(sets, best.announce);
+    remember(ports, best, nowNs);
+  }
   return ports.flatMap((port, n) => settle(port, decisions[n] ?? null, bests[n] ?? null, nowNs));
+}
+
+/** The best foreign master of a port; of a boundary clock's, one that is no echo of itself. */
+function bestOf({ foreign, portDS, sets, shared }: OrdinaryClock, nowNs: Tick) {
+  if (sets.defaultDS.numberPorts === 1) return bestForeign(foreign, nowNs);
+  const parent = isFollowing(portDS.portState) ? foreign.parent : null;
+  return bestForeign(
+    foreign,
+    nowNs,
+    ({ key, announce }) => key === parent || isFeasible(shared.followed, announce, nowNs),
+  );
+}
+
+function remember(ports: readonly OrdinaryClock[], { announce }: ForeignMaster, nowNs: Tick): void {
+  const [first] = ports;
+  if (first === undefined || ports.length === 1) return;
+  const timeoutNs = Math.max(...ports.map(({ foreign }) => receiptTimeoutNs(foreign)));
+  const intervalNs = Math.max(...ports.map(({ foreign }) => foreign.announceIntervalNs));
+  const { shared } = first;
+  shared.followed = noteFollowed(shared.followed, announce, timeoutNs, intervalNs, nowNs);
 }
 
 /** What a decision means to one port; null: it stays as it is. */
@@ -341,7 +365,7 @@ export function passTime(clock: OrdinaryClock, nowNs: Tick, chance: number): Out
 function loseParent(clock: OrdinaryClock, nowNs: Tick): Output[] {
   doubtGrants(clock, null, nowNs);
   clock.isUndecided = true;
-  return bestForeign(clock.foreign, nowNs) === null ? takeOver(clock, nowNs) : [];
+  return bestOf(clock, nowNs) === null ? takeOver(clock, nowNs) : [];
 }
 
 function takeOver(clock: OrdinaryClock, nowNs: Tick): Output[] {

@@ -83,12 +83,16 @@ export function hearAnnounce(
   return { type: 'heard', master: known, isNew: false, isCopy, isChange };
 }
 
-/** Erbest: the best qualified master of the port, or null. */
-export function bestForeign(table: ForeignTable, nowNs: Tick): ForeignMaster | null {
+/** Erbest: the best qualified master of the port that may be one, or null. */
+export function bestForeign(
+  table: ForeignTable,
+  nowNs: Tick,
+  mayBe: (master: ForeignMaster) => boolean = () => true,
+): ForeignMaster | null {
   let best: ForeignMaster | null = null;
   let bestSet: Dataset | null = null;
   for (const master of table.masters) {
-    if (!isQualified(table, master, nowNs)) continue;
+    if (!isQualified(table, master, nowNs) || !mayBe(master)) continue;
     const set = datasetOfAnnounce(master.announce, table.receiver);
     if (bestSet !== null && !isBetter(set, bestSet)) continue;
     best = master;

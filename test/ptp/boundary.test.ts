@@ -239,10 +239,10 @@ test('the slave port’s master is lost: another port takes over, or the clock i
 });
 
 /** Two boundary clocks below one master, and a link between them besides. */
-function ring(world: World) {
-  const top = addClock(world, plain(lan(1, 1), { clock: { priority1: 10 } }));
-  const a = addBoundary(world, [plain(lan(1, 2)), plain(lan(2, 1))]);
-  const b = addBoundary(world, [plain(lan(1, 3)), plain(lan(2, 2))]);
+function ring(world: World, port: object = EXACT) {
+  const top = addClock(world, plain(lan(1, 1), { port, clock: { priority1: 10 } }));
+  const a = addBoundary(world, [plain(lan(1, 2), { port }), plain(lan(2, 1), { port })]);
+  const b = addBoundary(world, [plain(lan(1, 3), { port }), plain(lan(2, 2), { port })]);
   for (const each of [a, b]) know(each);
   return { top, a, b };
 }
@@ -272,23 +272,86 @@ test('a ring of two boundary clocks: one of the two ends between them is passive
   assert.equal([states(a), states(b)].sort(), both);
 });
 
-test('a ring without its master: one of the two leads the other, no ghost of the old (WIRE 3.2)', () => {
-  const world = lans();
-  const { a, b, top } = ring(world);
-  run(world, 30);
-  top.isUp = false;
-  run(world, 60);
-  const lead = idOf(a) < idOf(b) ? a : b;
-  const other = lead === a ? b : a;
-  assert.equal(states(lead), ['MASTER', 'MASTER']);
-  assert.equal(states(other), ['SLAVE', 'PASSIVE']);
-  for (const { clock } of [a, b]) {
-    assert.is(clock.sets.parentDS.grandmasterIdentity, idOf(lead));
-  }
-  const ghosts = sentBy(world, 'Announce', undefined, 40).filter(
-    ({ message }) => message.type === 'Announce' && message.grandmasterIdentity === idOf(top),
+/** Announces in the name of a grandmaster. */
+const ghostsOf = (world: World, host: Host, sinceS: number) =>
+  sentBy(world, 'Announce', undefined, sinceS).filter(
+    ({ message }) => message.type === 'Announce' && message.grandmasterIdentity === idOf(host),
   );
-  assert.equal(ghosts, []);
+
+/** One is led by none, the rest by it. */
+function assertLed(clocks: readonly Host[]): void {
+  const [lead] = [...clocks].sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1));
+  if (lead === undefined) throw new Error('nobody');
+  for (const each of clocks) {
+    const text = portTexts(each, 30).join('\n');
+    assert.is(each.clock.sets.parentDS.grandmasterIdentity, idOf(lead), text);
+    assert.is(states(each).includes('SLAVE'), each !== lead, text);
+    assert.ok(each.clock.sets.currentDS.stepsRemoved < 3);
+  }
+}
+
+test('a ring without its master: one leads, and the old one’s ghost dies, whoever times out first', () => {
+  // Believing every Announce, one ring in ten counts the steps up to 255, for minutes.
+  for (let n = 0; n < 40; n++) {
+    const world = lans();
+    const { a, b, top } = ring(world, PORT);
+    run(world, 30 + n / 40);
+    top.isUp = false;
+    run(world, 50);
+    assertLed([a, b]);
+    assert.equal(ghostsOf(world, top, 36), [], `${n}`);
+  }
+});
+
+test('a ring of three, one of them below the master: its ghost does not go round (WIRE 3.2)', () => {
+  for (let n = 0; n < 8; n++) {
+    const world = lans();
+    const port = n % 2 === 0 ? EXACT : PORT;
+    const top = addClock(world, plain(lan(1, 1), { port, clock: { priority1: 10 } }));
+    const of = (...ips: string[]) => {
+      const made = addBoundary(
+        world,
+        ips.map((ip) => plain(ip, { port })),
+      );
+      know(made);
+      return made;
+    };
+    const a = of(lan(1, 2), lan(2, 1), lan(3, 1));
+    const b = of(lan(2, 2), lan(4, 1));
+    const c = of(lan(3, 2), lan(4, 2));
+    run(world, 30 + n / 8);
+    for (const { clock } of [a, b, c]) {
+      assert.is(clock.sets.parentDS.grandmasterIdentity, idOf(top));
+    }
+    assert.equal(
+      [a, b, c].map(({ clock }) => clock.sets.currentDS.stepsRemoved),
+      [1, 2, 2],
+    );
+    top.isUp = false;
+    run(world, 60);
+    assertLed([a, b, c]);
+    assert.equal(ghostsOf(world, top, 36), []);
+    top.isUp = true;
+    run(world, 90);
+    for (const { clock } of [a, b, c]) {
+      assert.is(clock.sets.parentDS.grandmasterIdentity, idOf(top));
+    }
+  }
+});
+
+test('a longer way to the same grandmaster is taken after a while, one as long at once', () => {
+  const world = lans();
+  const top = addClock(world, plain(lan(1, 1), { clock: { priority1: 10 } }));
+  const far = addBoundary(world, [plain(lan(1, 2)), plain(lan(2, 1))]);
+  const farther = addBoundary(world, [plain(lan(2, 2)), plain(lan(3, 1))]);
+  const near = addBoundary(world, [plain(lan(1, 3)), plain(lan(3, 2))]);
+  for (const each of [far, farther, near]) know(each);
+  run(world, 40);
+  assert.is(near.clock.sets.currentDS.stepsRemoved, 1);
+  for (const other of [top, far]) cut(world, other.clock.primaryIp, lan(1, 3));
+  run(world, 90);
+  assert.is(near.clock.sets.parentDS.grandmasterIdentity, idOf(top));
+  assert.is(near.clock.sets.currentDS.stepsRemoved, 3);
 });
 
 test('messages of an own port that come in by another are nobody’s', () => {
