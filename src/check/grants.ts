@@ -79,6 +79,7 @@ function takeSignaling(state: Grants, { message, src, dst, atS }: Heard<Signalin
       });
     }
     if (tlv.type !== 'CANCEL_UNICAST_TRANSMISSION') continue;
+    state.shown.delete(src); // it may come back as another
     for (const key of [`${tlv.messageType} ${src} ${dst}`, `${tlv.messageType} ${dst} ${src}`]) {
       const grant = state.grants.get(key);
       if (grant !== undefined) grant.untilS = Math.min(grant.untilS, atS);

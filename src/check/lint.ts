@@ -19,7 +19,7 @@ import {
   rulesOf,
   sectionOf,
 } from './rules.ts';
-import { checkStream, createStreams, type Streams } from './streams.ts';
+import { checkStream, createStreams, restartStreams, type Streams } from './streams.ts';
 import { remember } from './waiting.ts';
 import { checkWire, FAULTS } from './wire.ts';
 
@@ -113,6 +113,7 @@ function judge(lint: Lint, heard: Heard, tell: Tell): void {
   checkWire(heard, ports, isEnterprise ? revision : null, tell);
   if (message.type === 'Announce') checkAnnounce(masters, { ...heard, message }, tell);
   checkGrants(grants, heard, tell);
+  if (message.type === 'Signaling') restartStreams(streams, heard);
   checkStream(streams, heard, isGroup ? null : grantedLog(grants, heard), tell);
   checkPairs(pairs, heard, tell);
   if (isEnterprise) checkEnterprise(heard, { masters, revision, tell });

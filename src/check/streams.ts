@@ -21,20 +21,40 @@ export interface Streams {
   readonly streams: Map<string, Stream>;
   /** What masters allow: log2 s by port of the slave, and by slave and master address. */
   readonly allowed: Map<string, number>;
+  /** By type and addresses: a new agreement was made, sequenceIds may begin anywhere. */
+  readonly anew: Map<string, true>;
 }
 
-export const createStreams = (): Streams => ({ streams: new Map(), allowed: new Map() });
+export const createStreams = (): Streams => ({
+  streams: new Map(),
+  allowed: new Map(),
+  anew: new Map(),
+});
+
+/** Grants and their ends, both ways between two addresses: what was promised starts anew. */
+export function restartStreams({ anew }: Streams, { message, src, dst }: Heard): void {
+  for (const tlv of message.tlvs) {
+    if (!AGREEMENTS.includes(tlv.type)) continue;
+    for (const way of [`${src} ${dst}`, `${dst} ${src}`]) {
+      for (const type of TYPES) remember(anew, `${type} ${way}`, true);
+    }
+  }
+}
+
+const AGREEMENTS = ['GRANT_UNICAST_TRANSMISSION', 'CANCEL_UNICAST_TRANSMISSION'];
 
 const TYPES: readonly string[] = ['Announce', 'Sync', 'Delay_Req', 'Pdelay_Req'];
 /** Messages that a rate is measured over. */
 const WINDOW = 16;
 const TOLERANCE = 0.3;
+/** Ids that may be skipped without the rate being measured anew. */
+const LOST = 8;
 /** A sender that was silent for so long may have started anew. (intervals) */
 const SILENCE = 4;
 
 /** @param granted log2 s that the master promised this pair of addresses, if it is known */
 export function checkStream(
-  { streams, allowed }: Streams,
+  { streams, allowed, anew }: Streams,
   heard: Heard,
   granted: number | null,
   tell: Tell,
@@ -65,7 +85,8 @@ export function checkStream(
   }
   const step = (sequenceId - stream.lastId + 0x10000) % 0x10000;
   const usualS = 2 ** (log ?? 0);
-  const isAnew = sequenceId < 2 || atS - stream.lastS > SILENCE * usualS + 1;
+  const isAgreed = anew.delete(`${message.type} ${src} ${dst}`);
+  const isAnew = isAgreed || sequenceId < 2 || atS - stream.lastS > SILENCE * usualS + 1;
   if (step === 0 || step > 0x8000) {
     if (!isAnew) {
       const how = step === 0 ? 'is that of the message before' : `comes after ${stream.lastId}`;
@@ -77,7 +98,7 @@ export function checkStream(
   if (step > 1 && !isAnew) {
     tell('1588-gap', heard, `sequenceId goes from ${stream.lastId} to ${sequenceId}`);
   }
-  if (isAnew || stream.log !== (log ?? NO_INTERVAL)) {
+  if (isAnew || step > LOST || stream.log !== (log ?? NO_INTERVAL)) {
     streams.set(key, fresh);
     return;
   }
