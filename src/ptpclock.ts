@@ -31,7 +31,7 @@ import { VERSION } from './version.ts';
 export type { PtpDatasets, PtpPathView };
 
 export interface PtpClockOptions
-  extends Omit<OrdinaryClockConfig, 'own' | 'epochS' | 'nowNs' | 'about'> {
+  extends Omit<OrdinaryClockConfig, 'own' | 'problem' | 'epochS' | 'nowNs' | 'about'> {
   /** Combiner by name. Default `braid`. */
   readonly combiner?: CombinerName;
   /** Combiners run beside it on the same measurements, for comparison. */
@@ -62,7 +62,7 @@ export interface PtpEvents {
 export interface PtpStatus {
   /** Of the port, as ptp4l prints it. */
   readonly state: string;
-  readonly mode: OrdinaryClockConfig['mode'];
+  readonly mode: OrdinaryClock['mode'];
   /** The master is followed over several of its addresses. */
   readonly isDual: boolean;
   readonly datasets: PtpDatasets;
@@ -118,6 +118,7 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
   const machine = createOrdinaryClock({
     ...options,
     own: own.properties,
+    problem: own.problem,
     epochS,
     nowNs: host.clock.tick(),
     about: { productDescription: 'clockbraid;;', revisionData: `;;${VERSION}` },
@@ -134,7 +135,7 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
     if (nowS === ownS) return;
     ownS = nowS;
     own = ownTime(leapTable, nowS, source);
-    tellTime(machine, own.properties);
+    tellTime(machine, own.properties, own.problem);
   }
 
   function report(output: Report): void {

@@ -10,15 +10,16 @@ import type { OrdinaryClock } from './clockconfig.ts';
 import { becomeGrandmaster, type TimePropertiesDS } from './dataset.ts';
 import { decisionDue, fire, initialize, isFollowing, passTime, takeAnnounce } from './decide.ts';
 import { type Destination, multicastDestinations } from './destination.ts';
+import { hearOwnIdentity, tellProblem } from './enterprise.ts';
 import { activeGrants, grantorDue, grantsVersion, stepGrantor } from './grantor.ts';
 import type { Incoming } from './incoming.ts';
 import { answerManagement } from './manage.ts';
-import { nextMasterDue, setDestinations } from './master.ts';
+import { isServing, nextMasterDue, setDestinations } from './master.ts';
 import { type Message, readMessage } from './message.ts';
 import { requesterDue, stepRequester } from './requester.ts';
 import { answerDelayReq, answerPdelayReq } from './respond.ts';
 import { hearSignaling } from './signaling.ts';
-import { hear, sent, nextDue as slaveDue, stepClock, unsent, wake } from './slave.ts';
+import { hear, pathTo, sent, nextDue as slaveDue, stepClock, unsent, wake } from './slave.ts';
 import { masterSent, masterUnsent, sendDue } from './transmit.ts';
 import { MESSAGE_TYPES } from './types.ts';
 import { doubtGrants, followParent } from './ways.ts';
@@ -59,8 +60,15 @@ export function nextDue(clock: OrdinaryClock): Tick {
 }
 
 /** Says what our own time is from now on: leap seconds come, lists expire. */
-export function tellTime(clock: OrdinaryClock, own: TimePropertiesDS): void {
+export function tellTime(
+  clock: OrdinaryClock,
+  own: TimePropertiesDS,
+  problem: string | null = null,
+): void {
   clock.own = { ...own };
+  tellProblem(clock, own, problem);
+  const { alternateSets } = clock.master;
+  if (alternateSets !== null) becomeGrandmaster(alternateSets, own);
   if (!isFollowing(clock.portDS.portState)) becomeGrandmaster(clock.sets, own);
 }
 
@@ -103,8 +111,10 @@ function takeDatagram(clock: OrdinaryClock, datagram: Datagram, nowNs: Tick): Ou
   const message = readMessage(datagram.bytes);
   const refused = typeof message === 'string' ? message : refusal(clock, message, datagram);
   if (refused !== null || typeof message === 'string') {
-    const reason = refused ?? 'malformed';
-    return [{ type: 'drop', reason, from: datagram.remote }];
+    const outputs = refusedAs(refused ?? 'malformed', datagram);
+    if (refused !== 'identity' || typeof message === 'string') return outputs;
+    const { clockIdentity } = message.header.sourcePortIdentity;
+    return [...hearOwnIdentity(clock, clockIdentity, datagram.remote.ip, nowNs), ...outputs];
   }
   const incoming: Incoming = { ...datagram, group: datagram.group ?? null };
   const ends = { localIp: datagram.local.ip, remoteIp: datagram.remote.ip };
@@ -117,6 +127,7 @@ function takeDatagram(clock: OrdinaryClock, datagram: Datagram, nowNs: Tick): Ou
       return numbered(answerPdelayReq(clock.master, message, incoming, nowNs));
     case 'Management': {
       const { portIdentity: ingress } = clock.portDS;
+      if (!clock.management) return refusedAs('denied', datagram);
       return answerManagement(clock.agent, message, { ...incoming, ingress }, nowNs);
     }
     case 'Signaling': {
@@ -126,8 +137,18 @@ function takeDatagram(clock: OrdinaryClock, datagram: Datagram, nowNs: Tick): Ou
     }
     default:
       if (message.type === 'Sync') tellSync(clock, datagram);
-      return hear(clock.slave, { message, datagram }, nowNs);
+      return hear(clock.slave, { message, datagram, ...pathOfMaster(clock, message) }, nowNs);
   }
+}
+
+const refusedAs = (reason: DropReason, { remote }: Datagram): Output[] => [
+  { type: 'drop', reason, from: remote },
+];
+
+/** Transparent clocks may put their own address in the place of the master's (EP-026, EP-099). */
+function pathOfMaster({ enterprise, slave }: OrdinaryClock, { header }: Message) {
+  const path = enterprise === null ? undefined : pathTo(slave, header.sourcePortIdentity);
+  return path === undefined ? {} : { path };
 }
 
 /** Why a message is none for this clock, whatever its type. */
@@ -190,7 +211,7 @@ function followContact(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): vo
 /** Destinations as granted and configured, and whatever is due to be sent. */
 function serve(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): void {
   const { grantor, master, portDS } = clock;
-  const isMaster = portDS.portState === 'MASTER';
+  const isMaster = grantor === null ? isServing(master) : portDS.portState === 'MASTER';
   const served = `${isMaster}|${grantor === null ? 0 : grantsVersion(grantor)}`;
   if (served !== clock.served) {
     clock.served = served;

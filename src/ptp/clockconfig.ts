@@ -14,6 +14,8 @@ import {
   type TimePropertiesDS,
 } from './dataset.ts';
 import { PROFILE_IDENTITIES } from './description.ts';
+import { createEnterprise, type Enterprise } from './enterprise.ts';
+import { enterpriseTlv, type PhaseAdjustment } from './enterprisetlv.ts';
 import { createGrantor, type Grantor, stopServing } from './grantor.ts';
 import { type Ipv6Scope, type Ports, PTP_PORTS } from './groups.ts';
 import { requireClockIdentity } from './identity.ts';
@@ -23,6 +25,8 @@ import { createMaster, type Master } from './master.ts';
 import { deriveIdentities, type Identity } from './ownidentity.ts';
 import { createPortDS, intervalOfLog, type PortConfig, type PortDS } from './portds.ts';
 import { PORT_TABLE, type PortTable, SLAVE_ONLY_TABLE } from './portstate.ts';
+import type { DelayMode, ProfileName, Revision } from './profile.ts';
+import { profiled } from './profiled.ts';
 import { createForeignTable, type ForeignTable } from './qualified.ts';
 import { createRequester, type Requester } from './requester.ts';
 import { createSlave, type Slave } from './slave.ts';
@@ -38,7 +42,22 @@ export type ClockMode = 'plain' | 'single-ended' | 'dual-ended';
 export type ClockRole = 'any' | 'slave' | 'master';
 
 export interface OrdinaryClockConfig {
-  readonly mode: ClockMode;
+  /** Default plain. */
+  readonly mode?: ClockMode;
+  /** Sets what it names and refuses the rest: see profile.ts. Default `default`. */
+  readonly profile?: ProfileName;
+  /** Of the Enterprise Profile. Default `draft-01`. */
+  readonly revision?: Revision;
+  /** Enterprise: meant to be master; an alternate master while it is not the best. */
+  readonly preferred?: boolean;
+  /** Enterprise: how delay is measured. Default hybrid: as each slave asks. */
+  readonly delayMode?: DelayMode;
+  /** Enterprise: serves while it is not the best, too. Default: if preferred. */
+  readonly alternateMaster?: boolean;
+  /** Enterprise: by how much the served clock is moved in a Sync interval at most, if known. */
+  readonly maxPhaseAdjustment?: PhaseAdjustment;
+  /** Answers management messages. Default true; false in RFC 9760. */
+  readonly management?: boolean;
   /** Default any: the best master algorithm decides. */
   readonly role?: ClockRole;
   /** Own addresses (IP literals); plain takes one. */
@@ -73,6 +92,8 @@ export interface OrdinaryClockConfig {
   readonly limits?: Partial<GrantLimits>;
   /** What our own time is: said while we are grandmaster. See ownTime in timeprops.ts. */
   readonly own: TimePropertiesDS;
+  /** Why `own` has no current count of leap seconds, for people. */
+  readonly problem?: string | null;
   readonly leapTable?: LeapTable | null;
   readonly about?: Partial<About>;
   /** Unix second that stamps count from. */
@@ -118,6 +139,10 @@ export interface OrdinaryClock {
   readonly grantor: Grantor | null;
   /** Null: asks nobody. */
   readonly requester: Requester | null;
+  /** Null under other profiles. */
+  readonly enterprise: Enterprise | null;
+  /** False: management messages are not answered. */
+  readonly management: boolean;
   /** By port text: the foreign masters. */
   places: Record<string, Places>;
   /** Without an Announce a listening port becomes master then. */
@@ -131,8 +156,17 @@ export interface OrdinaryClock {
 }
 
 /** Throws ConfigError. */
-export function createOrdinaryClock(config: OrdinaryClockConfig): OrdinaryClock {
-  const { mode, role = 'any', epochS, nowNs, ports = PTP_PORTS, leapTable = null } = config;
+export function createOrdinaryClock(given: OrdinaryClockConfig): OrdinaryClock {
+  const { config, profile, isAlternate, delayMode, management } = profiled(given);
+  const isEnterprise = profile.name === 'enterprise';
+  const {
+    mode = 'plain',
+    role = 'any',
+    epochS,
+    nowNs,
+    ports = PTP_PORTS,
+    leapTable = null,
+  } = config;
   requireWord('ptp.mode', mode, ['plain', 'single-ended', 'dual-ended']);
   requireWord('ptp.role', role, ['any', 'slave', 'master']);
   requireWord('ptp.pairing', config.pairing ?? 'mesh', ['mesh', '1:1']);
@@ -175,7 +209,7 @@ export function createOrdinaryClock(config: OrdinaryClockConfig): OrdinaryClock 
           },
         });
   const grantor =
-    role === 'slave'
+    role === 'slave' || isEnterprise
       ? null
       : createGrantor({
           port: portIdentity,
@@ -188,9 +222,30 @@ export function createOrdinaryClock(config: OrdinaryClockConfig): OrdinaryClock 
   const multicastSync = config.multicastSync ?? isPlain;
   const master = createMaster({
     ...{ sets, portDS, epochS, nowNs, ports },
-    delayMode: multicastSync ? 'hybrid' : 'unicast',
+    delayMode: multicastSync ? delayMode : 'unicast',
+    ...(isAlternate && { alternateSets: createDatasets(defaultDS, config.own) }),
   });
-  const about: About = { ...ABOUT, unicastNegotiation: grantor !== null, ...config.about };
+  if (profile.tlvs.some(({ rule }) => rule === 'required')) {
+    const { portNumber } = portIdentity;
+    master.announceTlvs = [enterpriseTlv(portNumber, delayMode, config.maxPhaseAdjustment)];
+  }
+  const heard = {
+    receiver: portIdentity,
+    ownIdentities: identities.map((identity) => identity.clockIdentity),
+    announceIntervalS: intervalOfLog(logAnnounceInterval) ?? 1,
+    announceReceiptTimeout: portDS.announceReceiptTimeout,
+    acceptable:
+      config.acceptable?.map((text) => requireClockIdentity('ptp.acceptable', text)) ?? null,
+  };
+  const alternates = createForeignTable({ ...heard, isOfAlternates: true });
+  const enterprise = isEnterprise ? createEnterprise(profile, alternates) : null;
+  if (enterprise !== null) enterprise.problem = config.problem ?? null;
+  const about: About = {
+    ...ABOUT,
+    unicastNegotiation: grantor !== null,
+    ...(isEnterprise && { profileIdentity: PROFILE_IDENTITIES.enterprise }),
+    ...config.about,
+  };
   return {
     mode,
     role,
@@ -207,14 +262,7 @@ export function createOrdinaryClock(config: OrdinaryClockConfig): OrdinaryClock 
     sets,
     portDS,
     own: { ...config.own },
-    foreign: createForeignTable({
-      receiver: portIdentity,
-      ownIdentities: identities.map((identity) => identity.clockIdentity),
-      announceIntervalS: intervalOfLog(logAnnounceInterval) ?? 1,
-      announceReceiptTimeout: portDS.announceReceiptTimeout,
-      acceptable:
-        config.acceptable?.map((text) => requireClockIdentity('ptp.acceptable', text)) ?? null,
-    }),
+    foreign: createForeignTable(heard),
     slave: createSlave({
       delayMechanism: portDS.delayMechanism === 2 ? 'P2P' : 'E2E',
       domainNumber,
@@ -226,6 +274,8 @@ export function createOrdinaryClock(config: OrdinaryClockConfig): OrdinaryClock 
     agent: createAgent({ sets, portSets: [portDS], about, nowNs, ports }),
     grantor,
     requester,
+    enterprise,
+    management,
     places: {},
     listenUntilNs: null,
     decideNs: nowNs,

@@ -7,8 +7,18 @@ import { type Tick, tick } from '../units.ts';
 import { datasetOfAnnounce, datasetOfClock, decideStates } from './bmca.ts';
 import type { OrdinaryClock } from './clockconfig.ts';
 import { contentOfAnnounce } from './content.ts';
-import { becomeGrandmaster, copyTime, followMaster } from './dataset.ts';
+import { type AnnounceContent, becomeGrandmaster, copyTime, followMaster } from './dataset.ts';
 import { intervalNs } from './destination.ts';
+import {
+  ageAlternates,
+  hearBeside,
+  isGated,
+  judgePlace,
+  judgeRogue,
+  promoteAlternate,
+  restartRogues,
+  tellGate,
+} from './enterprise.ts';
 import {
   bestForeign,
   clearForeign,
@@ -19,10 +29,17 @@ import {
   setParent,
 } from './foreign.ts';
 import { startServing, stopServing } from './grantor.ts';
+import { portText } from './identity.ts';
 import type { Incoming } from './incoming.ts';
 import type { Announce } from './message.ts';
 import { keyOf } from './negotiation.ts';
-import { eventOfDecision, nextPortState, type PortEvent, type PortState } from './portstate.ts';
+import {
+  eventOfDecision,
+  GATED_TABLE,
+  nextPortState,
+  type PortEvent,
+  type PortState,
+} from './portstate.ts';
 import { parentOf, receiptTimeoutNs } from './qualified.ts';
 import { promiseOf } from './requester.ts';
 import { hearTime, removePath } from './slave.ts';
@@ -57,15 +74,21 @@ const DROPS: Readonly<Record<ForeignRefusal, DropReason>> = {
 export function fire(clock: OrdinaryClock, event: PortEvent, nowNs: Tick): Output[] {
   const { portDS, grantor } = clock;
   const before = portDS.portState;
-  const after = nextPortState(clock.table, before, event);
-  if (after === null || after === before) return [];
+  const allowed = nextPortState(clock.table, before, event);
+  const isBarred = allowed !== null && SERVING.includes(allowed) && isGated(clock);
+  const after = isBarred ? nextPortState(GATED_TABLE, before, event) : allowed;
+  const gate = isBarred ? tellGate(clock) : [];
+  if (after === null || after === before) return gate;
   portDS.portState = after;
   if (grantor !== null && after === 'MASTER') startServing(grantor);
   if (grantor !== null && before === 'MASTER') stopServing(grantor, nowNs);
   const isWaiting = after === 'LISTENING' && clock.role !== 'slave';
   clock.listenUntilNs = isWaiting ? tick(nowNs + listenNs(clock)) : null;
-  return [said(clock, 'state', `${before} to ${after} on ${LOGGED[event] ?? event}`)];
+  return [said(clock, 'state', `${before} to ${after} on ${LOGGED[event] ?? event}`), ...gate];
 }
+
+/** States that no port may be in without a count of leap seconds. */
+const SERVING: readonly PortState[] = ['PRE_MASTER', 'MASTER'];
 
 /** Somebody who is to be nothing but master listens to nobody. */
 const listenNs = (clock: OrdinaryClock): number =>
@@ -87,6 +110,20 @@ export function takeAnnounce(
   const refused = (reason: DropReason): Output[] => [{ type: 'drop', reason, from: remote }];
   if (clock.role === 'master' || !isUp(portDS.portState)) return refused('port-state');
   const content = contentOfAnnounce(message);
+  const { enterprise } = clock;
+  const beside: Output[] = [];
+  if (enterprise !== null) {
+    const sender = portText(content.sourcePortIdentity);
+    const place = judgePlace(clock, enterprise, sender, remote.ip, nowNs);
+    if (place.isIgnored) return [...place.outputs, ...refused('wrong-address')];
+    const known = hearBeside(clock, enterprise, content, nowNs);
+    beside.push(...known.outputs);
+    if (!known.isForAlgorithm) {
+      notePlace(clock, sender, remote.ip, nowNs);
+      return [...beside, ...hearAlternate(clock, content, known.isChange, nowNs)];
+    }
+    if (known.isChange) beside.push(...decide(clock, nowNs));
+  }
   const path = keyOf({ remoteIp: remote.ip, localIp: local.ip });
   const promise = requester && promiseOf(requester, path, 'Announce');
   const heard = hearAnnounce(
@@ -95,9 +132,9 @@ export function takeAnnounce(
     nowNs,
     promise ? intervalNs(promise.logInterval) : foreign.announceIntervalNs,
   );
-  if (heard.type === 'refused') return refused(DROPS[heard.reason]);
+  if (heard.type === 'refused') return [...beside, ...refused(DROPS[heard.reason])];
   const { key } = heard.master;
-  const outputs: Output[] = [];
+  const outputs: Output[] = beside;
   if (clock.listenUntilNs !== null) clock.listenUntilNs = tick(nowNs + listenNs(clock));
   if (heard.isNew) outputs.push(said(clock, 'foreign-master', `new foreign master ${key}`));
   const isNews = notePlace(clock, key, remote.ip, nowNs);
@@ -112,7 +149,29 @@ export function takeAnnounce(
     }
   }
   if (isNews && (isParent || isDualNow(clock))) outputs.push(...arrange(clock, nowNs));
+  if (enterprise !== null) {
+    outputs.push(...judgeRogue(clock, enterprise, key, nowNs));
+    if (key === foreign.parent) outputs.push(...arrange(clock, nowNs)); // its mode may be another
+  }
   return outputs;
+}
+
+/** An alternate master is measured beside the best one, and never decided for. */
+function hearAlternate(
+  clock: OrdinaryClock,
+  content: AnnounceContent,
+  isChange: boolean,
+  nowNs: Tick,
+): Output[] {
+  const outputs = isChange ? decide(clock, nowNs) : [];
+  const { sourcePortIdentity } = content;
+  if (hearTime(clock.slave, sourcePortIdentity, copyTime(content), nowNs) === 'changed') {
+    const masterKey = portText(sourcePortIdentity);
+    for (const one of clock.slave.paths.filter((path) => path.masterKey === masterKey)) {
+      outputs.push(removePath(clock.slave, one.key));
+    }
+  }
+  return [...outputs, ...arrange(clock, nowNs)];
 }
 
 const isUp = (state: PortState): boolean =>
@@ -123,6 +182,7 @@ export const isFollowing = (state: PortState): boolean =>
 /** The state decision (§9.3.3), at every announce interval and whenever a master changes. */
 export function decide(clock: OrdinaryClock, nowNs: Tick): Output[] {
   const { foreign, portDS, sets } = clock;
+  promoteAlternate(clock, nowNs);
   const best = bestForeign(foreign, nowNs);
   const bestSet = best && datasetOfAnnounce(best.announce, portDS.portIdentity);
   const own = datasetOfClock(sets.defaultDS);
@@ -149,6 +209,7 @@ export function decide(clock: OrdinaryClock, nowNs: Tick): Output[] {
   outputs.push(...fire(clock, eventOfDecision(decision, isNew), nowNs));
   if (portDS.portState === 'MASTER' && stateBefore !== 'MASTER') outputs.push(ownChosen(clock));
   if (isNew || portDS.portState !== stateBefore || foreign.parent !== parentBefore) {
+    restartRogues(clock, nowNs);
     outputs.push(...arrange(clock, nowNs));
   }
   return outputs;
@@ -168,6 +229,7 @@ const ownChosen = (clock: OrdinaryClock): Output =>
 /** Power-up: the port listens from now on, and asks the masters of its table. */
 export function initialize(clock: OrdinaryClock, nowNs: Tick): Output[] {
   clearForeign(clock.foreign);
+  if (clock.enterprise !== null) clearForeign(clock.enterprise.alternates);
   clock.decideNs = tick(nowNs + clock.foreign.announceIntervalNs);
   return [...fire(clock, 'initialized', nowNs), ...arrange(clock, nowNs)];
 }
@@ -187,7 +249,7 @@ export function passTime(clock: OrdinaryClock, nowNs: Tick): Output[] {
     const spanNs = foreign.announceIntervalNs;
     const lateSpans = Math.floor((nowNs - clock.decideNs) / spanNs);
     clock.decideNs = tick(clock.decideNs + (lateSpans + 1) * spanNs);
-    const isOther = agePlaces(clock, nowNs);
+    const isOther = [ageAlternates(clock, nowNs), agePlaces(clock, nowNs)].includes(true);
     outputs.push(...decide(clock, nowNs));
     const isDoubted = clock.mode === 'dual-ended' && !isDualNow(clock);
     if ((isOther || isDoubted) && isFollowing(portDS.portState)) {
@@ -206,6 +268,10 @@ function loseParent(clock: OrdinaryClock, nowNs: Tick): Output[] {
 
 function takeOver(clock: OrdinaryClock, nowNs: Tick): Output[] {
   const outputs = fire(clock, 'announce-receipt-timeout', nowNs);
+  if (clock.portDS.portState === 'LISTENING' && clock.listenUntilNs !== null) {
+    // still not allowed to: listen on
+    clock.listenUntilNs = tick(nowNs + Math.max(listenNs(clock), clock.foreign.announceIntervalNs));
+  }
   becomeGrandmaster(clock.sets, clock.own);
   if (clock.portDS.portState === 'MASTER') outputs.push(ownChosen(clock));
   return [...outputs, ...arrange(clock, nowNs)];

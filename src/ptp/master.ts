@@ -20,12 +20,11 @@ import {
 import { type Ports, PTP_PORTS } from './groups.ts';
 import type { PortIdentity } from './identity.ts';
 import type { PortDS } from './portds.ts';
+import type { PortState } from './portstate.ts';
+import type { DelayMode } from './profile.ts';
 import { servedSecond } from './timeprops.ts';
 import { type Timestamp, timestampFromStamp } from './timestamp.ts';
 import type { Tlv } from './tlv.ts';
-
-/** Which delay requests are answered: draft §6; hybrid answers each in its kind. */
-export type DelayMode = 'multicast' | 'unicast' | 'hybrid';
 
 export interface MasterConfig {
   /** Kept, not copied: what they say when a message leaves is what it says. */
@@ -38,8 +37,10 @@ export interface MasterConfig {
   readonly ports?: Ports;
   /** UDP ports of all others. Default as own. */
   readonly remotePorts?: Ports;
-  /** Default hybrid. */
+  /** Which requests are answered; hybrid answers each in its kind. Default hybrid. */
   readonly delayMode?: DelayMode;
+  /** Data sets of an alternate master. Default: it is none. */
+  readonly alternateSets?: Datasets;
   /** Answers to requests without a grant; null: none. Default 256/s an address, 4096/s in all. */
   readonly ungranted?: AllowanceConfig | null;
 }
@@ -73,8 +74,10 @@ export interface Master {
   readonly delayMode: DelayMode;
   readonly streams: Streams;
   readonly ungranted: Allowance | null;
-  /** Serves while PASSIVE too, and says so by the alternateMasterFlag (EP-062). May be set. */
+  /** Serves while another is best too, and says so by the alternateMasterFlag (EP-062). May be set. */
   isAlternate: boolean;
+  /** What it says of itself then, as `sets` speak of the best. Null: `sets`. */
+  readonly alternateSets: Datasets | null;
   /** Go with every Announce: PATH_TRACE, the Enterprise profile's. May be set. */
   announceTlvs: readonly Tlv[];
   nextContext: number;
@@ -115,7 +118,8 @@ export function createMaster(config: MasterConfig): Master {
     delayMode: config.delayMode ?? 'hybrid',
     streams: createStreams(),
     ungranted: ungranted && createAllowance('ptp.ungranted', ungranted, nowNs),
-    isAlternate: false,
+    isAlternate: config.alternateSets !== undefined,
+    alternateSets: config.alternateSets ?? null,
     announceTlvs: [],
     nextContext: 1,
     pending: new Map(),
@@ -145,17 +149,28 @@ export const setDestinations = (
 export const nextMasterDue = (master: Master): Tick | null =>
   isServing(master) ? (master.streams.queue[0]?.dueNs ?? null) : null;
 
-/** MASTER, or PASSIVE as an alternate. Announces, Syncs and Delay_Resps leave then only. */
+/** MASTER, or an alternate. Announces, Syncs and Delay_Resps leave then only. */
 export const isServing = (master: Master): boolean =>
   master.portDS.portState === 'MASTER' || isAlternateNow(master);
 
 /** What the alternateMasterFlag says. */
-export const isAlternateNow = (master: Master): boolean =>
-  master.isAlternate && master.portDS.portState === 'PASSIVE';
+export const isAlternateNow = ({ isAlternate, alternateSets, portDS }: Master): boolean =>
+  isAlternate &&
+  (alternateSets === null
+    ? portDS.portState === 'PASSIVE'
+    : ALTERNATING.includes(portDS.portState) &&
+      alternateSets.timePropertiesDS.currentUtcOffsetValid);
+
+/** States of a port that has found a better master. */
+const ALTERNATING: readonly PortState[] = ['PASSIVE', 'UNCALIBRATED', 'SLAVE'];
+
+/** The data sets that the port speaks of now. */
+export const spokenSets = (master: Master): Datasets =>
+  (isAlternateNow(master) && master.alternateSets) || master.sets;
 
 /** A stamp as the clock serves it: TAI, or its UTC as an arbitrary timescale (WIRE §2.10). */
 export const servedTime = (master: Master, at: Stamp): Timestamp =>
-  timestampFromStamp(master.epochS, at, servedSecond(master.sets.timePropertiesDS, 0));
+  timestampFromStamp(master.epochS, at, servedSecond(spokenSets(master).timePropertiesDS, 0));
 
 /** Keeps what is owed after a departure. @returns the context to send with */
 export function awaitDeparture(master: Master, pending: Pending): number {
