@@ -46,6 +46,8 @@ const AGREEMENTS = ['GRANT_UNICAST_TRANSMISSION', 'CANCEL_UNICAST_TRANSMISSION']
 const TYPES: readonly string[] = ['Announce', 'Sync', 'Delay_Req', 'Pdelay_Req'];
 /** Messages that a rate is measured over. */
 const WINDOW = 16;
+/** Delay_Reqs are spread at random: their mean settles later. */
+const ASKED_WINDOW = 64;
 const TOLERANCE = 0.3;
 /** Ids that may be skipped without the rate being measured anew. */
 const LOST = 8;
@@ -104,7 +106,8 @@ export function checkStream(
   }
   stream.lastId = sequenceId;
   stream.lastS = atS;
-  if (++stream.count <= WINDOW) return;
+  const isAsked = message.type === 'Delay_Req' || message.type === 'Pdelay_Req';
+  if (++stream.count <= (isAsked ? ASKED_WINDOW : WINDOW)) return;
   checkRate(stream, heard, log, tell);
   streams.set(key, fresh);
 }

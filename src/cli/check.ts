@@ -10,17 +10,28 @@ import { requireIp } from '../path.ts';
 import type { Ipv6Scope } from '../ptp/groups.ts';
 import { chooseHost } from '../udp/choose.ts';
 import { type Args, type Command, UsageError } from './args.ts';
+import { argsOfToml, checkPtpArgs } from './checkconfig.ts';
 import { listen } from './checklive.ts';
 import { type CheckReport, createCheckReport } from './checkreport.ts';
-import { fileChunks } from './files.ts';
+import { fileChunks, readText } from './files.ts';
 import { type Io, pause } from './io.ts';
+import { ptpCommand } from './ptp.ts';
+
+/** Those of a clock, so that its command line can be checked as it is. */
+const CLOCK_OPTIONS = Object.fromEntries(
+  Object.entries(ptpCommand.options).map(([name, option]) => [
+    name,
+    { ...option, help: `ptp: ${option.help}` },
+  ]),
+);
 
 export const checkCommand: Command = {
   name: 'check',
   summary: 'find what breaks a PTP profile in captures or live traffic',
-  usage: 'FILE… | live ADDR… | rules [options]',
+  usage: 'FILE… | live ADDR… | ptp slave|master ADDR… | config FILE | rules [options]',
   positionals: { least: 1, most: 1024, name: 'FILE' },
   options: {
+    ...CLOCK_OPTIONS,
     profile: {
       type: 'string',
       value: 'NAME',
@@ -47,11 +58,14 @@ export const checkCommand: Command = {
   },
   details: `FILE is a pcap or pcapng file; "-" is standard input. "live" joins the PTP groups on the
 interfaces of ADDR and listens, sending nothing; what goes by unicast to others it cannot see.
+"ptp" takes the options of "clockbraid ptp" and "config" a TOML file with a table [ptp] of them
+(role, addresses, announce = 1, …): all that breaks the profile is listed, nothing is started.
 "rules" lists the rules of the profile. Each finding says time, sender, message, what is wrong, and
 where the rule stands. Exit codes: 0 clean, 1 rules broken (warnings: with --strict) or a damaged
 file, 2 usage.
 
   clockbraid check capture.pcapng --profile enterprise
+  clockbraid check ptp master 192.0.2.7 --sync -8 --announce 1 --profile enterprise
   clockbraid check live 192.0.2.7 --seconds 30 --profile enterprise --revision rfc9760`,
   run,
 };
@@ -64,13 +78,24 @@ const PROGRESS_MS = 500;
 
 async function run(args: Args, io: Io): Promise<number> {
   const [first, ...rest] = args.positionals;
-  const options = lintOptions(args);
-  const { profile, revision } = options;
+  const profile = args.choice('profile', 'default', PROFILES);
+  const revision = args.choice('revision', 'draft-01', REVISIONS);
+  const chosen = { profile, revision };
   if (first === 'rules') {
     if (rest.length > 0) throw new UsageError(`"clockbraid check rules" takes nothing more`);
-    await io.out(ruleTable(args.flag('json'), options));
+    await io.out(ruleTable(args.flag('json'), chosen));
     return 0;
   }
+  if (first === 'ptp') return configFound(rest, args, chosen, io);
+  if (first === 'config') {
+    const [file] = rest;
+    if (file === undefined || rest.length > 1) {
+      throw new UsageError('"clockbraid check config" takes 1 FILE');
+    }
+    const { positionals, args: told } = argsOfToml(checkCommand, await readText(file), file);
+    return configFound(positionals, told, chosen, io, args.flag('json'));
+  }
+  const options = { ...chosen, ...lintOptions(args) };
   const report = createCheckReport({ json: args.flag('json'), all: args.flag('all'), revision });
   let isSound = true;
   if (first === 'live') await checkLive(rest, args, io, options, report);
@@ -80,15 +105,37 @@ async function run(args: Args, io: Io): Promise<number> {
   return isSound && !isBroken ? 0 : 1;
 }
 
-function lintOptions(args: Args): Required<LintOptions> {
+type Chosen = Pick<Required<LintOptions>, 'profile' | 'revision'>;
+
+/** @returns the exit code */
+async function configFound(
+  positionals: readonly string[],
+  args: Args,
+  { profile, revision }: Chosen,
+  io: Io,
+  json = args.flag('json'),
+): Promise<number> {
+  const name = profile === 'enterprise' ? 'enterprise' : 'default';
+  const found = checkPtpArgs(positionals, args, name, revision);
+  const lines = found.map(({ option, value, section, text }) =>
+    json
+      ? JSON.stringify({ finding: { option, value, section, text } })
+      : `error ${option} ${value}: ${text} [${section}]`,
+  );
+  const errors = found.length;
+  const summary = errors === 0 ? 'no rule broken' : `${errors} errors`;
+  lines.push(json ? JSON.stringify({ check: { errors } }) : summary);
+  await io.out(`${lines.join('\n')}\n`);
+  return errors === 0 ? 0 : 1;
+}
+
+function lintOptions(args: Args): Pick<Required<LintOptions>, 'ports' | 'clocks'> {
   const port = (name: string, usual: number) =>
     args.number(name, usual, { least: 1, most: 65535, integer: true });
   const clocks = args
     .texts('clock')
     .map((text) => text.split(',').map((ip) => requireIp('--clock', ip.trim())));
   return {
-    profile: args.choice('profile', 'default', PROFILES),
-    revision: args.choice('revision', 'draft-01', REVISIONS),
     ports: { event: port('event-port', 319), general: port('general-port', 320) },
     clocks,
   };
@@ -207,7 +254,7 @@ async function checkLive(
   await io.out(report.summary({ messages: lint.messages, copies: lint.copies }));
 }
 
-function ruleTable(json: boolean, { profile, revision }: Required<LintOptions>): string {
+function ruleTable(json: boolean, { profile, revision }: Chosen): string {
   const holds = rulesOf(profile, revision);
   const rows = RULE_IDS.filter((id) => holds.has(id)).map((id) => ({
     id,

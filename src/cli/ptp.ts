@@ -111,7 +111,8 @@ async function run(args: Args, io: Io): Promise<number> {
   }
 }
 
-function optionsOf(
+/** What these arguments ask for. Throws ConfigError. */
+export function optionsOf(
   args: Args,
   role: 'slave' | 'master',
   addresses: readonly string[],

@@ -57,6 +57,8 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
   'src/ntp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/ntp/'],
   'src/ptp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/ptp/'],
   'src/udp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/udp/', 'node:'],
+  'src/capture/': ['src/path', 'src/capture/'],
+  'src/check/': ['src/path', 'src/ptp/', 'src/capture/', 'src/check/'],
   'src/recording/': [
     'src/core',
     'src/ensemble',

@@ -1,0 +1,66 @@
+/** A clock's configuration for `check`: options as given to `ptp`, or a [ptp] table of TOML. */
+import { type ConfigFinding, checkConfig } from '../check/config.ts';
+import type { Revision } from '../check/rules.ts';
+import { ConfigError } from '../errors.ts';
+import { knownKeys, type Table, table } from '../fields.ts';
+import { createOrdinaryClock } from '../ptp/clock.ts';
+import { UNKNOWN_TIME } from '../ptp/dataset.ts';
+import { profileOf } from '../ptp/profile.ts';
+import { tick } from '../units.ts';
+import { type Args, type Command, readArgs, UsageError } from './args.ts';
+import { optionsOf, ptpCommand } from './ptp.ts';
+import { readToml } from './toml.ts';
+
+export type ConfigProfile = 'default' | 'enterprise';
+
+/** @param positionals `slave` or `master`, then addresses */
+export function checkPtpArgs(
+  positionals: readonly string[],
+  args: Args,
+  profile: ConfigProfile,
+  revision: Revision,
+): ConfigFinding[] {
+  const [role, ...addresses] = positionals;
+  if (role !== 'slave' && role !== 'master') {
+    throw new UsageError(`a clock is "slave" or "master", not "${role ?? ''}"`);
+  }
+  if (addresses.length === 0) throw new UsageError('a clock needs an address: ADDR');
+  const found = checkConfig({ role, addresses, options: args }, profileOf(profile, revision));
+  // Whatever else the clock itself would refuse.
+  if (found.length > 0 || profile !== 'default') return found;
+  try {
+    const options = optionsOf(args, role, addresses);
+    createOrdinaryClock({ ...options, own: UNKNOWN_TIME, epochS: 0, nowNs: tick(0) });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const option = error.field.replace(/^--/, '');
+    return [{ option, value: '', section: 'clockbraid ptp', text: error.message }];
+  }
+  return [];
+}
+
+/** `[ptp]`: role, addresses, and the options of `clockbraid ptp` by their names. */
+export function argsOfToml(
+  command: Command,
+  text: string,
+  file: string,
+): { positionals: readonly string[]; args: Args } {
+  const root = readToml(text, file);
+  knownKeys(`${file}: `, root, ['ptp']);
+  const ptp = table(root.ptp, `${file}: ptp`);
+  const { role, addresses, ...rest } = ptp;
+  knownKeys(`${file}: ptp`, rest, Object.keys(ptpCommand.options));
+  const list = Array.isArray(addresses) ? addresses.map(String) : [];
+  const positionals = [String(role ?? ''), ...list];
+  const args = readArgs(command, ['ptp', ...positionals, ...argvOf(rest)]);
+  if (args === null) throw new UsageError('no help in a file');
+  return { positionals, args };
+}
+
+function argvOf(options: Table): string[] {
+  return Object.entries(options).flatMap(([name, value]) => {
+    if (value === false) return [];
+    if (value === true) return [`--${name}`];
+    return (Array.isArray(value) ? value : [value]).map((one) => `--${name}=${one}`);
+  });
+}
