@@ -178,7 +178,7 @@ function checkEnterprise({ role, addresses, options }: GivenClock, profile: Prof
   }
   for (const [option, [name, text]] of Object.entries(MULTIPATH)) {
     if (!isGiven(options, option)) continue;
-    put(option, valueOf(options, option), cite(name), `${text} in ${title}`);
+    put(option, shownOf(options, option), cite(name), `${text} in ${title}`);
   }
   if (options.flag('unicast')) {
     put(
@@ -205,7 +205,7 @@ function checkEnterprise({ role, addresses, options }: GivenClock, profile: Prof
   }
 }
 
-const valueOf = (options: GivenOptions, name: string): string =>
+const shownOf = (options: GivenOptions, name: string): string =>
   options.text(name) ?? (options.texts(name).join(' ') || 'yes');
 
 const isGiven = (options: GivenOptions, name: string): boolean =>

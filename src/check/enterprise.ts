@@ -4,7 +4,7 @@ import { NO_INTERVAL } from '../ptp/header.ts';
 import { ALL_CLOCKS } from '../ptp/identity.ts';
 import type { DelayReq, DelayResp, Management, Message, Signaling } from '../ptp/message.ts';
 import type { Heard, Tell } from './finding.ts';
-import { liveMasters, type Master, type Masters } from './masters.ts';
+import { liveMasters, livePlaces, type Master, type Masters } from './masters.ts';
 import { checkProfileTlv, MULTICAST_MODE, UNICAST_MODE } from './profiletlv.ts';
 import type { Revision } from './rules.ts';
 import { isPdelay } from './wire.ts';
@@ -87,9 +87,9 @@ function checkRequest(heard: Heard<DelayReq>, { masters, revision, tell }: Conte
     if (isDraft && isUnicast) tell('EP-040', heard, 'it went to a group, the mode is unicast');
     return;
   }
-  const asked = live.filter(({ places }) => places.has(dst));
+  const asked = live.filter((master) => livePlaces(master, atS).includes(dst));
   if (asked.length === 0) {
-    const from = live.flatMap(({ places }) => [...places.keys()]);
+    const from = live.flatMap((master) => livePlaces(master, atS));
     const text = `it was sent to ${dst}, Announces come from ${[...new Set(from)].join(', ')}`;
     if (atS > START_S) tell('EP-098', heard, text);
   } else if (isDraft && asked.every(({ mode }) => mode === MULTICAST_MODE)) {

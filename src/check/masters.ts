@@ -72,6 +72,10 @@ export function* liveMasters({ masters }: Masters, domain: number, nowS: number)
   }
 }
 
+/** Addresses from which a master has announced lately. */
+export const livePlaces = ({ places, intervalS }: Master, nowS: number): string[] =>
+  [...places].filter(([, { lastS }]) => nowS - lastS <= GONE * intervalS + 1).map(([ip]) => ip);
+
 export function checkAnnounce(state: Masters, heard: Heard<Announce>, tell: Tell): void {
   const { message, src, sender, atS, isGroup } = heard;
   const { header } = message;
@@ -112,8 +116,9 @@ function checkPlaces(master: Master, heard: Heard<Announce>, tell: Tell): void {
   const { places, intervalS } = master;
   const { src, atS, isGroup, message } = heard;
   const { sequenceId } = message.header;
-  const live = (place: Place): boolean => atS - place.lastS <= GONE * intervalS;
-  const others = [...places].filter(([ip, place]) => ip !== src && live(place));
+  const others = [...places].filter(
+    ([ip, { lastS }]) => ip !== src && atS - lastS <= GONE * intervalS,
+  );
   for (const [ip, place] of others) {
     if (!places.has(src)) {
       const text = `${master.clockIdentity} announces from ${ip} and from ${src}`;
@@ -129,6 +134,12 @@ function checkPlaces(master: Master, heard: Heard<Announce>, tell: Tell): void {
     }
   }
   const place = places.get(src);
+  const step = place === undefined ? 1 : (sequenceId - place.lastId + 0x10000) % 0x10000;
+  const skipped = (sequenceId + 0xffff) % 0x10000;
+  const from = others.find(([, { lastId }]) => lastId === skipped || lastId === sequenceId);
+  if (isGroup && from !== undefined && step > 1 && step <= GONE + 1) {
+    tell('PTP-D03', heard, `Announce ${skipped} came from ${from[0]}, not from ${src}`);
+  }
   if (place === undefined) {
     remember(places, src, { lastS: atS, lastId: sequenceId, count: 1 }, 256);
     return;
