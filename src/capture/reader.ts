@@ -77,11 +77,13 @@ export function createCaptureReader(): CaptureReader {
     },
     push(chunk, onFrame) {
       if (problem !== null || chunk.length === 0) return;
-      parts.push(chunk);
       held += chunk.length;
-      if (held < wanted) return;
-      const rest = dissect(parts.length === 1 ? chunk : joined(parts, held), onFrame);
-      parts = rest.length === 0 ? [] : [rest.slice()]; // the chunk may be the caller's again
+      if (held < wanted) {
+        parts.push(chunk.slice()); // the chunk may be the caller's again
+        return;
+      }
+      const rest = dissect(parts.length === 0 ? chunk : joined([...parts, chunk], held), onFrame);
+      parts = rest.length === 0 ? [] : [rest.slice()];
       held = rest.length;
     },
     end() {

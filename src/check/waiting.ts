@@ -8,13 +8,15 @@ export interface Waiting<T> {
 }
 
 const MOST = 65_536;
+/** Of one key: more can only be somebody's mischief. */
+const MOST_ALIKE = 32;
 
 export const createWaiting = <T>(): Waiting<T> => ({ byKey: new Map(), queue: [], done: 0 });
 
 export function wait<T>(waiting: Waiting<T>, key: string, item: T, atS: number): void {
   const list = waiting.byKey.get(key);
   if (list === undefined) waiting.byKey.set(key, [item]);
-  else list.push(item);
+  else if (list.push(item) > MOST_ALIKE) list.shift();
   waiting.queue.push({ key, item, atS });
   if (waiting.queue.length - waiting.done > MOST) forget(waiting);
 }

@@ -61,8 +61,8 @@ interfaces of ADDR and listens, sending nothing; what goes by unicast to others 
 "ptp" takes the options of "clockbraid ptp" and "config" a TOML file with a table [ptp] of them
 (role, addresses, announce = 1, …): all that breaks the profile is listed, nothing is started.
 "rules" lists the rules of the profile. Each finding says time, sender, message, what is wrong, and
-where the rule stands. Exit codes: 0 clean, 1 rules broken (warnings: with --strict) or a damaged
-file, 2 usage.
+where the rule stands. Exit codes: 0 clean, 1 rules broken (warnings: with --strict), no PTP at
+all or a damaged file, 2 usage.
 
   clockbraid check capture.pcapng --profile enterprise
   clockbraid check ptp master 192.0.2.7 --sync -8 --announce 1 --profile enterprise
@@ -98,7 +98,7 @@ async function run(args: Args, io: Io): Promise<number> {
   const options = { ...chosen, ...lintOptions(args) };
   const report = createCheckReport({ json: args.flag('json'), all: args.flag('all'), revision });
   let isSound = true;
-  if (first === 'live') await checkLive(rest, args, io, options, report);
+  if (first === 'live') isSound = await checkLive(rest, args, io, options, report);
   else isSound = await checkFiles(args.positionals, io, options, report);
   io.err(`clockbraid: profile ${profile}${profile === 'enterprise' ? `, ${revision}` : ''}\n`);
   const isBroken = report.errors > 0 || (args.flag('strict') && report.warnings > 0);
@@ -223,13 +223,14 @@ async function createProgress(
   };
 }
 
+/** @returns false if no PTP was heard */
 async function checkLive(
   addresses: readonly string[],
   args: Args,
   io: Io,
   options: Required<LintOptions>,
   report: CheckReport,
-): Promise<void> {
+): Promise<boolean> {
   if (addresses.length === 0) {
     throw new UsageError('"clockbraid check live" needs ADDR: an address of each interface');
   }
@@ -252,6 +253,7 @@ async function checkLive(
   await io.out(report.lines(endLint(lint)));
   if (lint.messages === 0) io.err('clockbraid: no PTP was heard\n');
   await io.out(report.summary({ messages: lint.messages, copies: lint.copies }));
+  return lint.messages > 0;
 }
 
 function ruleTable(json: boolean, { profile, revision }: Chosen): string {
