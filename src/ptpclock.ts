@@ -6,18 +6,18 @@
 import { type CombinedClock, type CombinerName, type Core, createCore } from './core.ts';
 import { drive, type GroupAddress, type Report } from './drive.ts';
 import { createEnsemble, type Ensemble, type Sample } from './ensemble.ts';
+import { ConfigError } from './errors.ts';
 import { type Drops, noDrops, type PathEvent, type PortOutput } from './machine.ts';
 import { type Now, remoteNow } from './now.ts';
 import type { PathKey } from './path.ts';
 import {
   createOrdinaryClock,
   isDualNow,
-  nextDue,
   type OrdinaryClock,
   type OrdinaryClockConfig,
-  stepOrdinaryClock,
   tellTime,
 } from './ptp/clock.ts';
+import { createDomains, domainKey, domainsDue, stepDomains } from './ptp/domains.ts';
 import { activeGrants } from './ptp/grantor.ts';
 import { peerGroup, primaryGroup } from './ptp/groups.ts';
 import { offsetFromMasterNs } from './ptp/slave.ts';
@@ -32,6 +32,11 @@ export type { PtpDatasets, PtpPathView };
 
 export interface PtpClockOptions
   extends Omit<OrdinaryClockConfig, 'own' | 'problem' | 'epochS' | 'nowNs' | 'about'> {
+  /**
+   * Several domains at once, a clock in each, all combined (RFC 9760). The first is the one that
+   * `status()` has the data sets of. Default: that of `clock`, or 0.
+   */
+  readonly domains?: readonly number[];
   /** Combiner by name. Default `braid`. */
   readonly combiner?: CombinerName;
   /** Combiners run beside it on the same measurements, for comparison. */
@@ -68,6 +73,12 @@ export interface PtpStatus {
   readonly datasets: PtpDatasets;
   /** {address, clockIdentity} of each address of ours. */
   readonly identities: readonly { readonly address: string; readonly clockIdentity: string }[];
+  /** One in most cases: see `domains` of the options. */
+  readonly domains: readonly {
+    readonly domainNumber: number;
+    readonly state: string;
+    readonly grandmasterIdentity: string;
+  }[];
   readonly clock: CombinedClock | null;
   readonly paths: readonly PtpPathView[];
   /** Unicast grants that we serve now. */
@@ -115,14 +126,20 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
   const unixS = () => epochS + Math.floor(host.clock.now() / 1e9);
   let ownS = unixS();
   let own = ownTime(leapTable, ownS, source);
-  const machine = createOrdinaryClock({
-    ...options,
-    own: own.properties,
-    problem: own.problem,
-    epochS,
-    nowNs: host.clock.tick(),
-    about: { productDescription: 'clockbraid;;', revisionData: `;;${VERSION}` },
-  });
+  const machines = createDomains(
+    domainsOf(options).map((clock) =>
+      createOrdinaryClock({
+        ...options,
+        clock,
+        own: own.properties,
+        problem: own.problem,
+        epochS,
+        nowNs: host.clock.tick(),
+        about: { productDescription: 'clockbraid;;', revisionData: `;;${VERSION}` },
+      }),
+    ),
+  );
+  const [machine] = machines.clocks;
   const core = createCore(options.combiner === undefined ? {} : { combiner: options.combiner });
   const rest: Core[] = (options.compare ?? []).map((combiner) => createCore({ combiner }));
   const ensemble = createEnsemble([core, ...rest], epochS);
@@ -135,7 +152,7 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
     if (nowS === ownS) return;
     ownS = nowS;
     own = ownTime(leapTable, nowS, source);
-    tellTime(machine, own.properties, own.problem);
+    for (const clock of machines.clocks) tellTime(clock, own.properties, own.problem);
   }
 
   function report(output: Report): void {
@@ -155,7 +172,12 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
       case 'oneway': {
         const sample = ensemble.take(output);
         if (sample === null) return;
-        tellOffset(machine, ensemble, sample);
+        for (const clock of machines.clocks) {
+          const isIts = clock.slave.paths.some(
+            ({ key }) => domainKey(machines, clock, key) === output.path,
+          );
+          if (isIts) tellOffset(clock, ensemble, sample);
+        }
         events?.onSample?.(sample, ensemble);
         for (const reader of readers) reader.push(sample);
       }
@@ -165,10 +187,10 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
   const { hops = 1, loopback = false } = options;
   const driven = await drive({
     host,
-    state: machine,
+    state: machines,
     step(state, input) {
       refreshOwn();
-      return stepOrdinaryClock(state, input);
+      return stepDomains(state, input);
     },
     locals: machine.addresses.flatMap((ip) => {
       const { event, general } = machine.ports;
@@ -176,7 +198,7 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
     }),
     ...(machine.masters === null && { multicast: { hops, loopback } }),
     groups: groupsOf(machine),
-    firstTimer: nextDue(machine),
+    firstTimer: domainsDue(machines),
     onReport: report,
     onClockStep: (byS) => events?.onClockStep?.(byS),
     onSocketError: (local, code) => events?.onSocketError?.(local.ip, code),
@@ -207,7 +229,9 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
     },
     status() {
       const nowNs = host.clock.tick();
-      const { sets, portDS, grantor, master } = machine;
+      const { sets, portDS } = machine;
+      const grantors = machines.clocks.flatMap(({ grantor }) => grantor ?? []);
+      const serves = grantors.flatMap((grantor) => activeGrants(grantor, nowNs));
       return {
         state: portDS.portState,
         mode: machine.mode,
@@ -221,13 +245,22 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
               : clockIdentity,
         })),
         clock: core.clock(),
-        paths: viewPtpPaths(machine, ensemble.report, nowNs),
-        serves: (grantor === null ? [] : activeGrants(grantor, nowNs)).map((grant) => ({
+        domains: machines.clocks.map((clock) => ({
+          domainNumber: clock.sets.defaultDS.domainNumber,
+          state: clock.portDS.portState,
+          grandmasterIdentity: clock.sets.parentDS.grandmasterIdentity,
+        })),
+        paths: machines.clocks.flatMap((clock) => {
+          const keyOf = (key: PathKey) => domainKey(machines, clock, key);
+          const views = viewPtpPaths(clock, (key) => ensemble.report(keyOf(key)), nowNs);
+          return views.map((view) => ({ ...view, path: keyOf(view.path) }));
+        }),
+        serves: serves.map((grant) => ({
           path: `${grant.remote}|${grant.localIp}` as const,
           messageType: grant.messageType,
           logInterval: grant.logInterval,
         })),
-        sent: onlyCounted({ ...master.tally }),
+        sent: onlyCounted(sumOf(machines.clocks.map(({ master }) => ({ ...master.tally })))),
         drops: onlyCounted(drops),
         problem: own.problem,
         host: host.name,
@@ -237,6 +270,26 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+type ClockSets = NonNullable<OrdinaryClockConfig['clock']>;
+
+/** The clock of each domain. Throws ConfigError. */
+function domainsOf({ domains, clock = {} }: PtpClockOptions): ClockSets[] {
+  if (domains === undefined) return [clock];
+  if (clock.domainNumber !== undefined) {
+    throw new ConfigError('ptp.clock.domainNumber', 'none with domains', clock.domainNumber);
+  }
+  return domains.map((domainNumber) => ({ ...clock, domainNumber }));
+}
+
+/** Sums by name. */
+function sumOf(tallies: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [name, count] of tallies.flatMap(Object.entries<number>)) {
+    sums[name] = (sums[name] ?? 0) + count;
+  }
+  return sums;
 }
 
 /** currentDS, with PTP's sign. */

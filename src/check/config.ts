@@ -67,14 +67,14 @@ function checkNumbers({ options }: GivenClock, profile: Profile, put: Put): void
   for (const [option, name] of Object.entries(PARAMETERS)) {
     const isTimeout = name === 'announceReceiptTimeout' && options.flag('preferred');
     const rule: NumberRule = (isTimeout && preferredReceiptTimeout) || parameters[name];
-    const text = options.text(option);
-    if (text === undefined) continue;
-    const value = numberOf(text);
-    const [least, most] =
-      rule.kind === 'fixed' ? [rule.value, rule.value] : [rule.least, rule.most];
-    if (Number.isInteger(value) && value >= least && value <= most) continue;
-    const allowed = least === most ? `it is ${least}` : `it is an integer ${least}..${most}`;
-    put(option, text, citation(profile, rule.section), `${allowed} in ${title}`);
+    for (const text of given(options, option)) {
+      const value = numberOf(text);
+      const [least, most] =
+        rule.kind === 'fixed' ? [rule.value, rule.value] : [rule.least, rule.most];
+      if (Number.isInteger(value) && value >= least && value <= most) continue;
+      const allowed = least === most ? `it is ${least}` : `it is an integer ${least}..${most}`;
+      put(option, text, citation(profile, rule.section), `${allowed} in ${title}`);
+    }
   }
   for (const [option, [least, most, section]] of Object.entries(LIMITS)) {
     const text = options.text(option);
@@ -93,6 +93,12 @@ function checkNumbers({ options }: GivenClock, profile: Profile, put: Put): void
       'event and general messages have two ports',
     );
   }
+}
+
+/** All values of an option, however often it may be given. */
+function given(options: GivenOptions, name: string): readonly string[] {
+  const text = options.text(name);
+  return text === undefined ? options.texts(name) : [text];
 }
 
 const numberOf = (text: string): number => (text.trim() === '' ? Number.NaN : Number(text));
@@ -154,7 +160,7 @@ function checkMultipath({ role, addresses, options }: GivenClock, put: Put): voi
   }
 }
 
-const ONLY_ENTERPRISE = ['preferred', 'delay-mode', 'alternate-master', 'max-phase-adjustment'];
+const ONLY_ENTERPRISE = ['preferred', 'delay-mode', 'alternate-master', 'max-adjustment'];
 
 /** Options that are of MPPTP, and what of the Enterprise Profile they are against (X-1). */
 const MULTIPATH = {
@@ -200,13 +206,13 @@ function checkEnterprise({ role, addresses, options }: GivenClock, profile: Prof
   if (options.flag('alternate-master') && !allowed['alternate-masters'].allowed) {
     put('alternate-master', 'yes', cite('alternate-masters'), 'alternate masters are not used');
   }
-  if (role === 'slave' && options.flag('preferred')) {
+  if (role !== 'master' && options.flag('preferred')) {
     put('preferred', 'yes', citation(profile, '§3'), 'a preferred master is no slave');
   }
 }
 
 const shownOf = (options: GivenOptions, name: string): string =>
-  options.text(name) ?? (options.texts(name).join(' ') || 'yes');
+  given(options, name).join(' ') || 'yes';
 
 const isGiven = (options: GivenOptions, name: string): boolean =>
-  options.flag(name) || options.text(name) !== undefined || options.texts(name).length > 0;
+  options.flag(name) || given(options, name).length > 0;

@@ -78,9 +78,8 @@ const PROGRESS_MS = 500;
 
 async function run(args: Args, io: Io): Promise<number> {
   const [first, ...rest] = args.positionals;
-  const profile = args.choice('profile', 'default', PROFILES);
-  const revision = args.choice('revision', 'draft-01', REVISIONS);
-  const chosen = { profile, revision };
+  const chosen = chosenOf(args);
+  const { profile, revision } = chosen;
   if (first === 'rules') {
     if (rest.length > 0) throw new UsageError(`"clockbraid check rules" takes nothing more`);
     await io.out(ruleTable(args.flag('json'), chosen));
@@ -93,7 +92,11 @@ async function run(args: Args, io: Io): Promise<number> {
       throw new UsageError('"clockbraid check config" takes 1 FILE');
     }
     const { positionals, args: told } = argsOfToml(checkCommand, await readText(file), file);
-    return configFound(positionals, told, chosen, io, args.flag('json'));
+    const own = {
+      profile: args.text('profile') === undefined ? chosenOf(told).profile : profile,
+      revision: args.text('revision') === undefined ? chosenOf(told).revision : revision,
+    };
+    return configFound(positionals, told, own, io, args.flag('json'));
   }
   const options = { ...chosen, ...lintOptions(args) };
   const report = createCheckReport({ json: args.flag('json'), all: args.flag('all'), revision });
@@ -106,6 +109,11 @@ async function run(args: Args, io: Io): Promise<number> {
 }
 
 type Chosen = Pick<Required<LintOptions>, 'profile' | 'revision'>;
+
+const chosenOf = (args: Args): Chosen => ({
+  profile: args.choice('profile', 'default', PROFILES),
+  revision: args.choice('revision', 'draft-01', REVISIONS),
+});
 
 /** @returns the exit code */
 async function configFound(

@@ -8,7 +8,8 @@ import { UNKNOWN_TIME } from '../ptp/dataset.ts';
 import { profileOf } from '../ptp/profile.ts';
 import { tick } from '../units.ts';
 import { type Args, type Command, readArgs, UsageError } from './args.ts';
-import { optionsOf, ptpCommand } from './ptp.ts';
+import { ptpCommand } from './ptp.ts';
+import { ptpOptions } from './ptpargs.ts';
 import { readToml } from './toml.ts';
 
 export type ConfigProfile = 'default' | 'enterprise';
@@ -27,10 +28,12 @@ export function checkPtpArgs(
   if (addresses.length === 0) throw new UsageError('a clock needs an address: ADDR');
   const found = checkConfig({ role, addresses, options: args }, profileOf(profile, revision));
   // Whatever else the clock itself would refuse.
-  if (found.length > 0 || profile !== 'default') return found;
+  if (found.length > 0) return found;
   try {
-    const options = optionsOf(args, role, addresses);
-    createOrdinaryClock({ ...options, own: UNKNOWN_TIME, epochS: 0, nowNs: tick(0) });
+    const chosen = profile === 'enterprise' ? { profile, revision } : {};
+    const options = { ...ptpOptions(args, role, addresses), ...chosen };
+    const { domains, ...one } = options;
+    createOrdinaryClock({ ...one, own: UNKNOWN_TIME, epochS: 0, nowNs: tick(0) });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const option = error.field.replace(/^--/, '');

@@ -1,20 +1,18 @@
 /** `clockbraid ptp slave` and `ptp master`: one PTP clock over one or many addresses. */
-import { networkInterfaces } from 'node:os';
 import { COMBINERS } from '../core.ts';
 import { ConfigError } from '../errors.ts';
 import { formatSeconds } from '../format.ts';
-import { canonicalIp } from '../path.ts';
 import { type LeapTable, parseLeapSeconds } from '../ptp/leapseconds.ts';
+import { PROFILE_NAMES } from '../ptp/profile.ts';
 import { openPtpClock, type PtpClock, type PtpClockOptions, type PtpEvents } from '../ptpclock.ts';
 import { chooseHost } from '../udp/choose.ts';
 import { type Args, type Command, UsageError } from './args.ts';
 import { readText } from './files.ts';
 import { type Io, pause } from './io.ts';
+import { ptpOptions } from './ptpargs.ts';
 import { offsetLine, ptpStatusLine, ptpTable } from './ptptable.ts';
 import { createRecordingFile } from './recordfile.ts';
 import { clockLine } from './table.ts';
-
-const LOG_INTERVAL = { least: -7, most: 4, integer: true };
 
 export const ptpCommand: Command = {
   name: 'ptp',
@@ -39,14 +37,44 @@ export const ptpCommand: Command = {
     hybrid: { type: 'boolean', help: 'a plain slave asks by unicast' },
     pairing: { type: 'string', value: 'P', help: 'dual-ended: mesh (default) or 1:1' },
     primary: { type: 'string', value: 'IP', help: 'primary of the addresses (default the first)' },
+    profile: { type: 'string', value: 'NAME', help: `${PROFILE_NAMES.join(' (usual) or ')}` },
+    revision: {
+      type: 'string',
+      value: 'REV',
+      help: 'of the Enterprise Profile: draft-01 (usual) or rfc9760',
+    },
+    preferred: { type: 'boolean', help: 'enterprise: meant to be master, or else alternate' },
+    'delay-mode': {
+      type: 'string',
+      value: 'MODE',
+      help: 'enterprise master: multicast, unicast or hybrid (usual)',
+    },
+    'max-adjustment': {
+      type: 'string',
+      value: 'STEP',
+      help: 'enterprise: what others may move this clock by in a Sync interval, e.g. 500ns',
+    },
+    acceptable: {
+      type: 'string',
+      multiple: true,
+      value: 'ID',
+      help: 'clockIdentity of a master to follow (default any)',
+    },
+    scope: { type: 'string', value: 'X', help: 'of the IPv6 group ff0X::181 (0..f, default e)' },
+    management: { type: 'boolean', help: 'rfc9760: answer management messages' },
     'clock-identity': { type: 'string', value: 'ID', help: 'clockIdentity (default from the MAC)' },
-    domain: { type: 'string', value: 'N', help: 'domainNumber (0..127, default 0)' },
+    domain: {
+      type: 'string',
+      multiple: true,
+      value: 'N',
+      help: 'domainNumber (0..127, default 0); several are combined',
+    },
     priority1: { type: 'string', value: 'N', help: '0..255 (default 128)' },
     priority2: { type: 'string', value: 'N', help: '0..255 (default 128)' },
     'clock-class': { type: 'string', value: 'N', help: 'of a master (0..254, default 248)' },
-    announce: { type: 'string', value: 'LOG2S', help: 'Announce interval (-7..4, default 1)' },
-    sync: { type: 'string', value: 'LOG2S', help: 'Sync interval (-7..4, default 0)' },
-    delay: { type: 'string', value: 'LOG2S', help: 'Delay_Req interval (-7..4, default 0)' },
+    announce: { type: 'string', value: 'LOG2S', help: 'Announce interval (-7..7, default 1)' },
+    sync: { type: 'string', value: 'LOG2S', help: 'Sync interval (-7..7, default 0)' },
+    delay: { type: 'string', value: 'LOG2S', help: 'Delay_Req interval (-7..7, default 0)' },
     'announce-timeout': { type: 'string', value: 'N', help: 'intervals (2..255, default 3)' },
     'grant-seconds': { type: 'string', value: 'N', help: 'asked for (10..1000, default 300)' },
     p2p: { type: 'boolean', help: 'peer-to-peer delay mechanism' },
@@ -82,7 +110,7 @@ async function run(args: Args, io: Io): Promise<number> {
   const json = args.flag('json');
   const leapTable = await leapList(args.text('leap-file'), io);
   const options: PtpClockOptions = {
-    ...optionsOf(args, role, addresses),
+    ...ptpOptions(args, role, addresses),
     leapTable,
     host,
     signal: io.signal,
@@ -101,7 +129,8 @@ async function run(args: Args, io: Io): Promise<number> {
   try {
     if (role === 'master') {
       const { problem } = ptp.status();
-      if (problem !== null) log(`${problem}: serving UTC as an arbitrary timescale`);
+      if (problem !== null && options.profile !== 'enterprise')
+        log(`${problem}: serving UTC as an arbitrary timescale`);
     }
     const isSynchronized = await watch(ptp, io, { seconds, json, log });
     return role === 'master' || isSynchronized ? 0 : 1;
@@ -109,72 +138,6 @@ async function run(args: Args, io: Io): Promise<number> {
     await ptp.close();
     await recording?.close();
   }
-}
-
-/** What these arguments ask for. Throws ConfigError. */
-export function optionsOf(
-  args: Args,
-  role: 'slave' | 'master',
-  addresses: readonly string[],
-): PtpClockOptions {
-  const masters = args.texts('master');
-  const isUnicast = masters.length > 0 || args.flag('unicast');
-  const several = role === 'slave' ? 'single-ended' : 'dual-ended';
-  const usual = addresses.length > 1 ? several : isUnicast ? 'single-ended' : 'plain';
-  const byte = (name: string) =>
-    args.number(name, undefined, { least: 0, most: 255, integer: true });
-  const port = (name: string, usualPort: number) =>
-    args.number(name, usualPort, { least: 1, most: 65535, integer: true });
-  const role3 = role === 'slave' ? 'slave' : args.flag('master-only') ? 'master' : 'any';
-  const primary = args.text('primary');
-  const clockIdentity = args.text('clock-identity');
-  const mac = macOf(primary ?? addresses[0] ?? '');
-  return {
-    mode: args.choice('mode', usual, ['plain', 'single-ended', 'dual-ended']),
-    role: role3,
-    addresses,
-    ...given({ primary, clockIdentity, mac }),
-    ...(isUnicast && { masters }),
-    ...(args.flag('multicast-sync') && { multicastSync: true }),
-    ...(args.flag('hybrid') && { delayRequests: 'unicast' as const }),
-    pairing: args.choice('pairing', 'mesh', ['mesh', '1:1']),
-    clock: {
-      domainNumber: args.number('domain', 0, { least: 0, most: 127, integer: true }),
-      ...given({
-        priority1: byte('priority1'),
-        priority2: byte('priority2'),
-        clockClass: args.number('clock-class', undefined, { least: 0, most: 254, integer: true }),
-      }),
-    },
-    port: {
-      logAnnounceInterval: args.number('announce', 1, LOG_INTERVAL),
-      logSyncInterval: args.number('sync', 0, LOG_INTERVAL),
-      logMinDelayReqInterval: args.number('delay', 0, LOG_INTERVAL),
-      logMinPdelayReqInterval: args.number('delay', 0, LOG_INTERVAL),
-      announceReceiptTimeout: args.number('announce-timeout', 3, {
-        ...{ least: 2, most: 255, integer: true },
-      }),
-      delayMechanism: args.flag('p2p') ? 2 : 1,
-    },
-    ports: { event: port('event-port', 319), general: port('general-port', 320) },
-    grantDurationS: args.number('grant-seconds', 300, { least: 10, most: 1000, integer: true }),
-    hops: args.number('hops', 1, { least: 1, most: 255, integer: true }),
-    combiner: args.choice('combiner', 'braid', COMBINERS),
-  };
-}
-
-/** Only what was given. */
-const given = <T extends object>(values: T): { [K in keyof T]?: NonNullable<T[K]> } =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
-
-/** MAC address of the interface with this address; undefined for loopback and unknown ones. */
-function macOf(address: string): string | undefined {
-  const wanted = canonicalIp(address)?.replace(/%.*$/, '');
-  for (const entry of Object.values(networkInterfaces()).flat()) {
-    if (entry === undefined || canonicalIp(entry.address)?.replace(/%.*$/, '') !== wanted) continue;
-    return entry.mac === '00:00:00:00:00:00' ? undefined : entry.mac;
-  }
-  return undefined;
 }
 
 const SYSTEM_LISTS = [

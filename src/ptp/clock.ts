@@ -1,14 +1,24 @@
 /**
  * One ordinary clock: a pure machine (machine.ts) that gives every message to the part it is for,
  * and time to each part when it wants it. RFC 8039 §5; IEEE 1588-2008 §9. decide.ts says what the
- * port is, ways.ts over which addresses it follows whom.
+ * port is, ways.ts over which addresses it follows whom. A boundary clock is several of its ports
+ * (boundary.ts).
  */
 import type { Datagram, DropReason, Input, Output } from '../machine.ts';
 import { isUnicast } from '../path.ts';
 import { type Tick, tick } from '../units.ts';
 import type { OrdinaryClock } from './clockconfig.ts';
 import { becomeGrandmaster, type TimePropertiesDS } from './dataset.ts';
-import { decisionDue, fire, initialize, isFollowing, passTime, takeAnnounce } from './decide.ts';
+import {
+  decide,
+  decisionDue,
+  fire,
+  initialize,
+  isFollowing,
+  passTime,
+  takeAnnounce,
+  toldLeading,
+} from './decide.ts';
 import { type Destination, multicastDestinations } from './destination.ts';
 import { hearOwnIdentity, tellProblem } from './enterprise.ts';
 import { activeGrants, grantorDue, grantsVersion, stepGrantor } from './grantor.ts';
@@ -16,13 +26,14 @@ import type { Incoming } from './incoming.ts';
 import { answerManagement } from './manage.ts';
 import { isServing, nextMasterDue, setDestinations } from './master.ts';
 import { type Message, readMessage } from './message.ts';
+import { relayManagement } from './relay.ts';
 import { requesterDue, stepRequester } from './requester.ts';
 import { answerDelayReq, answerPdelayReq } from './respond.ts';
 import { hearSignaling } from './signaling.ts';
 import { hear, pathTo, sent, nextDue as slaveDue, stepClock, unsent, wake } from './slave.ts';
 import { masterSent, masterUnsent, sendDue } from './transmit.ts';
 import { MESSAGE_TYPES } from './types.ts';
-import { doubtGrants, followParent } from './ways.ts';
+import { arrange, doubtGrants, followParent } from './ways.ts';
 
 export {
   createOrdinaryClock,
@@ -33,15 +44,29 @@ export { isDualNow } from './ways.ts';
 
 /** Processes one input. Strangers' bytes become drops. */
 export function stepOrdinaryClock(clock: OrdinaryClock, input: Input): Output[] {
-  const { nowNs } = input;
-  const outputs = take(clock, input);
-  followContact(clock, outputs, nowNs);
-  serve(clock, outputs, nowNs);
+  const outputs = stepPort([clock], clock, input);
   const dueNs = nextDue(clock);
   if (dueNs !== clock.armedNs) {
     clock.armedNs = dueNs;
     outputs.push({ type: 'timer', atNs: dueNs });
   }
+  return outputs;
+}
+
+/** Processes the input of one port, and what follows from it for all ports of its clock. */
+export function stepPort(
+  ports: readonly OrdinaryClock[],
+  port: OrdinaryClock,
+  input: Input,
+): Output[] {
+  const { nowNs } = input;
+  const outputs = take(ports, port, input);
+  if (port.isUndecided) outputs.push(...decide(ports, nowNs));
+  if (port.isUnarranged) outputs.push(...arrange(port, nowNs));
+  for (const each of ports) followContact(each, outputs, nowNs);
+  outputs.push(...toldLeading(ports));
+  if (ports.length > 1) refreshServed(ports);
+  for (const each of ports) serve(each, outputs, nowNs);
   return outputs;
 }
 
@@ -60,34 +85,50 @@ export function nextDue(clock: OrdinaryClock): Tick {
 }
 
 /** Says what our own time is from now on: leap seconds come, lists expire. */
-export function tellTime(
+export const tellTime = (
   clock: OrdinaryClock,
   own: TimePropertiesDS,
   problem: string | null = null,
+): void => tellPorts([clock], own, problem);
+
+/** As {@link tellTime}, to all ports of a clock. */
+export function tellPorts(
+  ports: readonly OrdinaryClock[],
+  own: TimePropertiesDS,
+  problem: string | null = null,
 ): void {
-  clock.own = { ...own };
-  tellProblem(clock, own, problem);
-  const { alternateSets } = clock.master;
-  if (alternateSets !== null) becomeGrandmaster(alternateSets, own);
-  if (!isFollowing(clock.portDS.portState)) becomeGrandmaster(clock.sets, own);
+  for (const port of ports) {
+    port.own = { ...own };
+    tellProblem(port, own, problem);
+    const { alternateSets } = port.master;
+    if (alternateSets !== null) becomeGrandmaster(alternateSets, own);
+  }
+  if (ports.some(({ portDS }) => isFollowing(portDS.portState))) return;
+  const [first] = ports;
+  if (first !== undefined) becomeGrandmaster(first.sets, own);
 }
 
-function take(clock: OrdinaryClock, input: Input): Output[] {
+/** Which port of a clock a transmit output was of. */
+export const portOfContext = (context: number, numberPorts: number): number =>
+  Math.floor((context % (2 * numberPorts)) / 2);
+
+function take(ports: readonly OrdinaryClock[], clock: OrdinaryClock, input: Input): Output[] {
   const { nowNs } = input;
   switch (input.type) {
     case 'datagram':
-      return takeDatagram(clock, input.datagram, nowNs);
+      return takeDatagram(ports, clock, input.datagram, nowNs);
     case 'timeout':
       clock.armedNs = null;
       return takeTimeout(clock, nowNs, input.random);
     case 'sent':
       if (isOfMaster(input.context)) {
-        return numbered(masterSent(clock.master, ofMaster(input.context), input.sentAtNs));
+        const context = ofMaster(clock, input.context);
+        return numbered(clock, masterSent(clock.master, context, input.sentAtNs));
       }
       return sent(clock.slave, input.context, input.sentAtNs, nowNs);
     case 'unsent':
       if (isOfMaster(input.context)) {
-        return masterUnsent(clock.master, ofMaster(input.context), input.code);
+        return masterUnsent(clock.master, ofMaster(clock, input.context), input.code);
       }
       return unsent(clock.slave, input.context, input.code);
     case 'clock-step':
@@ -96,18 +137,29 @@ function take(clock: OrdinaryClock, input: Input): Output[] {
   }
 }
 
-/** Contexts: the slave's are even, and the master's 2 n + 1. */
+/** Contexts: of port i of n the slave's are 2 n k + 2 i, and the master's 2 n k + 2 i + 1. */
 const isOfMaster = (context: number): boolean => context % 2 === 1;
-const ofMaster = (context: number): number => (context - 1) / 2;
+const ofMaster = ({ sets }: OrdinaryClock, context: number): number =>
+  Math.floor(context / (2 * sets.defaultDS.numberPorts));
 
-const numbered = (outputs: Output[]): Output[] =>
-  outputs.map((output) =>
+function numbered({ sets, portDS }: OrdinaryClock, outputs: Output[]): Output[] {
+  const first = 2 * (portDS.portIdentity.portNumber - 1) + 1;
+  const step = 2 * sets.defaultDS.numberPorts;
+  return outputs.map((output) =>
     output.type === 'transmit' && output.context !== undefined
-      ? { ...output, context: 2 * output.context + 1 }
+      ? { ...output, context: step * output.context + first }
       : output,
   );
+}
 
-function takeDatagram(clock: OrdinaryClock, datagram: Datagram, nowNs: Tick): Output[] {
+const isNoDrop = ({ type }: Output): boolean => type !== 'drop';
+
+function takeDatagram(
+  ports: readonly OrdinaryClock[],
+  clock: OrdinaryClock,
+  datagram: Datagram,
+  nowNs: Tick,
+): Output[] {
   const message = readMessage(datagram.bytes);
   const refused = typeof message === 'string' ? message : refusal(clock, message, datagram);
   if (refused !== null || typeof message === 'string') {
@@ -124,11 +176,13 @@ function takeDatagram(clock: OrdinaryClock, datagram: Datagram, nowNs: Tick): Ou
     case 'Delay_Req':
       return answerDelayReq(clock.master, message, incoming, nowNs);
     case 'Pdelay_Req':
-      return numbered(answerPdelayReq(clock.master, message, incoming, nowNs));
+      return numbered(clock, answerPdelayReq(clock.master, message, incoming, nowNs));
     case 'Management': {
       const { portIdentity: ingress } = clock.portDS;
       if (!clock.management) return refusedAs('denied', datagram);
-      return answerManagement(clock.agent, message, { ...incoming, ingress }, nowNs);
+      const answers = answerManagement(clock.agent, message, { ...incoming, ingress }, nowNs);
+      const copies = relayManagement(ports, clock, message, datagram, nowNs);
+      return copies.length === 0 ? answers : [...answers.filter(isNoDrop), ...copies];
     }
     case 'Signaling': {
       const outputs = hearSignaling(clock, message, ends, nowNs);
@@ -208,6 +262,17 @@ function followContact(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): vo
   outputs.push(...fire(clock, event, nowNs));
 }
 
+/** A boundary clock tells nobody the time as long as it does not know that of its master. */
+function refreshServed(ports: readonly OrdinaryClock[]): void {
+  const [first] = ports;
+  if (first === undefined) return;
+  const { served } = first.shared;
+  const follower = ports.find(({ portDS }) => isFollowing(portDS.portState));
+  served.plan = follower?.slave.times[follower.foreign.parent ?? '']?.plan ?? null;
+  const isKnown = served.plan !== null && served.estimate !== null;
+  served.isReady = follower === undefined || isKnown;
+}
+
 /** Destinations as granted and configured, and whatever is due to be sent. */
 function serve(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): void {
   const { grantor, master, portDS } = clock;
@@ -218,7 +283,7 @@ function serve(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): void {
     setDestinations(master, isMaster ? destinations(clock, nowNs) : [], nowNs);
   }
   const dueNs = nextMasterDue(master);
-  if (dueNs !== null && dueNs <= nowNs) outputs.push(...numbered(sendDue(master, nowNs)));
+  if (dueNs !== null && dueNs <= nowNs) outputs.push(...numbered(clock, sendDue(master, nowNs)));
 }
 
 function destinations(clock: OrdinaryClock, nowNs: Tick): Destination[] {

@@ -26,9 +26,10 @@ import { deriveIdentities, type Identity } from './ownidentity.ts';
 import { createPortDS, intervalOfLog, type PortConfig, type PortDS } from './portds.ts';
 import { PORT_TABLE, type PortTable, SLAVE_ONLY_TABLE } from './portstate.ts';
 import type { DelayMode, ProfileName, Revision } from './profile.ts';
-import { profiled } from './profiled.ts';
+import { type Profiled, profiled } from './profiled.ts';
 import { createForeignTable, type ForeignTable } from './qualified.ts';
 import { createRequester, type Requester } from './requester.ts';
+import { ownServed, type Served } from './served.ts';
 import { createSlave, type Slave } from './slave.ts';
 import type { About } from './told.ts';
 
@@ -112,7 +113,16 @@ export interface Places {
   chosenIp: string;
 }
 
-/** Plain data; only clock.ts and its parts change it. */
+/** What all ports of a clock have in common. Plain data. */
+export interface Shared {
+  readonly sets: Datasets;
+  readonly agent: Agent;
+  readonly served: Served;
+  /** Somebody is told our own time, and people that this is so. */
+  isLeading: boolean;
+}
+
+/** One port with its clock; a boundary clock has several. Plain data; only clock.ts' parts change it. */
 export interface OrdinaryClock {
   readonly mode: ClockMode;
   readonly role: ClockRole;
@@ -127,6 +137,7 @@ export interface OrdinaryClock {
   readonly ports: Ports;
   readonly scope: Ipv6Scope;
   readonly table: PortTable;
+  readonly shared: Shared;
   readonly sets: Datasets;
   readonly portDS: PortDS;
   /** May be set: see tellTime in clock.ts. */
@@ -147,6 +158,12 @@ export interface OrdinaryClock {
   places: Record<string, Places>;
   /** Without an Announce a listening port becomes master then. */
   listenUntilNs: Tick | null;
+  /** The wait of PRE_MASTER is over then. */
+  qualifyNs: Tick | null;
+  /** Something happened that the state decision has to hear of. */
+  isUndecided: boolean;
+  /** Paths may have to be others, once that is decided. */
+  isUnarranged: boolean;
   /** The next regular state decision. */
   decideNs: Tick;
   /** The timer that was asked for last. */
@@ -157,7 +174,50 @@ export interface OrdinaryClock {
 
 /** Throws ConfigError. */
 export function createOrdinaryClock(given: OrdinaryClockConfig): OrdinaryClock {
-  const { config, profile, isAlternate, delayMode, management } = profiled(given);
+  const one = profiled(given);
+  const { shared, portSets } = createShared([one], identityOf(one.config));
+  return createPort(one, portSets[0], shared);
+}
+
+/** The clockIdentity: that of the primary address. Throws ConfigError. */
+export const identityOf = (config: OrdinaryClockConfig): string =>
+  identitiesOf(config).find(({ isPrimary }) => isPrimary)?.clockIdentity ?? '';
+
+/** What the ports have in common, and the data set of each. Throws ConfigError. */
+export function createShared(
+  ports: readonly [Profiled, ...Profiled[]],
+  clockIdentity: string,
+): { readonly shared: Shared; readonly portSets: readonly [PortDS, ...PortDS[]] } {
+  const [{ config, profile }, ...others] = ports;
+  const { nowNs, role } = config;
+  const defaultDS = createDefaultDS({
+    ...config.clock,
+    clockIdentity,
+    slaveOnly: role === 'slave' && others.length === 0,
+    numberPorts: ports.length,
+  });
+  const sets = createDatasets(defaultDS, config.own);
+  const dataset = (of: Profiled, portNumber: number): PortDS =>
+    createPortDS({ clockIdentity, portNumber }, of.config.port);
+  const portSets = [dataset(ports[0], 1), ...others.map((of, n) => dataset(of, n + 2))] as const;
+  const about: About = {
+    ...ABOUT,
+    unicastNegotiation: ports.some(hasGrantor),
+    ...(profile.name === 'enterprise' && { profileIdentity: PROFILE_IDENTITIES.enterprise }),
+    ...config.about,
+  };
+  const udpPorts = config.ports && { ports: config.ports };
+  const agent = createAgent({ sets, portSets, about, nowNs, ...udpPorts });
+  const shared = { sets, agent, served: ownServed(), isLeading: false };
+  return { shared, portSets: [...portSets] };
+}
+
+const hasGrantor = ({ profile, config }: Profiled): boolean =>
+  config.role !== 'slave' && profile.name !== 'enterprise';
+
+/** One port of a clock. Throws ConfigError. */
+export function createPort(one: Profiled, portDS: PortDS, shared: Shared): OrdinaryClock {
+  const { config, profile, isAlternate, delayMode, management } = one;
   const isEnterprise = profile.name === 'enterprise';
   const {
     mode = 'plain',
@@ -180,18 +240,11 @@ export function createOrdinaryClock(given: OrdinaryClockConfig): OrdinaryClock {
   if (mode === 'plain' && addresses.length > 1) {
     throw new ConfigError('ptp.addresses', 'one address with plain multicast', addresses);
   }
-  const primary = identities.find(({ isPrimary }) => isPrimary);
-  const { address: primaryIp = '', clockIdentity = '' } = primary ?? {};
-  const defaultDS = createDefaultDS({
-    ...config.clock,
-    clockIdentity,
-    slaveOnly: role === 'slave',
-    numberPorts: 1,
-  });
-  const { domainNumber } = defaultDS;
-  const sets = createDatasets(defaultDS, config.own);
-  const portIdentity = { clockIdentity, portNumber: 1 };
-  const portDS = createPortDS(portIdentity, config.port);
+  const primaryIp = identities.find(({ isPrimary }) => isPrimary)?.address ?? '';
+  const { sets, agent, served } = shared;
+  const { defaultDS } = sets;
+  const { domainNumber, numberPorts } = defaultDS;
+  const { portIdentity } = portDS;
   const isPlain = mode === 'plain';
   const { logAnnounceInterval, logSyncInterval } = portDS;
   const requester =
@@ -208,20 +261,19 @@ export function createOrdinaryClock(given: OrdinaryClockConfig): OrdinaryClock {
             Pdelay_Resp: portDS.logMinPdelayReqInterval,
           },
         });
-  const grantor =
-    role === 'slave' || isEnterprise
-      ? null
-      : createGrantor({
-          port: portIdentity,
-          addresses: mode === 'dual-ended' ? addresses : [primaryIp],
-          domainNumber,
-          generalPort: ports.general,
-          ...(config.limits && { limits: config.limits }),
-        });
+  const grantor = hasGrantor(one)
+    ? createGrantor({
+        port: portIdentity,
+        addresses: mode === 'dual-ended' ? addresses : [primaryIp],
+        domainNumber,
+        generalPort: ports.general,
+        ...(config.limits && { limits: config.limits }),
+      })
+    : null;
   if (grantor !== null) stopServing(grantor, nowNs); // until it is MASTER
   const multicastSync = config.multicastSync ?? isPlain;
   const master = createMaster({
-    ...{ sets, portDS, epochS, nowNs, ports },
+    ...{ sets, portDS, epochS, nowNs, ports, served },
     delayMode: multicastSync ? delayMode : 'unicast',
     ...(isAlternate && { alternateSets: createDatasets(defaultDS, config.own) }),
   });
@@ -240,12 +292,6 @@ export function createOrdinaryClock(given: OrdinaryClockConfig): OrdinaryClock {
   const alternates = createForeignTable({ ...heard, isOfAlternates: true });
   const enterprise = isEnterprise ? createEnterprise(profile, alternates) : null;
   if (enterprise !== null) enterprise.problem = config.problem ?? null;
-  const about: About = {
-    ...ABOUT,
-    unicastNegotiation: grantor !== null,
-    ...(isEnterprise && { profileIdentity: PROFILE_IDENTITIES.enterprise }),
-    ...config.about,
-  };
   return {
     mode,
     role,
@@ -259,6 +305,7 @@ export function createOrdinaryClock(given: OrdinaryClockConfig): OrdinaryClock {
     ports,
     scope: config.scope ?? 'e',
     table: role === 'slave' ? SLAVE_ONLY_TABLE : PORT_TABLE,
+    shared,
     sets,
     portDS,
     own: { ...config.own },
@@ -267,22 +314,31 @@ export function createOrdinaryClock(given: OrdinaryClockConfig): OrdinaryClock {
       delayMechanism: portDS.delayMechanism === 2 ? 'P2P' : 'E2E',
       domainNumber,
       eventPort: ports.event,
-      contexts: { first: 2, step: 2 }, // the master's are odd, see clock.ts
+      contexts: contextsOf(portIdentity.portNumber, numberPorts),
       leapTable,
     }),
     master,
-    agent: createAgent({ sets, portSets: [portDS], about, nowNs, ports }),
+    agent,
     grantor,
     requester,
     enterprise,
     management,
     places: {},
     listenUntilNs: null,
+    qualifyNs: null,
+    isUndecided: false,
+    isUnarranged: false,
     decideNs: nowNs,
     armedNs: null,
     served: '',
   };
 }
+
+/** Numbers of transmit outputs tell the port, see clock.ts. */
+const contextsOf = (portNumber: number, numberPorts: number) => ({
+  first: 2 * numberPorts + 2 * (portNumber - 1),
+  step: 2 * numberPorts,
+});
 
 const ABOUT: About = {
   productDescription: 'clockbraid;;',

@@ -1,10 +1,10 @@
 /**
- * State decisions of an ordinary clock: Announces, their absence, and what follows for the port,
- * the data sets and the parts. IEEE 1588-2008 §9.2.5, §9.2.6, §9.3; texts as ptp4l logs them.
+ * State decisions of a clock: Announces, their absence, and what follows for its ports, the data
+ * sets and the parts. IEEE 1588-2008 §9.2.5, §9.2.6, §9.3; texts as ptp4l logs them.
  */
 import type { DropReason, Output } from '../machine.ts';
 import { type Tick, tick } from '../units.ts';
-import { datasetOfAnnounce, datasetOfClock, decideStates } from './bmca.ts';
+import { type Decision, datasetOfAnnounce, datasetOfClock, decideStates } from './bmca.ts';
 import type { OrdinaryClock } from './clockconfig.ts';
 import { contentOfAnnounce } from './content.ts';
 import { type AnnounceContent, becomeGrandmaster, copyTime, followMaster } from './dataset.ts';
@@ -39,8 +39,9 @@ import {
   nextPortState,
   type PortEvent,
   type PortState,
+  qualificationIntervals,
 } from './portstate.ts';
-import { parentOf, receiptTimeoutNs } from './qualified.ts';
+import { type ForeignMaster, parentOf, receiptTimeoutNs } from './qualified.ts';
 import { promiseOf } from './requester.ts';
 import { hearTime, removePath } from './slave.ts';
 import { agePlaces, arrange, doubtGrants, isDualNow, notePlace } from './ways.ts';
@@ -53,6 +54,7 @@ const LOGGED: Readonly<Partial<Record<PortEvent, string>>> = {
   'announce-receipt-timeout': 'ANNOUNCE_RECEIPT_TIMEOUT_EXPIRES',
   'synchronization-fault': 'SYNCHRONIZATION_FAULT',
   'master-clock-selected': 'MASTER_CLOCK_SELECTED',
+  'qualification-timeout': 'QUALIFICATION_TIMEOUT_EXPIRES',
   'recommended-grandmaster': 'RS_GRAND_MASTER',
   'recommended-master': 'RS_MASTER',
   'recommended-slave': 'RS_SLAVE',
@@ -84,15 +86,19 @@ export function fire(clock: OrdinaryClock, event: PortEvent, nowNs: Tick): Outpu
   if (grantor !== null && before === 'MASTER') stopServing(grantor, nowNs);
   const isWaiting = after === 'LISTENING' && clock.role !== 'slave';
   clock.listenUntilNs = isWaiting ? tick(nowNs + listenNs(clock)) : null;
+  clock.qualifyNs = after === 'PRE_MASTER' ? tick(nowNs + qualificationNs(clock)) : null;
   return [said(clock, 'state', `${before} to ${after} on ${LOGGED[event] ?? event}`), ...gate];
 }
 
 /** States that no port may be in without a count of leap seconds. */
 const SERVING: readonly PortState[] = ['PRE_MASTER', 'MASTER'];
 
-/** Somebody who is to be nothing but master listens to nobody. */
-const listenNs = (clock: OrdinaryClock): number =>
-  clock.role === 'master' ? 0 : receiptTimeoutNs(clock.foreign);
+/** Somebody who is to be nothing but master listens to nobody, but to its own other ports. */
+const listenNs = ({ role, sets, foreign }: OrdinaryClock): number =>
+  role === 'master' && sets.defaultDS.numberPorts === 1 ? 0 : receiptTimeoutNs(foreign);
+
+const qualificationNs = ({ foreign, sets }: OrdinaryClock): number =>
+  qualificationIntervals('M3', sets.currentDS.stepsRemoved) * foreign.announceIntervalNs;
 
 function said(clock: OrdinaryClock, event: 'state' | 'foreign-master', text: string): Output {
   const { portState: state, portIdentity } = clock.portDS;
@@ -116,13 +122,14 @@ export function takeAnnounce(
     const sender = portText(content.sourcePortIdentity);
     const place = judgePlace(clock, enterprise, sender, remote.ip, nowNs);
     if (place.isIgnored) return [...place.outputs, ...refused('wrong-address')];
+    beside.push(...place.outputs);
     const known = hearBeside(clock, enterprise, content, nowNs);
     beside.push(...known.outputs);
     if (!known.isForAlgorithm) {
       notePlace(clock, sender, remote.ip, nowNs);
       return [...beside, ...hearAlternate(clock, content, known.isChange, nowNs)];
     }
-    if (known.isChange) beside.push(...decide(clock, nowNs));
+    if (known.isChange) clock.isUndecided = true;
   }
   const path = keyOf({ remoteIp: remote.ip, localIp: local.ip });
   const promise = requester && promiseOf(requester, path, 'Announce');
@@ -139,7 +146,7 @@ export function takeAnnounce(
   if (heard.isNew) outputs.push(said(clock, 'foreign-master', `new foreign master ${key}`));
   const isNews = notePlace(clock, key, remote.ip, nowNs);
   const isParent = key === foreign.parent && isFollowing(portDS.portState);
-  if (heard.isChange) outputs.push(...decide(clock, nowNs));
+  if (heard.isChange) clock.isUndecided = true;
   else if (isParent) {
     followMaster(clock.sets, content);
     if (hearTime(clock.slave, content.sourcePortIdentity, copyTime(content), nowNs) === 'changed') {
@@ -148,10 +155,12 @@ export function takeAnnounce(
       outputs.push(...fire(clock, 'synchronization-fault', nowNs), ...arrange(clock, nowNs));
     }
   }
-  if (isNews && (isParent || isDualNow(clock))) outputs.push(...arrange(clock, nowNs));
+  if (isNews && (isParent || isDualNow(clock))) clock.isUnarranged = true;
   if (enterprise !== null) {
-    outputs.push(...judgeRogue(clock, enterprise, key, nowNs));
-    if (key === foreign.parent) outputs.push(...arrange(clock, nowNs)); // its mode may be another
+    const rogue = judgeRogue(clock, enterprise, key, nowNs);
+    outputs.push(...rogue);
+    // the parent's mode may be another, a rogue is not measured any more
+    if (key === foreign.parent || rogue.length > 0) clock.isUnarranged = true;
   }
   return outputs;
 }
@@ -163,7 +172,9 @@ function hearAlternate(
   isChange: boolean,
   nowNs: Tick,
 ): Output[] {
-  const outputs = isChange ? decide(clock, nowNs) : [];
+  const outputs: Output[] = [];
+  if (isChange) clock.isUndecided = true;
+  clock.isUnarranged = true;
   const { sourcePortIdentity } = content;
   if (hearTime(clock.slave, sourcePortIdentity, copyTime(content), nowNs) === 'changed') {
     const masterKey = portText(sourcePortIdentity);
@@ -171,7 +182,7 @@ function hearAlternate(
       outputs.push(removePath(clock.slave, one.key));
     }
   }
-  return [...outputs, ...arrange(clock, nowNs)];
+  return outputs;
 }
 
 const isUp = (state: PortState): boolean =>
@@ -179,38 +190,65 @@ const isUp = (state: PortState): boolean =>
 export const isFollowing = (state: PortState): boolean =>
   state === 'UNCALIBRATED' || state === 'SLAVE';
 
-/** The state decision (§9.3.3), at every announce interval and whenever a master changes. */
-export function decide(clock: OrdinaryClock, nowNs: Tick): Output[] {
-  const { foreign, portDS, sets } = clock;
-  promoteAlternate(clock, nowNs);
-  const best = bestForeign(foreign, nowNs);
-  const bestSet = best && datasetOfAnnounce(best.announce, portDS.portIdentity);
-  const own = datasetOfClock(sets.defaultDS);
-  const { decisions } = decideStates(own, [{ state: portDS.portState, best: bestSet }]);
-  const [decision = null] = decisions;
+/**
+ * The state decision (§9.3.3) of all ports of a clock, at every announce interval and whenever a
+ * master changes. Data sets first: a port tells them as soon as it is master.
+ */
+export function decide(ports: readonly OrdinaryClock[], nowNs: Tick): Output[] {
+  const [first] = ports;
+  if (first === undefined) return [];
+  const { sets, own } = first;
+  for (const port of ports) promoteAlternate(port, nowNs);
+  const bests = ports.map(({ foreign }) => bestForeign(foreign, nowNs));
+  const candidates = ports.map(({ portDS: { portState: state, portIdentity } }, n) => {
+    const best = bests[n] ?? null;
+    return { state, best: best && datasetOfAnnounce(best.announce, portIdentity) };
+  });
+  const { decisions } = decideStates(datasetOfClock(sets.defaultDS), candidates);
+  const best = bests[decisions.indexOf('S1')] ?? null;
+  if (best === null) becomeGrandmaster(sets, own);
+  else followMaster(sets, best.announce);
+  return ports.flatMap((port, n) => settle(port, decisions[n] ?? null, bests[n] ?? null, nowNs));
+}
+
+/** What a decision means to one port; null: it stays as it is. */
+function settle(
+  clock: OrdinaryClock,
+  decision: Decision | null,
+  best: ForeignMaster | null,
+  nowNs: Tick,
+): Output[] {
+  clock.isUndecided = false;
   if (decision === null) return [];
+  const { foreign, portDS } = clock;
   const parentBefore = foreign.parent;
   const stateBefore = portDS.portState;
+  const isSlave = decision === 'S1' && best !== null;
+  const isNew = isSlave && (parentBefore !== best.key || !isFollowing(stateBefore));
+  const isMaster = decision === 'M1' || decision === 'M2' || decision === 'M3';
+  setParent(foreign, isMaster ? null : best);
   const outputs: Output[] = [];
-  let isNew = false;
-  if (decision === 'S1' && best !== null) {
-    isNew = parentBefore !== best.key || !isFollowing(stateBefore);
-    setParent(foreign, best);
-    followMaster(sets, best.announce);
-    if (isNew) {
-      outputs.push(chosen(clock, 'best-master', `selected best master clock ${bestSet?.identity}`));
-    }
-  } else if (decision === 'P1' || decision === 'P2') {
-    setParent(foreign, best);
-  } else {
-    setParent(foreign, null);
-    becomeGrandmaster(sets, clock.own);
+  if (isNew) {
+    const { grandmasterIdentity } = best.announce;
+    outputs.push(chosen(clock, 'best-master', `selected best master clock ${grandmasterIdentity}`));
   }
   outputs.push(...fire(clock, eventOfDecision(decision, isNew), nowNs));
-  if (portDS.portState === 'MASTER' && stateBefore !== 'MASTER') outputs.push(ownChosen(clock));
   if (isNew || portDS.portState !== stateBefore || foreign.parent !== parentBefore) {
     restartRogues(clock, nowNs);
     outputs.push(...arrange(clock, nowNs));
+  }
+  return outputs;
+}
+
+/** People are told once that nobody is followed and somebody is served. */
+export function toldLeading(ports: readonly OrdinaryClock[]): Output[] {
+  const leader = ports.find(({ portDS }) => portDS.portState === 'MASTER');
+  const isLed = ports.some(({ portDS }) => isFollowing(portDS.portState));
+  const isLeading = leader !== undefined && !isLed;
+  const outputs: Output[] = [];
+  for (const { shared } of ports.slice(0, 1)) {
+    if (isLeading && !shared.isLeading) outputs.push(ownChosen(leader));
+    shared.isLeading = isLeading;
   }
   return outputs;
 }
@@ -242,18 +280,25 @@ export function passTime(clock: OrdinaryClock, nowNs: Tick): Output[] {
   if (expireForeign(foreign, nowNs) !== null && parent !== null) {
     outputs.push(...loseParent(clock, nowNs));
   }
+  const { isReady } = clock.shared.served;
+  const laterNs = tick(nowNs + foreign.announceIntervalNs);
   if (clock.listenUntilNs !== null && nowNs >= clock.listenUntilNs) {
-    outputs.push(...takeOver(clock, nowNs));
+    if (isReady) outputs.push(...takeOver(clock, nowNs));
+    else clock.listenUntilNs = laterNs;
+  }
+  if (clock.qualifyNs !== null && nowNs >= clock.qualifyNs) {
+    if (isReady) outputs.push(...fire(clock, 'qualification-timeout', nowNs));
+    else clock.qualifyNs = laterNs;
   }
   if (nowNs >= clock.decideNs) {
     const spanNs = foreign.announceIntervalNs;
     const lateSpans = Math.floor((nowNs - clock.decideNs) / spanNs);
     clock.decideNs = tick(clock.decideNs + (lateSpans + 1) * spanNs);
     const isOther = [ageAlternates(clock, nowNs), agePlaces(clock, nowNs)].includes(true);
-    outputs.push(...decide(clock, nowNs));
+    clock.isUndecided = true;
     const isDoubted = clock.mode === 'dual-ended' && !isDualNow(clock);
     if ((isOther || isDoubted) && isFollowing(portDS.portState)) {
-      outputs.push(...arrange(clock, nowNs));
+      clock.isUnarranged = true;
     }
   }
   return outputs;
@@ -262,24 +307,24 @@ export function passTime(clock: OrdinaryClock, nowNs: Tick): Output[] {
 /** The announce receipt timeout: another master that qualifies, or our own time. */
 function loseParent(clock: OrdinaryClock, nowNs: Tick): Output[] {
   doubtGrants(clock, null, nowNs);
-  const another = bestForeign(clock.foreign, nowNs) !== null;
-  return another ? decide(clock, nowNs) : takeOver(clock, nowNs);
+  clock.isUndecided = true;
+  return bestForeign(clock.foreign, nowNs) === null ? takeOver(clock, nowNs) : [];
 }
 
 function takeOver(clock: OrdinaryClock, nowNs: Tick): Output[] {
+  clock.isUndecided = true;
   const outputs = fire(clock, 'announce-receipt-timeout', nowNs);
   if (clock.portDS.portState === 'LISTENING' && clock.listenUntilNs !== null) {
     // still not allowed to: listen on
     clock.listenUntilNs = tick(nowNs + Math.max(listenNs(clock), clock.foreign.announceIntervalNs));
   }
-  becomeGrandmaster(clock.sets, clock.own);
-  if (clock.portDS.portState === 'MASTER') outputs.push(ownChosen(clock));
   return [...outputs, ...arrange(clock, nowNs)];
 }
 
 /** When {@link passTime} has something to do. */
 export function decisionDue(clock: OrdinaryClock): Tick {
   const expiryNs = nextExpiry(clock.foreign) ?? Number.POSITIVE_INFINITY;
-  const listenNs = clock.listenUntilNs ?? Number.POSITIVE_INFINITY;
-  return tick(Math.min(clock.decideNs, expiryNs, listenNs));
+  const listenedNs = clock.listenUntilNs ?? Number.POSITIVE_INFINITY;
+  const qualifyNs = clock.qualifyNs ?? Number.POSITIVE_INFINITY;
+  return tick(Math.min(clock.decideNs, expiryNs, listenedNs, qualifyNs));
 }

@@ -18,7 +18,8 @@ import {
   parentOf,
   receiptTimeoutNs,
 } from './qualified.ts';
-import { createWatch, isAnySeen, restart, sight, unsee, type Watch } from './watch.ts';
+import { createWatch, isAnySeen, isToldOf, restart, sight, unsee, type Watch } from './watch.ts';
+import { notePlace } from './ways.ts';
 
 /** Plain data of one port. */
 export interface Enterprise {
@@ -57,9 +58,11 @@ const spans = (clock: OrdinaryClock, isAtOnce: boolean) => ({
 });
 
 /** A current UTC−TAI count, without which no port is master (EP-064). */
-export function isGated(clock: OrdinaryClock): boolean {
-  const gate = clock.enterprise?.profile.leapSecondGate ?? null;
-  return gate !== null && !clock.own.currentUtcOffsetValid;
+export function isGated({ enterprise, own, sets }: OrdinaryClock): boolean {
+  const gate = enterprise?.profile.leapSecondGate ?? null;
+  if (gate === null || own.currentUtcOffsetValid) return false;
+  // A boundary clock repeats the count of the master that its slave port follows.
+  return sets.defaultDS.numberPorts === 1 || !sets.timePropertiesDS.currentUtcOffsetValid;
 }
 
 /** The port would be master but for the gate: told once until it opens. */
@@ -142,12 +145,12 @@ export const restartRogues = (clock: OrdinaryClock, nowNs: Tick): void => {
   if (clock.enterprise !== null) restart(clock.enterprise.rogues, nowNs);
 };
 
-/** So long after its last Announce an identity may turn up elsewhere. (announce intervals) */
-const TWIN_SPAN = 2;
+/** After so much silence at its address an identity is believed elsewhere. (announce intervals) */
+const MOVE_SPAN = 2.5;
 
 /**
- * One identity must not come from two addresses (EP-003). Its first address stays the one it is
- * believed at, until it is silent there.
+ * One identity must not come from two addresses, each heard after the other (EP-003). Its first
+ * address stays the one it is believed at, until it is silent there.
  * @returns outputs, and true if the Announce is to be ignored
  */
 export function judgePlace(
@@ -158,14 +161,22 @@ export function judgePlace(
   nowNs: Tick,
 ): { readonly outputs: Output[]; readonly isIgnored: boolean } {
   const places = clock.places[key];
-  if (places === undefined || places.chosenIp === ip) return { outputs: [], isIgnored: false };
+  if (places === undefined) return { outputs: [], isIgnored: false };
+  const limitNs = MOVE_SPAN * clock.foreign.announceIntervalNs;
+  const isAlive = (at: string) => nowNs - (places.ips[at] ?? Number.NEGATIVE_INFINITY) < limitNs;
   const { chosenIp } = places;
-  const silentNs = nowNs - (places.ips[chosenIp] ?? Number.NEGATIVE_INFINITY);
-  if (silentNs >= TWIN_SPAN * clock.foreign.announceIntervalNs) {
-    places.chosenIp = ip; // it moved
-    return { outputs: [], isIgnored: false };
+  if (chosenIp === ip) {
+    const other = Object.keys(places.ips).find((at) => at !== ip && isAlive(at));
+    const outputs = other === undefined ? [] : tellTwin(clock, twins, key, [ip, other], nowNs);
+    return { outputs, isIgnored: false };
   }
-  return { outputs: tellTwin(clock, twins, key, [chosenIp, ip], nowNs), isIgnored: true };
+  if (isAlive(chosenIp)) {
+    notePlace(clock, key, ip, nowNs);
+    return { outputs: [], isIgnored: true };
+  }
+  delete places.ips[chosenIp]; // it moved
+  places.chosenIp = ip;
+  return { outputs: [], isIgnored: false };
 }
 
 /** Somebody else sends with an identity of ours. */
@@ -216,11 +227,24 @@ export function promoteAlternate(clock: OrdinaryClock, nowNs: Tick): void {
   foreign.promoted = best.key;
 }
 
-/** Alternates that are followed beside the best master: acceptable, heard often enough. */
-export const usedAlternates = (clock: OrdinaryClock, nowNs: Tick): ForeignMaster[] => {
-  const alternates = clock.enterprise?.alternates;
-  return alternates?.masters.filter((one) => isQualified(alternates, one, nowNs)) ?? [];
-};
+/**
+ * Masters that are measured beside the best one: alternates that are acceptable and heard often
+ * enough, and while masters change, who was measured so far and is not yet or no longer the best.
+ */
+export function usedAlternates(clock: OrdinaryClock, nowNs: Tick): ForeignMaster[] {
+  const { enterprise, foreign, slave } = clock;
+  if (enterprise === null) return [];
+  const { alternates, rogues } = enterprise;
+  const measured = new Set(slave.paths.map(({ masterKey }) => masterKey));
+  const changing = foreign.masters.filter(
+    (one) =>
+      one.key !== foreign.parent &&
+      measured.has(one.key) &&
+      isQualified(foreign, one, nowNs) &&
+      !isToldOf(rogues, one.key),
+  );
+  return [...alternates.masters.filter((one) => isQualified(alternates, one, nowNs)), ...changing];
+}
 
 /** Forgets alternates that are silent. @returns true if any is */
 export function ageAlternates(clock: OrdinaryClock, nowNs: Tick): boolean {

@@ -3,8 +3,7 @@
  * Follow_Ups, respond.ts its Delay_Resps and Pdelay_Resps. IEEE 1588-2008 §9.2.5, §9.5, §11;
  * RFC 8039 §5.2.1, §5.3.1.
  *
- * Stamps are readings of the clock that is served. A boundary clock that serves another time than
- * its host's translates stamps (also in `seal`) before they come here.
+ * Stamps are readings of the host's clock; served.ts says what is served at them.
  */
 import { requireInteger } from '../errors.ts';
 import type { Stamp, Tick } from '../units.ts';
@@ -22,8 +21,8 @@ import type { PortIdentity } from './identity.ts';
 import type { PortDS } from './portds.ts';
 import type { PortState } from './portstate.ts';
 import type { DelayMode } from './profile.ts';
-import { servedSecond } from './timeprops.ts';
-import { type Timestamp, timestampFromStamp } from './timestamp.ts';
+import { ownServed, type Served, servedAt } from './served.ts';
+import type { Timestamp } from './timestamp.ts';
 import type { Tlv } from './tlv.ts';
 
 export interface MasterConfig {
@@ -43,6 +42,8 @@ export interface MasterConfig {
   readonly alternateSets?: Datasets;
   /** Answers to requests without a grant; null: none. Default 256/s an address, 4096/s in all. */
   readonly ungranted?: AllowanceConfig | null;
+  /** Kept, not copied. Default: the host's clock. */
+  readonly served?: Served;
 }
 
 /** An event message whose departure is awaited. */
@@ -74,6 +75,7 @@ export interface Master {
   readonly delayMode: DelayMode;
   readonly streams: Streams;
   readonly ungranted: Allowance | null;
+  readonly served: Served;
   /** Serves while another is best too, and says so by the alternateMasterFlag (EP-062). May be set. */
   isAlternate: boolean;
   /** What it says of itself then, as `sets` speak of the best. Null: `sets`. */
@@ -118,6 +120,7 @@ export function createMaster(config: MasterConfig): Master {
     delayMode: config.delayMode ?? 'hybrid',
     streams: createStreams(),
     ungranted: ungranted && createAllowance('ptp.ungranted', ungranted, nowNs),
+    served: config.served ?? ownServed(),
     isAlternate: config.alternateSets !== undefined,
     alternateSets: config.alternateSets ?? null,
     announceTlvs: [],
@@ -151,7 +154,7 @@ export const nextMasterDue = (master: Master): Tick | null =>
 
 /** MASTER, or an alternate. Announces, Syncs and Delay_Resps leave then only. */
 export const isServing = (master: Master): boolean =>
-  master.portDS.portState === 'MASTER' || isAlternateNow(master);
+  master.served.isReady && (master.portDS.portState === 'MASTER' || isAlternateNow(master));
 
 /** What the alternateMasterFlag says. */
 export const isAlternateNow = ({ isAlternate, alternateSets, portDS }: Master): boolean =>
@@ -169,8 +172,12 @@ export const spokenSets = (master: Master): Datasets =>
   (isAlternateNow(master) && master.alternateSets) || master.sets;
 
 /** A stamp as the clock serves it: TAI, or its UTC as an arbitrary timescale (WIRE §2.10). */
-export const servedTime = (master: Master, at: Stamp): Timestamp =>
-  timestampFromStamp(master.epochS, at, servedSecond(spokenSets(master).timePropertiesDS, 0));
+export function servedTime(master: Master, at: Stamp): Timestamp {
+  const { served, epochS } = master;
+  const { timePropertiesDS } = spokenSets(master);
+  const ours = isAlternateNow(master) ? { ...served, plan: null } : served;
+  return servedAt(ours, timePropertiesDS, epochS, at);
+}
 
 /** Keeps what is owed after a departure. @returns the context to send with */
 export function awaitDeparture(master: Master, pending: Pending): number {

@@ -184,11 +184,11 @@ function refuseMultipath(profile: Profile, given: OrdinaryClockConfig): void {
     throw new ConfigError(`ptp.${field}`, `nothing of MPPTP: ${said} (${cite(name)})`, got);
   };
   const negotiated = 'negotiated unicast over many paths';
-  if (mode === 'single-ended') clash('mode', negotiated, '§5.2.1', 'unicast-negotiation', mode);
-  if (mode === 'dual-ended') clash('mode', negotiated, '§5.3.1', 'unicast-negotiation', mode);
   if (masters !== undefined) {
     clash('masters', 'unicast discovery', '§5.5', 'unicast-discovery', masters);
   }
+  if (mode === 'single-ended') clash('mode', negotiated, '§5.2.1', 'unicast-negotiation', mode);
+  if (mode === 'dual-ended') clash('mode', negotiated, '§5.3.1', 'unicast-negotiation', mode);
   if (port?.delayMechanism === 2) {
     clash('delayMechanism', 'peer-to-peer delay', '§5.1', 'peer-to-peer', 2);
   }

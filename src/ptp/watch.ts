@@ -58,6 +58,10 @@ export function restart(watch: Watch, nowNs: Tick): void {
   for (const sighting of watch.sightings) if (!sighting.isTold) sighting.sinceNs = nowNs;
 }
 
+/** It was told, and is still there. */
+export const isToldOf = (watch: Watch, key: string): boolean =>
+  watch.sightings.some((one) => one.key === key && one.isTold);
+
 /** Any that was heard within a span. */
 export const isAnySeen = (watch: Watch, nowNs: Tick, silenceNs: number): boolean =>
   watch.sightings.some(({ lastNs }) => nowNs - lastNs < silenceNs);

@@ -163,6 +163,7 @@ const ordered = (ips: string[], table: readonly string[]): string[] => [
 
 /** Brings paths and requests in line with the parent, its addresses and the master table. */
 export function arrange(clock: OrdinaryClock, nowNs: Tick): Output[] {
+  clock.isUnarranged = false;
   const ways = waysOf(clock, nowNs);
   const parent = isFollowing(clock) ? parentOf(clock.foreign) : null;
   const parentPort = parent?.announce.sourcePortIdentity ?? null;
@@ -182,7 +183,7 @@ export function arrange(clock: OrdinaryClock, nowNs: Tick): Output[] {
     if (masterOver(way, parentPort) === null) continue;
     const { remoteIp, localIp, port: identity } = way;
     const master = way.alternate ?? parent;
-    const requestIp = requestIpOf(clock, remoteIp, localIp, master && modeOf(master.announce));
+    const requestIp = requestIpOf(clock, remoteIp, localIp, master && toldMode(clock, master));
     if (clock.slave.index[way.key] !== undefined) {
       askAt(clock.slave, way.key, requestIp);
       continue;
@@ -200,6 +201,9 @@ export function arrange(clock: OrdinaryClock, nowNs: Tick): Output[] {
 /** Whose Syncs are measured over a way; null: nobody's. */
 const masterOver = (way: Way, parent: PortIdentity | null): PortIdentity | null =>
   way.alternate?.announce.sourcePortIdentity ?? (way.isParents ? parent : null);
+
+const toldMode = ({ enterprise }: OrdinaryClock, { announce }: ForeignMaster): DelayMode | null =>
+  enterprise === null ? null : modeOf(announce);
 
 /** @param told what the master says of its delay mode (EP-081) */
 function requestIpOf(
