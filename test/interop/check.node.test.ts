@@ -2,9 +2,11 @@
  * `clockbraid check` on traffic of ptp4l and of ourselves, captured by dumpcap and heard live. The
  * program is run as a user would.
  */
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import process from 'node:process';
 import * as assert from 'uvu/assert';
+import { LEAP_LIST } from '../ptp/leaplist.ts';
 import { startCapture } from './capture.ts';
 import { createLan, type Lan, LINK, lanIp } from './lan.ts';
 import { pmc, ptp4l } from './linuxptp.ts';
@@ -120,6 +122,30 @@ test('our dual-ended pair: nothing to find (PTP-D03…D16)', async () => {
   assert.equal(rules(found), [], found.text);
   assert.is(found.code, 0, found.text);
 }, 90);
+
+for (const revision of ['draft-01', 'rfc9760']) {
+  test(`our Enterprise master (${revision}) and our slave: nothing to find (EP-034…EP-076, EP-098, EP-120…EP-124)`, async () => {
+    const { lan, file } = await capturedOf(`enterprise-${revision}`, 16, async (lan) => {
+      const leap = join(lan.scratch('leap'), 'leap-seconds.list');
+      writeFileSync(leap, LEAP_LIST.replace('3991593600', '4500000000')); // not run out
+      const enterprise = [
+        ...['--profile', 'enterprise', '--revision', revision, '--leap-file', leap],
+        ...['--sync', '-3', '--delay', '-3'],
+      ];
+      const master = startPtp(lan, lan.here, ['master', lanIp('here', 1), ...enterprise]);
+      await until('MASTER', () => master.lines().at(-1)?.state === 'MASTER', {
+        timeoutMs: 30_000,
+        detail: master.log,
+      });
+      startPtp(lan, lan.there, ['slave', lanIp('there', 1), ...enterprise]);
+    });
+    const of = ['--profile', 'enterprise', '--revision', revision];
+    const found = await checked(lan.there, [file, ...of]);
+    assert.equal(rules(found), [], found.text);
+    assert.is(found.code, 0, found.text);
+    assert.ok(found.messages > 200, found.text);
+  }, 90);
+}
 
 test('live on two addresses: what ptp4l sends to groups is heard and judged as in a capture', async () => {
   const lan = await theLan();
