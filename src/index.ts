@@ -3,6 +3,14 @@
  * Multipath NTP (RFC 8039) for Node, Deno and Bun, combined in a WASM core. Observes only.
  */
 export {
+  type BoundaryClockHandle,
+  type BoundaryClockOptions,
+  type BoundaryPortConfig,
+  type BoundaryPortStatus,
+  type BoundaryStatus,
+  openBoundaryClock,
+} from './boundaryclock.ts';
+export {
   type Client,
   type ClientEvents,
   type ClientOptions,

@@ -2,8 +2,9 @@
 import type { PathReport } from './core.ts';
 import { explainPath } from './explain.ts';
 import { type PathKey, pathParts } from './path.ts';
-import type { OrdinaryClock } from './ptp/clock.ts';
+import { isDualNow, type OrdinaryClock } from './ptp/clock.ts';
 import type { Datasets } from './ptp/dataset.ts';
+import { activeGrants } from './ptp/grantor.ts';
 import { portText } from './ptp/identity.ts';
 import type { PortDS } from './ptp/portds.ts';
 import { askedPaths } from './ptp/requester.ts';
@@ -37,12 +38,51 @@ export interface PtpPathView {
   readonly report: PathReport | null;
 }
 
+/** One port. */
+export interface PtpPortStatus {
+  /** As ptp4l prints it. */
+  readonly state: string;
+  readonly mode: OrdinaryClock['mode'];
+  /** The master is followed over several of its addresses. */
+  readonly isDual: boolean;
+  /** {address, clockIdentity} of each address of ours. */
+  readonly identities: readonly { readonly address: string; readonly clockIdentity: string }[];
+  /** Unicast grants that we serve now. */
+  readonly serves: readonly {
+    readonly path: PathKey;
+    readonly messageType: string;
+    readonly logInterval: number;
+  }[];
+  /** Messages that we sent as a master. */
+  readonly sent: Readonly<Record<string, number>>;
+}
+
 /** As pmc names them. */
 export interface PtpDatasets extends Datasets {
   readonly portDS: PortDS;
 }
 
-/** All paths of a clock. @param report the core's view of a path */
+export function viewPtpPort(port: OrdinaryClock, nowNs: Tick): PtpPortStatus {
+  const { sets, portDS, grantor, master, mode, identities } = port;
+  const isDual = isDualNow(port);
+  return {
+    state: portDS.portState,
+    mode,
+    isDual,
+    identities: identities.map(({ address, clockIdentity }) => ({
+      address,
+      clockIdentity: isDual ? sets.defaultDS.clockIdentity : clockIdentity,
+    })),
+    serves: (grantor === null ? [] : activeGrants(grantor, nowNs)).map((grant) => ({
+      path: `${grant.remote}|${grant.localIp}` as const,
+      messageType: grant.messageType,
+      logInterval: grant.logInterval,
+    })),
+    sent: onlyCounted({ ...master.tally }),
+  };
+}
+
+/** All paths of a port. @param report the core's view of a path */
 export function viewPtpPaths(
   clock: OrdinaryClock,
   report: (path: PathKey) => PathReport | null,

@@ -1,25 +1,35 @@
-/** `clockbraid ptp slave` and `ptp master`: one PTP clock over one or many addresses. */
+/** `clockbraid ptp slave`, `master`, `boundary`: a PTP clock over one or many addresses. */
+import { openBoundaryClock } from '../boundaryclock.ts';
 import { COMBINERS } from '../core.ts';
 import { ConfigError } from '../errors.ts';
 import { formatSeconds } from '../format.ts';
 import { type LeapTable, parseLeapSeconds } from '../ptp/leapseconds.ts';
 import { PROFILE_NAMES } from '../ptp/profile.ts';
-import { openPtpClock, type PtpClock, type PtpClockOptions, type PtpEvents } from '../ptpclock.ts';
+import { openPtpClock, type PtpClockOptions, type PtpEvents } from '../ptpclock.ts';
 import { chooseHost } from '../udp/choose.ts';
 import { type Args, type Command, UsageError } from './args.ts';
+import { boundaryOptions } from './boundary.ts';
 import { readText } from './files.ts';
 import { type Io, pause } from './io.ts';
 import { ptpOptions } from './ptpargs.ts';
-import { offsetLine, ptpStatusLine, ptpTable } from './ptptable.ts';
+import { ptpTable } from './ptptable.ts';
+import { type PtpView, viewOfBoundary, viewOfClock } from './ptpview.ts';
 import { createRecordingFile } from './recordfile.ts';
 import { clockLine } from './table.ts';
 
 export const ptpCommand: Command = {
   name: 'ptp',
-  summary: 'be a PTP slave or master on one or many addresses (multipath PTP, RFC 8039)',
-  usage: 'slave|master ADDR… [options]',
-  positionals: { least: 2, most: 65, name: '"slave" or "master", and ADDR' },
+  summary: 'be a PTP slave, master or boundary clock on many addresses (RFC 8039)',
+  usage:
+    'slave|master ADDR… [options]\n       clockbraid ptp boundary --port ADDR[,OPTION…] --port ADDR[,OPTION…]… [options]',
+  positionals: { least: 1, most: 65, name: '"slave" or "master" and ADDR, or "boundary"' },
   options: {
+    port: {
+      type: 'string',
+      multiple: true,
+      value: 'SPEC',
+      help: 'of a boundary clock: ADDR[,ADDR…][,OPTION[=VALUE]…], options without --',
+    },
     mode: {
       type: 'string',
       value: 'MODE',
@@ -95,29 +105,38 @@ export const ptpCommand: Command = {
 --mode dual-ended a clock with one identity on all; a master on several is dual-ended. Nothing sets or
 steers the local clock; a master serves it as it is. Ports below 1024 need root or CAP_NET_BIND_SERVICE.
 
+A boundary clock follows the best master on one port and serves what it makes of its time on the others,
+which may differ in all but clock identity, domain, priorities, class and UDP ports: IPv4 and IPv6,
+multicast and unicast. Options outside --port are for all its ports; slave-only is a port's alone.
+
+  clockbraid ptp boundary --port 192.0.2.1 --port fd00::1,sync=-3,delay=-3
+  clockbraid ptp boundary --port 192.0.2.1,mode=single-ended,master=192.0.2.9 --port 198.51.100.1,master-only
   clockbraid ptp master 127.0.0.1 --unicast --event-port 11319 --general-port 11320
   clockbraid ptp slave 127.0.0.2 127.0.0.3 --master 127.0.0.1 --event-port 11319 --general-port 11320`,
   run,
 };
 
 async function run(args: Args, io: Io): Promise<number> {
-  const [role, ...addresses] = args.positionals;
-  if (role !== 'slave' && role !== 'master') {
-    throw new UsageError(`"clockbraid ptp" is for "slave" or "master", not "${role}"`);
+  const [role = '', ...addresses] = args.positionals;
+  if (role !== 'slave' && role !== 'master' && role !== 'boundary') {
+    throw new UsageError(`"clockbraid ptp" is for "slave", "master" or "boundary", not "${role}"`);
+  }
+  const isBoundary = role === 'boundary';
+  if (isBoundary !== (addresses.length === 0)) {
+    const wanted = isBoundary ? '--port ADDR, not ADDR' : 'ADDR';
+    throw new UsageError(`"clockbraid ptp ${role}" takes ${wanted}; see "clockbraid ptp --help"`);
+  }
+  if (!isBoundary && args.texts('port').length > 0) {
+    throw new UsageError('"--port" is for "clockbraid ptp boundary"');
   }
   const host = chooseHost();
   const seconds = args.number('seconds', Number.POSITIVE_INFINITY, { least: 0.1, most: 1e9 });
   const json = args.flag('json');
   const leapTable = await leapList(args.text('leap-file'), io);
-  const options: PtpClockOptions = {
-    ...ptpOptions(args, role, addresses),
-    leapTable,
-    host,
-    signal: io.signal,
-  };
+  const combiner = args.choice('combiner', 'braid', COMBINERS);
+  const open = openerOf(args, role, addresses);
   const file = args.text('record');
-  const recording =
-    file === undefined ? null : await createRecordingFile(file, host, options.combiner ?? 'braid');
+  const recording = file === undefined ? null : await createRecordingFile(file, host, combiner);
   const startNs = host.clock.tick();
   const log = (text: string) => {
     const atS = (host.clock.tick() - startNs) / 1e9;
@@ -125,19 +144,36 @@ async function run(args: Args, io: Io): Promise<number> {
     if (json || io.isTty) io.err(line);
     else void io.out(line);
   };
-  const ptp = await openPtpClock({ ...options, events: eventsOf(log, recording?.events) });
+  const events = eventsOf(log, recording?.events);
+  const ptp = await open({ leapTable, host, signal: io.signal, events });
   try {
-    if (role === 'master') {
+    if (role !== 'slave') {
       const { problem } = ptp.status();
-      if (problem !== null && options.profile !== 'enterprise')
+      if (problem !== null && args.text('profile') !== 'enterprise')
         log(`${problem}: serving UTC as an arbitrary timescale`);
     }
     const isSynchronized = await watch(ptp, io, { seconds, json, log });
-    return role === 'master' || isSynchronized ? 0 : 1;
+    return role !== 'slave' || isSynchronized ? 0 : 1;
   } finally {
     await ptp.close();
     await recording?.close();
   }
+}
+
+type Common = Pick<PtpClockOptions, 'leapTable' | 'host' | 'signal' | 'events'>;
+
+/** Reads the options at once. Throws ConfigError, UsageError. */
+function openerOf(
+  args: Args,
+  role: 'slave' | 'master' | 'boundary',
+  addresses: readonly string[],
+): (common: Common) => Promise<PtpView> {
+  if (role === 'boundary') {
+    const options = boundaryOptions(args, ptpCommand.options);
+    return async (common) => viewOfBoundary(await openBoundaryClock({ ...options, ...common }));
+  }
+  const options = ptpOptions(args, role, addresses);
+  return async (common) => viewOfClock(await openPtpClock({ ...options, ...common }));
 }
 
 const SYSTEM_LISTS = [
@@ -185,7 +221,7 @@ interface Watching {
 }
 
 /** Reports once a second until the time is up or Ctrl-C. @returns true if anything was measured */
-async function watch(ptp: PtpClock, io: Io, { seconds, json, log }: Watching): Promise<boolean> {
+async function watch(ptp: PtpView, io: Io, { seconds, json, log }: Watching): Promise<boolean> {
   const { clock } = ptp.host;
   const startNs = clock.tick();
   let drawn = 0;
@@ -195,12 +231,10 @@ async function watch(ptp: PtpClock, io: Io, { seconds, json, log }: Watching): P
     const dueS = Math.min(turn, seconds);
     await pause(Math.max(0, (dueS - passedS) * 1000), io.signal);
     const status = ptp.status();
-    if (json) await io.out(`${ptpStatusLine(ptp)}\n`);
+    if (json) await io.out(`${ptp.json()}\n`);
     else if (io.isTty) {
-      const { datasets, state, serves } = status;
       const lines = [
-        `clockbraid ptp  ${state}, ${datasets.defaultDS.clockIdentity} on ${status.host}, ${serves.length} grants served`,
-        `grandmaster ${datasets.parentDS.grandmasterIdentity}, stepsRemoved ${datasets.currentDS.stepsRemoved}`,
+        ...status.head.map((line) => line.slice(0, io.columns)),
         '',
         ...ptpTable(status.paths, io.columns),
         '',
@@ -209,7 +243,7 @@ async function watch(ptp: PtpClock, io: Io, { seconds, json, log }: Watching): P
       await io.out(`${drawn > 0 ? `\x1b[${drawn}A\x1b[0J` : ''}${lines.join('\n')}\n`);
       drawn = lines.length;
     } else {
-      const line = offsetLine(status);
+      const { line } = status;
       const now = status.clock?.taken ?? 0;
       if (line !== null && now !== taken) log(line);
       taken = now;

@@ -108,7 +108,7 @@ const chosen = <Word extends string>(
 ) => (args.text(name) === undefined ? undefined : args.choice(name, words[0], words));
 
 /** Only what was given. */
-const given = <T extends object>(values: T): { [K in keyof T]?: NonNullable<T[K]> } =>
+export const given = <T extends object>(values: T): { [K in keyof T]?: NonNullable<T[K]> } =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 
 /** MAC address of the interface with this address; undefined for loopback and unknown ones. */

@@ -126,7 +126,9 @@ export function takeAnnounce(
     const known = hearBeside(clock, enterprise, content, nowNs);
     beside.push(...known.outputs);
     if (!known.isForAlgorithm) {
-      notePlace(clock, sender, remote.ip, nowNs);
+      // whoever found no room is not remembered at all
+      const isKept = enterprise.alternates.masters.some(({ key }) => key === sender);
+      if (isKept) notePlace(clock, sender, remote.ip, nowNs);
       return [...beside, ...hearAlternate(clock, content, known.isChange, nowNs)];
     }
     if (known.isChange) clock.isUndecided = true;

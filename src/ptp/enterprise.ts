@@ -243,8 +243,12 @@ export function usedAlternates(clock: OrdinaryClock, nowNs: Tick): ForeignMaster
       isQualified(foreign, one, nowNs) &&
       !isToldOf(rogues, one.key),
   );
-  return [...alternates.masters.filter((one) => isQualified(alternates, one, nowNs)), ...changing];
+  const qualified = alternates.masters.filter((one) => isQualified(alternates, one, nowNs));
+  return [...changing, ...qualified].slice(0, MOST_BESIDE);
 }
+
+/** Anybody may call himself an alternate, and each is asked: see the acceptable master table. */
+const MOST_BESIDE = 8;
 
 /** Forgets alternates that are silent. @returns true if any is */
 export function ageAlternates(clock: OrdinaryClock, nowNs: Tick): boolean {

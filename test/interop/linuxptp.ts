@@ -5,6 +5,9 @@ import { type Lan, LINK } from './lan.ts';
 import { PTP_PROGRAMS } from './require.ts';
 import { run } from './spawn.ts';
 
+/** Where programs are started. */
+export type Place = Pick<Lan, 'scratch' | 'start'>;
+
 export interface Ptp4lOptions {
   readonly family?: 4 | 6;
   /** More lines of its [global] section. */
@@ -15,7 +18,7 @@ export interface Ptp4lOptions {
 
 /** Starts ptp4l: 8 Syncs and Delay_Reqs, one Announce a second. */
 export function ptp4l(
-  lan: Lan,
+  lan: Place,
   ns: string,
   { family = 4, extra = [], masters = [] }: Ptp4lOptions = {},
 ): Peer {
@@ -52,12 +55,16 @@ export async function pmc(ns: string, commands: readonly string[]): Promise<stri
   return (await run(ns, argv)).stdout;
 }
 
-/** Starts ptpd by unicast negotiation; it needs some 12 s before it answers. */
+/**
+ * Starts ptpd, by unicast negotiation unless `mode` says otherwise; it needs some 12 s before it
+ * answers. hybrid: Delay_* by unicast, all else by multicast.
+ */
 export function ptpd(
-  lan: Lan,
+  lan: Place,
   ns: string,
   preset: 'masteronly' | 'slaveonly',
   masters: readonly string[] = [],
+  mode: 'unicast' | 'multicast' | 'hybrid' = 'unicast',
 ): Peer {
   const folder = lan.scratch('ptpd');
   const argv = [
@@ -66,7 +73,8 @@ export function ptpd(
     ...['--global:log_status=y', `--global:status_file=${join(folder, 'status')}`],
     `--global:lock_file=${join(folder, 'lock')}`,
     `--ptpengine:preset=${preset}`,
-    ...['--ptpengine:ip_mode=unicast', '--ptpengine:unicast_negotiation=y'],
+    `--ptpengine:ip_mode=${mode}`,
+    ...(mode === 'unicast' ? ['--ptpengine:unicast_negotiation=y'] : []),
     ...['--ptpengine:log_sync_interval=-2', '--ptpengine:log_delayreq_interval=-2'],
     ...['--ptpengine:log_announce_interval=0'],
     ...(masters.length > 0 ? [`--ptpengine:unicast_destinations=${masters.join(',')}`] : []),

@@ -93,6 +93,8 @@ export interface PtpPathLine {
   reverse: number;
   offset: number | null;
   ageS: number | null;
+  /** Share in the combined clock. (0–1) */
+  weight: number | null;
   drops: Record<string, number>;
 }
 

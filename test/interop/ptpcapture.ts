@@ -13,6 +13,11 @@ export interface PtpPacket {
   /** `0x…` */
   clockIdentity: string;
   sequenceId: number;
+  /** alternateMasterFlag */
+  alternate: boolean;
+  logInterval: number;
+  /** The UDP payload in hex: tshark misreads the Enterprise Profile's TLV. */
+  payload: string;
   /** messageTypes that TLVs of a Signaling message are about. */
   tlvs: string;
 }
@@ -34,6 +39,9 @@ const FIELDS = [
   'ptp.v2.clockidentity',
   'ptp.v2.sequenceid',
   'ptp.v2.sig.tlv.tlvType',
+  'ptp.v2.flags.alternatemaster',
+  'ptp.v2.logmessageperiod',
+  'udp.payload',
 ];
 
 /** Frames that left a host, in the order they were seen. @throws Error if tshark cannot read it */
@@ -57,11 +65,14 @@ export async function analysePtp(
   return { packets: lines(text).map(packetOf), complaints: lines(complaints) };
 }
 
+const isSet = (flag: string | undefined): boolean => flag === '1' || flag === 'True';
+
 const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
 
 function packetOf(line: string): PtpPacket {
-  const [at, src4, dst4, src6, dst6, sport, dport, type, unicast, identity, sequenceId, tlvs] =
-    line.split('\t');
+  const columns = line.split('\t');
+  const [at, src4, dst4, src6, dst6, sport, dport, type, unicast, identity, sequenceId] = columns;
+  const [tlvs, alternate, logInterval, payload = ''] = columns.slice(11);
   return {
     atS: Number(at),
     src: src4 || src6 || '',
@@ -69,7 +80,10 @@ function packetOf(line: string): PtpPacket {
     sport: Number(sport),
     dport: Number(dport),
     type: Number(type),
-    unicast: unicast === '1' || unicast === 'True',
+    unicast: isSet(unicast),
+    alternate: isSet(alternate),
+    logInterval: Number(logInterval),
+    payload: payload.replaceAll(':', ''),
     clockIdentity: identity ?? '',
     sequenceId: Number(sequenceId),
     tlvs: tlvs ?? '',

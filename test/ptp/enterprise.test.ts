@@ -312,6 +312,55 @@ test('a preferred master without a leap second count is no alternate either (EP-
   assert.is(sentBy(world, 'Announce', M2).length, 0);
 });
 
+test('a grandmaster of a class that never follows is an alternate while PASSIVE (EP-062)', () => {
+  const world = createWorld();
+  const clock = { clockClass: 6 };
+  enterprise(world, M1, { preferred: true, clock: { ...clock, priority1: 10 } });
+  const second = enterprise(world, M2, { preferred: true, clock: { ...clock, priority1: 20 } });
+  const slave = slaveAt(world);
+  run(world, 40);
+  assert.is(stateOf(second), 'PASSIVE');
+  assert.ok(
+    sentBy(world, 'Sync', M2, 15).every(({ message }) => message.header.flags.alternateMaster),
+  );
+  assert.ok(measuredAt(slave, pathKey(M2, SLAVE), 'reverse').length > 20);
+});
+
+test('the rates at both ends: 128 a second, and one in 128 s (EP-051, EP-052)', () => {
+  for (const [log, seconds, least] of [
+    [-7, 10, 1200],
+    [7, 1280, 8],
+  ] as const) {
+    const world = createWorld();
+    const port = { logSyncInterval: log, logMinDelayReqInterval: log };
+    enterprise(world, M1, { role: 'master', port });
+    const slave = slaveAt(world, { port });
+    run(world, 300);
+    const from = world.seen.length;
+    run(world, 300 + seconds);
+    const seen = world.seen.slice(from);
+    const count = (type: Message['type']) =>
+      seen.filter(({ message }) => message.type === type).length;
+    assert.ok(Math.abs(count('Sync') - 2 ** -log * seconds) <= 1, `${count('Sync')} Syncs`);
+    assert.ok(Math.abs(count('Announce') - seconds) <= 1);
+    const asked = seen.filter(({ message }) => message.type === 'Delay_Req');
+    assert.ok(asked.length >= least, `${asked.length} Delay_Reqs`);
+    const gaps = asked.slice(1).map(({ atS }, n) => atS - (asked[n]?.atS ?? 0));
+    assert.ok(Math.min(...gaps) >= 2 ** -7 - 1e-9, `${Math.min(...gaps)} s apart`);
+    assert.is(stateOf(slave), 'SLAVE');
+  }
+});
+
+test('of a crowd of alternates eight are asked, whoever makes them up (SEC-08)', () => {
+  const world = createWorld();
+  preferred(world, M1, 10);
+  for (let n = 0; n < 12; n++) preferred(world, `192.0.2.${20 + n}`, 20 + n);
+  const slave = slaveAt(world);
+  run(world, 40);
+  assert.is(slave.clock.slave.paths.length, 9);
+  assert.is(targets(world, 'Delay_Req', SLAVE).length, 9);
+});
+
 const rogueAt = (world: World, priority1: number) =>
   addClock(world, { mode: 'plain', role: 'master', addresses: [M3], clock: { priority1 } });
 
