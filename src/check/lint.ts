@@ -20,6 +20,7 @@ import {
   sectionOf,
 } from './rules.ts';
 import { checkStream, createStreams, restartStreams, type Streams } from './streams.ts';
+import { checkTime, createTimes, type Times } from './times.ts';
 import { remember } from './waiting.ts';
 import { checkWire, FAULTS } from './wire.ts';
 
@@ -44,6 +45,7 @@ export interface Lint {
   readonly streams: Streams;
   readonly grants: Grants;
   readonly masters: Masters;
+  readonly times: Times;
   /** Time of the first datagram, and the latest since. */
   firstNs: bigint | null;
   lastS: number;
@@ -63,6 +65,7 @@ export function createLint(options: LintOptions = {}): Lint {
     streams: createStreams(),
     grants: createGrants(),
     masters: createMasters(clocks),
+    times: createTimes(),
     firstNs: null,
     lastS: 0,
     recent: new Map(),
@@ -116,6 +119,7 @@ function judge(lint: Lint, heard: Heard, tell: Tell): void {
   if (message.type === 'Signaling') restartStreams(streams, heard);
   checkStream(streams, heard, isGroup ? null : grantedLog(grants, heard), tell);
   checkPairs(pairs, heard, tell);
+  checkTime(lint.times, heard, tell);
   if (isEnterprise) checkEnterprise(heard, { masters, revision, tell });
   const isTimed = !['Announce', 'Signaling', 'Management'].includes(message.type);
   if (isTimed && isGroup) tell('MP-21', heard, `it was sent to ${heard.dst}`);

@@ -6,6 +6,7 @@ import { enterpriseTlv } from '../../src/ptp/enterprisetlv.ts';
 import { createHeader, type HeaderFields } from '../../src/ptp/header.ts';
 import type { PortIdentity } from '../../src/ptp/identity.ts';
 import { type Message, writeMessage } from '../../src/ptp/message.ts';
+import { NO_TIMESTAMP } from '../../src/ptp/timestamp.ts';
 import type { Tlv } from '../../src/ptp/tlv.ts';
 import { MESSAGE_TYPES, type MessageType } from '../../src/ptp/types.ts';
 
@@ -48,7 +49,7 @@ export function make(
 ): Message {
   const header = createHeader(type, { sourcePortIdentity: source, sequenceId, ...fields, flags });
   const bodies = {
-    Sync: { originTimestamp: TIME },
+    Sync: { originTimestamp: NO_TIMESTAMP },
     Delay_Req: { originTimestamp: TIME },
     Pdelay_Req: { originTimestamp: TIME },
     Pdelay_Resp: { requestReceiptTimestamp: TIME, requestingPortIdentity: S },
@@ -79,6 +80,14 @@ export function make(
   };
   return { type, header, ...bodies[type], ...body, tlvs } as Message;
 }
+
+/** Body of a Follow_Up whose Sync left then. */
+export const originAt = (atS: number) => ({
+  preciseOriginTimestamp: {
+    seconds: TIME.seconds + Math.floor(atS),
+    nanoseconds: Math.floor((atS % 1) * 1e9),
+  },
+});
 
 const TOLD = { currentUtcOffsetValid: true, ptpTimescale: true };
 
@@ -112,7 +121,7 @@ export function hybridStream(seconds = 40): Item[] {
         atS: n + 0.101,
         src: MASTER,
         dst: GROUP,
-        message: make('Follow_Up', M, n, { logMessageInterval: 0 }),
+        message: make('Follow_Up', M, n, { logMessageInterval: 0 }, originAt(n + 0.1)),
       },
       { atS: n + 0.5, src: SLAVE, dst: MASTER, message: make('Delay_Req', S, n, asked) },
       { atS: n + 0.501, src: MASTER, dst: SLAVE, message: make('Delay_Resp', M, n, asked) },
@@ -151,7 +160,10 @@ export function dualStream(seconds = 40): Item[] {
         const two = { flags: { unicast: true, twoStep: true } };
         items.push(
           { atS, src, dst, message: make('Sync', M, n, two) },
-          { atS: atS + 0.001, src, dst, message: make('Follow_Up', M, n, UNICAST) },
+          {
+            ...{ atS: atS + 0.001, src, dst },
+            message: make('Follow_Up', M, n, UNICAST, originAt(atS)),
+          },
           { atS: atS + 0.4, src: dst, dst: src, message: make('Delay_Req', S, n, UNICAST) },
           { atS: atS + 0.401, src, dst, message: make('Delay_Resp', M, n, UNICAST) },
         );

@@ -20,6 +20,7 @@ import {
   MASTER,
   MASTERS,
   make,
+  originAt,
   portOf,
   rulesIn,
   S,
@@ -159,7 +160,11 @@ const CASES: Readonly<Record<RuleId, Case>> = {
     ['1588-gap'], // from there to the next one
   ),
   '1588-gap': def(change(hybrid, 'Announce', () => null)),
-  '1588-rate': def(hybrid.map((item) => ({ ...item, atS: item.atS * 1.5 }))),
+  '1588-rate': def(
+    changeAll(hybrid, 'Follow_Up', (item) => withBody(item, originAt(item.atS * 1.5))).map(
+      (item) => ({ ...item, atS: item.atS * 1.5 }),
+    ),
+  ),
   '1588-delay-rate': def(
     Array.from({ length: 160 }, (_, n): Item[] => [
       {
@@ -174,12 +179,22 @@ const CASES: Readonly<Record<RuleId, Case>> = {
   ),
   '1588-follow-up-missing': def(change(hybrid, 'Follow_Up', () => null)),
   '1588-follow-up-orphan': def(
-    more(hybrid, { dst: GROUP, message: make('Follow_Up', M, 999, { logMessageInterval: 0 }) }),
+    more(hybrid, {
+      dst: GROUP,
+      message: make('Follow_Up', M, 999, { logMessageInterval: 0 }, originAt(8.3)),
+    }),
   ),
   '1588-delay-resp-orphan': def(more(hybrid, { message: make('Delay_Resp', M, 999, UNICAST) })),
   '1588-unanswered': def(changeAll(hybrid, 'Delay_Resp', (item) => (item.atS > 9 ? null : item))),
   '1588-steps': def(change(hybrid, 'Announce', (item) => withBody(item, { stepsRemoved: 1 }))),
   '1588-leap': header('Announce', { flags: { leap59: true, leap61: true } }),
+  '1588-time-jump': def(
+    hybrid.map((item) =>
+      item.message.type === 'Follow_Up' && item.atS > 20
+        ? withBody(item, originAt(item.atS + 1))
+        : item,
+    ),
+  ),
   '1588-two-masters': def([...hybrid, ...second(false)]),
   'MP-21': {
     profile: 'mpptp',
@@ -341,6 +356,13 @@ const CASES: Readonly<Record<RuleId, Case>> = {
       if (type === 'Delay_Resp') return [{ ...item, src: '10.0.0.3' }];
       return [item];
     }),
+  ),
+  'EP-101': ent(
+    more(hybrid, {
+      ...{ atS: 8.01, src: MASTER, dst: GROUP },
+      message: announce(8, M, {}, { grandmasterPriority2: 129 }),
+    }),
+    ['1588-sequence'],
   ),
   'EP-111': ent(more(hybrid, management(SLAVE, ALL_PORTS))),
   'EP-112': ent(more(hybrid, management(GROUP, S))),
