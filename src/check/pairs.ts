@@ -154,7 +154,6 @@ function takeResponse(pairs: Pairs, heard: Heard<DelayResp>, tell: Tell): void {
     if (!isGroup) tell('EP-044', heard, 'its Delay_Req was sent by multicast, it by unicast');
   } else if (isGroup) {
     tell('EP-045', heard, `its Delay_Req was sent by unicast from ${kept.src}, it by multicast`);
-    tell('PTP-S12', heard, `its Delay_Req came from ${kept.src} by unicast, it went to a group`);
   } else if (kept.src !== dst) {
     tell('PTP-S12', heard, `its Delay_Req came from ${kept.src}`);
   } else if (kept.dst !== src) {

@@ -112,10 +112,11 @@ export function checkStream(
   streams.set(key, fresh);
 }
 
-/** The mean interval of a whole window; lost messages do not change it. */
+/** The mean interval of a whole window: neither lost messages nor skipped ids are held against it. */
 function checkRate(stream: Stream, heard: Heard, log: number | null, tell: Tell): void {
   const ids = (stream.lastId - stream.fromId + 0x10000) % 0x10000;
-  const meanS = (stream.lastS - stream.fromS) / ids;
+  const spanS = stream.lastS - stream.fromS;
+  const meanS = spanS / (stream.count - 1);
   const { type } = heard.message;
   const asked = type === 'Delay_Req' || type === 'Pdelay_Req';
   const mean = `${meanS.toPrecision(3)} s apart`;
@@ -125,7 +126,7 @@ function checkRate(stream: Stream, heard: Heard, log: number | null, tell: Tell)
   if (log === null || log < -30 || log > 30) return;
   const toldS = 2 ** log;
   const isFast = meanS < toldS * (1 - TOLERANCE);
-  const isSlow = meanS > toldS * (1 + TOLERANCE);
+  const isSlow = spanS / ids > toldS * (1 + TOLERANCE);
   if (asked) {
     if (isFast) tell('1588-delay-rate', heard, `they come ${mean}, allowed are ${toldS} s`);
   } else if (isFast || isSlow) {
