@@ -408,6 +408,13 @@ for (const rule of RULE_IDS) {
   });
 }
 
+test('ids that are shared with other destinations are gaps, the rate is right all the same', () => {
+  const shared = changeAll(hybrid, 'Announce', (item) =>
+    withHeader(item, { sequenceId: 2 * item.message.header.sequenceId }),
+  );
+  assert.equal(rulesIn(findingsOf(shared)), ['1588-gap']);
+});
+
 test('EP-020: PTP over Ethernet is found in the Enterprise Profile only', () => {
   const [finding, ...rest] = frameFinding(createLint({ profile: 'enterprise' }), 5n, 'aa:bb');
   assert.is(finding?.rule, 'EP-020');
