@@ -130,10 +130,20 @@ function judge(status: SlavePathStatus, report: PathReport | null): [ViewState, 
   if (contact === 'unreachable') return ['unreachable', 'not measured both ways any more'];
   if (contact === 'new' || report === null) {
     if (tally.forward === 0) return ['waiting', 'no Sync to use yet'];
-    return ['waiting', tally.sent === 0 ? 'no Delay_Resp granted yet' : 'no Delay_Resp to use yet'];
+    return ['waiting', unanswered(tally)];
   }
   return [report.state, explainPath(report)];
 }
+
+/** Masters of the Power profile measure peer to peer (EP-130); ptpd's multicast mode hears no other. */
+function unanswered({ sent, reverse }: SlavePathStatus['tally']): string {
+  if (sent === 0) return 'no Delay_Resp granted yet';
+  if (sent < MANY || reverse > 0) return 'no Delay_Resp to use yet';
+  return `no answer to ${sent} requests: the master may measure peer to peer, or hear multicast only`;
+}
+
+/** Requests without any answer that are no accident. */
+const MANY = 8;
 
 function grantsByPath(
   { requester }: OrdinaryClock,

@@ -54,6 +54,7 @@ export const ptpCommand: Command = {
       help: 'of the Enterprise Profile: draft-01 (usual) or rfc9760',
     },
     preferred: { type: 'boolean', help: 'enterprise: meant to be master, or else alternate' },
+    alternate: { type: 'boolean', help: 'enterprise: alternate master while not the best' },
     'delay-mode': {
       type: 'string',
       value: 'MODE',

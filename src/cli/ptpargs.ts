@@ -80,6 +80,7 @@ function profileOf(args: Args): Partial<PtpClockOptions> {
     profile: chosen(args, 'profile', PROFILE_NAMES),
     revision: chosen(args, 'revision', REVISIONS),
     preferred: args.flag('preferred') || undefined,
+    alternateMaster: args.flag('alternate') || undefined,
     delayMode: chosen(args, 'delay-mode', ['multicast', 'unicast', 'hybrid']),
     maxPhaseAdjustment: adjustmentOf(args.text('max-adjustment')),
     acceptable: acceptable.length > 0 ? acceptable : undefined,

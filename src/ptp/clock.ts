@@ -256,8 +256,13 @@ function followContact(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): vo
     if (output.event === 'unreachable') doubtGrants(clock, output.path, nowNs);
     if (output.event === 'reachable' || output.event === 'unreachable') hasNews = true;
   }
-  if (!hasNews || !isFollowing(portDS.portState)) return;
-  const isLocked = slave.paths.some(({ contact }) => contact === 'reachable');
+  const { portState } = portDS;
+  // An alternate that becomes the best is measured already, there is no news of it.
+  if (portState !== 'UNCALIBRATED' && !(hasNews && isFollowing(portState))) return;
+  const { parent } = clock.foreign;
+  const isLocked = slave.paths.some(
+    ({ contact, masterKey }) => contact === 'reachable' && masterKey === parent,
+  );
   const event = isLocked ? 'master-clock-selected' : 'synchronization-fault';
   outputs.push(...fire(clock, event, nowNs));
 }

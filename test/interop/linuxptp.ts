@@ -1,5 +1,6 @@
 /** ptp4l, pmc and ptpd on a lan: free running, and with no way to touch the clock (spawn.ts). */
 import { join } from 'node:path';
+import process from 'node:process';
 import { type Peer, peerOf, writeConfig } from './daemon.ts';
 import { type Lan, LINK } from './lan.ts';
 import { PTP_PROGRAMS } from './require.ts';
@@ -9,6 +10,8 @@ import { run } from './spawn.ts';
 export type Place = Pick<Lan, 'scratch' | 'start'>;
 
 export interface Ptp4lOptions {
+  /** Its socket for pmc. Default one of its own. */
+  readonly uds?: string;
   readonly family?: 4 | 6;
   /** More lines of its [global] section. */
   readonly extra?: readonly string[];
@@ -20,7 +23,7 @@ export interface Ptp4lOptions {
 export function ptp4l(
   lan: Place,
   ns: string,
-  { family = 4, extra = [], masters = [] }: Ptp4lOptions = {},
+  { family = 4, extra = [], masters = [], uds }: Ptp4lOptions = {},
 ): Peer {
   const folder = lan.scratch('ptp4l');
   const transport = `UDPv${family}`;
@@ -38,7 +41,7 @@ export function ptp4l(
     'tx_timestamp_timeout 50',
     'use_syslog 0',
     'verbose 1',
-    `uds_address ${join(folder, 'uds')}`,
+    `uds_address ${uds ?? join(folder, 'uds')}`,
     ...extra,
     ...(table.length > 0
       ? ['[unicast_master_table]', 'table_id 1', 'logQueryInterval 0', ...table]
@@ -52,6 +55,18 @@ export function ptp4l(
 /** What pmc prints to these commands, asked over the network. */
 export async function pmc(ns: string, commands: readonly string[]): Promise<string> {
   const argv = [PTP_PROGRAMS.pmc, '-4', '-i', LINK, '-b', '0', ...commands];
+  return (await run(ns, argv)).stdout;
+}
+
+/** What pmc prints, asked of a ptp4l by its socket; others are reached through it, hop by hop. */
+export async function pmcBy(
+  ns: string,
+  uds: string,
+  hops: number,
+  commands: readonly string[],
+): Promise<string> {
+  const own = `${uds}.pmc${process.pid}`;
+  const argv = [PTP_PROGRAMS.pmc, '-u', '-s', uds, '-i', own, '-b', `${hops}`, ...commands];
   return (await run(ns, argv)).stdout;
 }
 

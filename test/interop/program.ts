@@ -109,19 +109,60 @@ export interface PtpLine {
   defaultDS: { clockIdentity: string };
 }
 
+const RUNTIMES = {
+  node: [process.execPath],
+  deno: [resolve('node_modules/.bin/deno'), 'run', '--no-prompt', '-A', '--unstable-net'],
+  bun: [resolve('node_modules/.bin/bun'), '--no-install'],
+} as const;
+export type Runtime = keyof typeof RUNTIMES;
+
+/** The program where the system's clock seems to be wrong. (ms, whole) */
+function skewed(lab: Pick<Lab, 'scratch'>, runtime: Runtime, byMs: number): string[] {
+  const file = join(lab.scratch('skewed'), 'clockbraid.mjs');
+  const [program] = command().slice(-1);
+  writeFileSync(
+    file,
+    `delete globalThis.Temporal;
+const { now } = Date;
+Date.now = () => now.call(Date) + ${byMs};
+await import(${JSON.stringify(`file://${program}`)});
+`,
+  );
+  return [...RUNTIMES[runtime], file];
+}
+
+/** Starts `clockbraid ptp boundary`, on a clock that is wrong. */
+export function startBoundary(
+  lab: Pick<Lab, 'start' | 'scratch'>,
+  ns: string,
+  args: readonly string[],
+  { runtime, wrongByMs }: { runtime: Runtime; wrongByMs: number },
+) {
+  const argv = [...skewed(lab, runtime, wrongByMs), 'ptp', 'boundary', ...args, '--json'];
+  return ptpLines<BoundaryLine>(lab.start(ns, argv));
+}
+
+/** One line of `clockbraid ptp boundary`. */
+export interface BoundaryLine extends Omit<PtpLine, 'state' | 'isDual' | 'serves'> {
+  ports: { state: string; sent: Record<string, number> }[];
+  isReady: boolean;
+  currentDS: { stepsRemoved: number };
+}
+
 /** Starts `clockbraid ptp …`; `lines()` gives the status lines so far, `log()` what it logged. */
 export function startPtp(lab: Pick<Lab, 'start'>, ns: string, args: readonly string[]) {
-  const running = lab.start(ns, [...command(), 'ptp', ...args, '--json']);
-  return {
-    running,
-    log: running.stderr,
-    lines: (): PtpLine[] =>
-      running
-        .stdout()
-        .split('\n')
-        .flatMap((line) => parse<{ ptp?: PtpLine }>(line)?.ptp ?? []),
-  };
+  return ptpLines<PtpLine>(lab.start(ns, [...command(), 'ptp', ...args, '--json']));
 }
+
+const ptpLines = <Line>(running: Running) => ({
+  running,
+  log: running.stderr,
+  lines: (): Line[] =>
+    running
+      .stdout()
+      .split('\n')
+      .flatMap((line) => parse<{ ptp?: Line }>(line)?.ptp ?? []),
+});
 
 /** UDP sockets with this local port in the namespace of a process. */
 function boundTo(pid: number, port: number): number {
