@@ -28,7 +28,7 @@ const CLOCK_OPTIONS = Object.fromEntries(
 export const checkCommand: Command = {
   name: 'check',
   summary: 'find what breaks a PTP profile in captures or live traffic',
-  usage: 'FILE… | live ADDR… | ptp slave|master ADDR… | config FILE | rules [options]',
+  usage: 'FILE… | live ADDR… | ptp slave|master|boundary … | config FILE | rules [options]',
   positionals: { least: 1, most: 1024, name: 'FILE' },
   options: {
     ...CLOCK_OPTIONS,

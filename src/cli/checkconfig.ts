@@ -8,13 +8,17 @@ import { UNKNOWN_TIME } from '../ptp/dataset.ts';
 import { profileOf } from '../ptp/profile.ts';
 import { tick } from '../units.ts';
 import { type Args, type Command, readArgs, UsageError } from './args.ts';
+import { argsOfPorts, boundaryOptions } from './boundary.ts';
 import { ptpCommand } from './ptp.ts';
 import { ptpOptions } from './ptpargs.ts';
 import { readToml } from './toml.ts';
 
 export type ConfigProfile = 'default' | 'enterprise';
 
-/** @param positionals `slave` or `master`, then addresses */
+/**
+ * @param positionals `slave` or `master`, then addresses; or `boundary`, whose ports are options
+ * @param profile of ports that name none
+ */
 export function checkPtpArgs(
   positionals: readonly string[],
   args: Args,
@@ -22,8 +26,9 @@ export function checkPtpArgs(
   revision: Revision,
 ): ConfigFinding[] {
   const [role, ...addresses] = positionals;
+  if (role === 'boundary') return checkPorts(args, profile, revision);
   if (role !== 'slave' && role !== 'master') {
-    throw new UsageError(`a clock is "slave" or "master", not "${role ?? ''}"`);
+    throw new UsageError(`a clock is "slave", "master" or "boundary", not "${role ?? ''}"`);
   }
   if (addresses.length === 0) throw new UsageError('a clock needs an address: ADDR');
   const found = checkConfig({ role, addresses, options: args }, profileOf(profile, revision));
@@ -40,6 +45,25 @@ export function checkPtpArgs(
     return [{ option, value: '', section: 'clockbraid ptp', text: error.message }];
   }
   return [];
+}
+
+function checkPorts(args: Args, profile: ConfigProfile, revision: Revision): ConfigFinding[] {
+  const ports = argsOfPorts(args, ptpCommand.options);
+  if (ports.length < 2) throw new UsageError('a boundary clock needs --port ADDR, twice at least');
+  const found = ports.flatMap(({ args: options, role, addresses }) => {
+    const told = options.text('profile');
+    const own = told === 'default' || told === 'enterprise' ? told : profile;
+    const findings = checkConfig({ role, addresses, options }, profileOf(own, revision));
+    return findings.map((one) => ({ ...one, option: `port ${addresses[0]}: ${one.option}` }));
+  });
+  if (found.length > 0) return found;
+  try {
+    boundaryOptions(args, ptpCommand.options);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return [{ option: error.field, value: '', section: 'clockbraid ptp', text: error.message }];
+  }
 }
 
 /** `[ptp]`: role, addresses, and the options of `clockbraid ptp` by their names. */

@@ -104,6 +104,17 @@ for (const runtime of RUNTIMES) {
       /error announce 1: .*\[draft-01 §7\]\nerror sync -8: .*\nerror p2p yes: /,
     );
     assert.match(bad.out, /3 errors\n$/);
+    const ports = ['--port', '10.0.0.1,sync=-8', '--port', 'fd00::1,delay=9,slave-only'];
+    const boundary = await run(
+      runtime,
+      ['check', 'ptp', 'boundary', ...ports, ...enterprise],
+      DENO,
+    );
+    assert.is(boundary.code, 1, boundary.err);
+    assert.match(
+      boundary.out,
+      /^error port 10\.0\.0\.1: sync -8: .*\nerror port fd00::1: delay 9: .*\n2 errors\n$/,
+    );
     const file = join(folder, 'clock.toml');
     writeFileSync(
       file,
