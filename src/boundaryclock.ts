@@ -3,11 +3,14 @@
  * others serve what it makes of that master's time. It never touches the local clock.
  */
 import type { Core } from './core.ts';
+import type { Address } from './machine.ts';
 import {
   type BoundaryClockConfig,
   type BoundaryPortConfig,
   boundaryDue,
   createBoundaryClock,
+  hearBoundaryError,
+  hearBoundaryUnreachable,
   stepBoundaryClock,
   tellBoundaryTime,
   tellEstimate,
@@ -22,7 +25,7 @@ import {
   type Start,
 } from './ptprun.ts';
 import { type PtpPortStatus, viewPtpPort } from './ptpstatus.ts';
-import type { Stamp } from './units.ts';
+import type { Stamp, Tick } from './units.ts';
 
 export type { BoundaryPortConfig };
 
@@ -60,6 +63,10 @@ export async function openBoundaryClock(
       ports: clock.ports,
       step: (input) => stepBoundaryClock(clock, input),
       firstTimer: () => boundaryDue(clock),
+      hearError: (local: Address, code: string, nowNs: Tick) =>
+        hearBoundaryError(clock, local, code, nowNs),
+      hearUnreachable: (remoteIp: string, nowNs: Tick) =>
+        hearBoundaryUnreachable(clock, remoteIp, nowNs),
       tellOwn: (own, problem) => tellBoundaryTime(clock, own, problem),
       aheadS: () => Math.floor(clock.shared.served.estimate?.baseS ?? 0),
       onClock(core: Core, atNs: Stamp) {

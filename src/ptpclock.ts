@@ -4,7 +4,7 @@
  * it is; it never touches a clock.
  */
 import { ConfigError } from './errors.ts';
-import type { Input } from './machine.ts';
+import type { Address, Input } from './machine.ts';
 import type { PathKey } from './path.ts';
 import {
   createOrdinaryClock,
@@ -13,7 +13,14 @@ import {
   tellTime,
 } from './ptp/clock.ts';
 import type { TimePropertiesDS } from './ptp/dataset.ts';
-import { createDomains, domainKey, domainsDue, stepDomains } from './ptp/domains.ts';
+import {
+  createDomains,
+  domainKey,
+  domainsDue,
+  hearDomainsError,
+  hearDomainsUnreachable,
+  stepDomains,
+} from './ptp/domains.ts';
 import {
   type PtpEvents,
   type PtpHandle,
@@ -28,6 +35,8 @@ import {
   type PtpPortStatus,
   viewPtpPort,
 } from './ptpstatus.ts';
+
+import type { Tick } from './units.ts';
 
 export type { PtpDatasets, PtpEvents, PtpPathView };
 
@@ -69,6 +78,10 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
       keyOf: (port: OrdinaryClock, key: PathKey) => domainKey(domains, port, key),
       step: (input: Input) => stepDomains(domains, input),
       firstTimer: () => domainsDue(domains),
+      hearError: (local: Address, code: string, nowNs: Tick) =>
+        hearDomainsError(domains, local, code, nowNs),
+      hearUnreachable: (remoteIp: string, nowNs: Tick) =>
+        hearDomainsUnreachable(domains, remoteIp, nowNs),
       tellOwn(own: TimePropertiesDS, problem: string | null) {
         for (const clock of clocks) tellTime(clock, own, problem);
       },

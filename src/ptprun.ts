@@ -3,9 +3,11 @@
  * ensemble of cores, readers, events. Which machine it is, ptpclock.ts and boundaryclock.ts say.
  */
 import { type CombinedClock, type CombinerName, type Core, createCore } from './core.ts';
-import { drive, type GroupAddress, type Report } from './drive.ts';
+import { type Drive, drive, type GroupAddress, type Report } from './drive.ts';
 import { createEnsemble, type Ensemble, type Sample } from './ensemble.ts';
+import { requireInteger } from './errors.ts';
 import {
+  type Address,
   type Drops,
   type Input,
   noDrops,
@@ -72,6 +74,10 @@ export interface PtpMachine {
   keyOf?(port: OrdinaryClock, key: PathKey): PathKey;
   step(input: Input): Output[];
   firstTimer(): Tick;
+  /** A socket of ours is in trouble. */
+  hearError(local: Address, code: string, nowNs: Tick): Output[];
+  /** Nobody takes datagrams at an address. */
+  hearUnreachable(remoteIp: string, nowNs: Tick): Output[];
   /** Our own time is this from now on. */
   tellOwn(own: TimePropertiesDS, problem: string | null): void;
   /** After every measurement that made a clock. */
@@ -126,7 +132,8 @@ export async function runPtp<Machine extends PtpMachine>(
   options.signal?.throwIfAborted();
   const host = options.host ?? chooseHost();
   const { epochS } = host.clock;
-  const { leapTable = null, source = FREE_RUNNING, events } = options;
+  const { leapTable = null, source = FREE_RUNNING, events, hops = 1, loopback = false } = options;
+  requireInteger('ptp.hops', hops, 1, 255);
   const hostS = () => epochS + Math.floor(host.clock.now() / 1e9);
   let ownS = hostS();
   let own = ownTime(leapTable, ownS, source);
@@ -182,7 +189,7 @@ export async function runPtp<Machine extends PtpMachine>(
     }
   }
 
-  const { hops = 1, loopback = false } = options;
+  let running: Drive | null = null;
   const isMulticast = bound.some(({ masters }) => masters === null);
   const driven = await drive({
     host,
@@ -199,8 +206,14 @@ export async function runPtp<Machine extends PtpMachine>(
     firstTimer: machine.firstTimer(),
     onReport: report,
     onClockStep: (byS) => events?.onClockStep?.(byS),
-    onSocketError: (local, code) => events?.onSocketError?.(local.ip, code),
+    onSocketError(local, code) {
+      events?.onSocketError?.(local.ip, code);
+      running?.perform(machine.hearError(local, code, host.clock.tick()));
+    },
+    onUnreachable: (remoteIp) =>
+      running?.perform(machine.hearUnreachable(remoteIp, host.clock.tick())),
   });
+  running = driven;
 
   let closing: Promise<void> | undefined;
   function close(): Promise<void> {

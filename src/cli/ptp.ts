@@ -88,6 +88,12 @@ export const ptpCommand: Command = {
     delay: { type: 'string', value: 'LOG2S', help: 'Delay_Req interval (-7..7, default 0)' },
     'announce-timeout': { type: 'string', value: 'N', help: 'intervals (2..255, default 3)' },
     'grant-seconds': { type: 'string', value: 'N', help: 'asked for (10..1000, default 300)' },
+    'delay-asymmetry': {
+      type: 'string',
+      multiple: true,
+      value: '[ADDR=]NS',
+      help: 'Syncs take NS longer than the mean way (of a path "remote|local", or an address)',
+    },
     p2p: { type: 'boolean', help: 'peer-to-peer delay mechanism' },
     hops: { type: 'string', value: 'N', help: 'hop limit of multicast (1..255, default 1)' },
     'event-port': { type: 'string', value: 'P', help: 'UDP port of event messages (default 319)' },

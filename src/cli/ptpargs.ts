@@ -7,7 +7,7 @@ import type { PhaseAdjustment, PhaseUnit } from '../ptp/enterprisetlv.ts';
 import type { Ipv6Scope } from '../ptp/groups.ts';
 import { PROFILE_NAMES, REVISIONS } from '../ptp/profile.ts';
 import type { PtpClockOptions } from '../ptpclock.ts';
-import type { Args } from './args.ts';
+import { type Args, UsageError } from './args.ts';
 
 const LOG_INTERVAL = { least: -10, most: 22, integer: true };
 
@@ -41,6 +41,7 @@ export function ptpOptions(
       multicastSync: args.flag('multicast-sync') || undefined,
       delayRequests: args.flag('hybrid') ? ('unicast' as const) : undefined,
       pairing: chosen(args, 'pairing', ['mesh', '1:1']),
+      delayAsymmetryNs: asymmetries(args.texts('delay-asymmetry')),
       grantDurationS: args.number('grant-seconds', undefined, {
         ...{ least: 10, most: 1000, integer: true },
       }),
@@ -107,6 +108,20 @@ const chosen = <Word extends string>(
   name: string,
   words: readonly [Word, ...Word[]],
 ) => (args.text(name) === undefined ? undefined : args.choice(name, words[0], words));
+
+/** `NS` for all paths, `ADDR=NS` for some. */
+function asymmetries(texts: readonly string[]): Record<string, number> | undefined {
+  const found: Record<string, number> = {};
+  for (const text of texts) {
+    const at = text.lastIndexOf('=');
+    const ns = text.slice(at + 1).trim();
+    if (!/^[+-]?[0-9]+(\.[0-9]+)?$/.test(ns)) {
+      throw new UsageError(`--delay-asymmetry expects NS or ADDR=NS, not "${text}"`);
+    }
+    found[text.slice(0, Math.max(at, 0))] = Number(ns);
+  }
+  return texts.length > 0 ? found : undefined;
+}
 
 /** Only what was given. */
 export const given = <T extends object>(values: T): { [K in keyof T]?: NonNullable<T[K]> } =>

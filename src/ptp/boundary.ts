@@ -7,9 +7,17 @@
  * ports serve that. A master lost, they go on with it: what a clock shows that was steered once.
  */
 import { ConfigError } from '../errors.ts';
-import type { Input, Output } from '../machine.ts';
+import type { Address, Input, Output } from '../machine.ts';
 import { type Tick, tick } from '../units.ts';
-import { nextDue, portOfContext, stepPort, tellPorts } from './clock.ts';
+import {
+  conclude,
+  forgetAddress,
+  hearPortError,
+  nextDue,
+  portOfContext,
+  stepPort,
+  tellPorts,
+} from './clock.ts';
 import {
   createPort,
   createShared,
@@ -86,8 +94,35 @@ export function createBoundaryClock(config: BoundaryClockConfig): BoundaryClock 
 }
 
 /** Processes one input. Strangers' bytes become drops. */
-export function stepBoundaryClock(clock: BoundaryClock, input: Input): Output[] {
-  const outputs = step(clock, input).filter(({ type }) => type !== 'timer');
+export const stepBoundaryClock = (clock: BoundaryClock, input: Input): Output[] =>
+  armed(clock, step(clock, input));
+
+/** The trouble of a socket that the host told of its own accord. */
+export function hearBoundaryError(
+  clock: BoundaryClock,
+  local: Address,
+  code: string,
+  nowNs: Tick,
+): Output[] {
+  const { ports } = clock;
+  const port = ports.find(({ addresses }) => addresses.includes(local.ip));
+  return port === undefined ? [] : armed(clock, hearPortError(ports, port, local, code, nowNs));
+}
+
+/** Nobody takes datagrams at an address (ICMP): nothing is sent there until it asks again. */
+export function hearBoundaryUnreachable(
+  clock: BoundaryClock,
+  remoteIp: string,
+  nowNs: Tick,
+): Output[] {
+  const { ports } = clock;
+  const [first] = ports;
+  if (first === undefined) return [];
+  for (const port of ports) forgetAddress(port, remoteIp);
+  return armed(clock, conclude(ports, first, [], nowNs));
+}
+
+function armed(clock: BoundaryClock, outputs: Output[]): Output[] {
   const dueNs = boundaryDue(clock);
   if (dueNs !== clock.armedNs) {
     clock.armedNs = dueNs;

@@ -4,24 +4,27 @@
  * port is, ways.ts over which addresses it follows whom. A boundary clock is several of its ports
  * (boundary.ts).
  */
-import type { Datagram, DropReason, Input, Output } from '../machine.ts';
-import { isUnicast } from '../path.ts';
+import type { Address, Datagram, DropReason, Input, Output } from '../machine.ts';
+import { isUnicast, type PathKey } from '../path.ts';
 import { type Tick, tick } from '../units.ts';
 import type { OrdinaryClock } from './clockconfig.ts';
 import { becomeGrandmaster, type TimePropertiesDS } from './dataset.ts';
 import {
+  breakDown,
   decide,
   decisionDue,
   fire,
   initialize,
   isFollowing,
+  mend,
   passTime,
   takeAnnounce,
   toldLeading,
 } from './decide.ts';
 import { type Destination, multicastDestinations } from './destination.ts';
 import { hearOwnIdentity, tellProblem } from './enterprise.ts';
-import { activeGrants, grantorDue, grantsVersion, stepGrantor } from './grantor.ts';
+import { noteError, noteSuccess } from './fault.ts';
+import { activeGrants, forgetPeer, grantorDue, grantsVersion, stepGrantor } from './grantor.ts';
 import type { Incoming } from './incoming.ts';
 import { answerManagement } from './manage.ts';
 import { isServing, nextMasterDue, setDestinations } from './master.ts';
@@ -44,7 +47,24 @@ export { isDualNow } from './ways.ts';
 
 /** Processes one input. Strangers' bytes become drops. */
 export function stepOrdinaryClock(clock: OrdinaryClock, input: Input): Output[] {
-  const outputs = stepPort([clock], clock, input);
+  return armed(clock, stepPort([clock], clock, input));
+}
+
+/** The trouble of a socket that the host told of its own accord. */
+export const hearSocketError = (
+  clock: OrdinaryClock,
+  local: Address,
+  code: string,
+  nowNs: Tick,
+): Output[] => armed(clock, hearPortError([clock], clock, local, code, nowNs));
+
+/** Nobody takes datagrams at an address (ICMP): nothing is sent there until it asks again (SEC-08). */
+export function hearUnreachable(clock: OrdinaryClock, remoteIp: string, nowNs: Tick): Output[] {
+  forgetAddress(clock, remoteIp);
+  return armed(clock, conclude([clock], clock, [], nowNs));
+}
+
+function armed(clock: OrdinaryClock, outputs: Output[]): Output[] {
   const dueNs = nextDue(clock);
   if (dueNs !== clock.armedNs) {
     clock.armedNs = dueNs;
@@ -54,13 +74,37 @@ export function stepOrdinaryClock(clock: OrdinaryClock, input: Input): Output[] 
 }
 
 /** Processes the input of one port, and what follows from it for all ports of its clock. */
-export function stepPort(
+export const stepPort = (
   ports: readonly OrdinaryClock[],
   port: OrdinaryClock,
   input: Input,
+): Output[] => conclude(ports, port, take(ports, port, input), input.nowNs);
+
+/** As {@link hearSocketError}, of one port. */
+export const hearPortError = (
+  ports: readonly OrdinaryClock[],
+  port: OrdinaryClock,
+  local: Address,
+  code: string,
+  nowNs: Tick,
+): Output[] =>
+  local.port === port.ports.event ? conclude(ports, port, suffer(port, code, nowNs), nowNs) : [];
+
+/** Nothing is sent there until it asks again. */
+export function forgetAddress({ grantor }: OrdinaryClock, remoteIp: string): void {
+  if (grantor !== null) forgetPeer(grantor, remoteIp);
+}
+
+const suffer = (clock: OrdinaryClock, code: string, nowNs: Tick): Output[] =>
+  noteError(clock.trouble, code, nowNs) ? breakDown(clock, nowNs) : [];
+
+/** What follows from what one port did, for all ports of its clock. */
+export function conclude(
+  ports: readonly OrdinaryClock[],
+  port: OrdinaryClock,
+  outputs: Output[],
+  nowNs: Tick,
 ): Output[] {
-  const { nowNs } = input;
-  const outputs = take(ports, port, input);
   if (port.isUndecided) outputs.push(...decide(ports, nowNs));
   if (port.isUnarranged) outputs.push(...arrange(port, nowNs));
   for (const each of ports) followContact(each, outputs, nowNs);
@@ -73,6 +117,7 @@ export function stepPort(
 /** When the clock next wants a timeout. */
 export function nextDue(clock: OrdinaryClock): Tick {
   if (clock.portDS.portState === 'INITIALIZING') return clock.decideNs;
+  if (clock.trouble.untilNs !== null) return clock.trouble.untilNs;
   const { grantor, requester, slave, master } = clock;
   const times = [
     decisionDue(clock),
@@ -80,6 +125,7 @@ export function nextDue(clock: OrdinaryClock): Tick {
     requester && requesterDue(requester),
     slaveDue(slave),
     nextMasterDue(master),
+    servedNow(clock) === clock.served ? null : clock.listedUntilNs,
   ];
   return tick(Math.min(...times.map((atNs) => atNs ?? Number.POSITIVE_INFINITY)));
 }
@@ -126,15 +172,27 @@ function take(ports: readonly OrdinaryClock[], clock: OrdinaryClock, input: Inpu
         return numbered(clock, masterSent(clock.master, context, input.sentAtNs));
       }
       return sent(clock.slave, input.context, input.sentAtNs, nowNs);
-    case 'unsent':
-      if (isOfMaster(input.context)) {
-        return masterUnsent(clock.master, ofMaster(clock, input.context), input.code);
+    case 'unsent': {
+      const { context, code } = input;
+      // event messages alone have contexts
+      if (!isOfMaster(context)) {
+        return [...unsent(clock.slave, context, code), ...suffer(clock, code, nowNs)];
       }
-      return unsent(clock.slave, input.context, input.code);
+      const isOfPeer = isToPeer(clock, ofMaster(clock, context));
+      const told = masterUnsent(clock.master, ofMaster(clock, context), code);
+      return isOfPeer ? told : [...told, ...suffer(clock, code, nowNs)];
+    }
     case 'clock-step':
       stepClock(clock.slave);
       return [];
   }
+}
+
+/** Anybody can ask from an address that nothing can be sent to: that breaks no port (SEC-08). */
+function isToPeer({ master }: OrdinaryClock, context: number): boolean {
+  const pending = master.pending.get(context);
+  if (pending === undefined) return true;
+  return isUnicast(pending.type === 'Sync' ? pending.leg.remoteIp : pending.remoteIp);
 }
 
 /** Contexts: of port i of n the slave's are 2 n k + 2 i, and the master's 2 n k + 2 i + 1. */
@@ -168,6 +226,7 @@ function takeDatagram(
     const { clockIdentity } = message.header.sourcePortIdentity;
     return [...hearOwnIdentity(clock, clockIdentity, datagram.remote.ip, nowNs), ...outputs];
   }
+  noteSuccess(clock.trouble);
   const incoming: Incoming = { ...datagram, group: datagram.group ?? null };
   const ends = { localIp: datagram.local.ip, remoteIp: datagram.remote.ip };
   switch (message.type) {
@@ -189,9 +248,15 @@ function takeDatagram(
       outputs.push(...followParent(clock, nowNs)); // grants change intervals
       return outputs;
     }
-    default:
-      if (message.type === 'Sync') tellSync(clock, datagram);
-      return hear(clock.slave, { message, datagram, ...pathOfMaster(clock, message) }, nowNs);
+    default: {
+      const outputs = hear(
+        clock.slave,
+        { message, datagram, ...pathOfPlain(clock, message) },
+        nowNs,
+      );
+      if (message.type === 'Sync' && !outputs.some(isRefusal)) tellSync(clock, datagram);
+      return outputs;
+    }
   }
 }
 
@@ -199,17 +264,12 @@ const refusedAs = (reason: DropReason, { remote }: Datagram): Output[] => [
   { type: 'drop', reason, from: remote },
 ];
 
-/** Transparent clocks may put their own address in the place of the master's (EP-026, EP-099). */
-function pathOfMaster({ enterprise, slave }: OrdinaryClock, { header }: Message) {
-  const path = enterprise === null ? undefined : pathTo(slave, header.sourcePortIdentity);
-  return path === undefined ? {} : { path };
-}
-
 /** Why a message is none for this clock, whatever its type. */
 function refusal(clock: OrdinaryClock, message: Message, datagram: Datagram): DropReason | null {
   const { header, type } = message;
   const { local, remote, group } = datagram;
   const { ports, mode, primaryIp } = clock;
+  if (clock.portDS.portState === 'FAULTY') return 'port-state';
   if (header.domainNumber !== clock.sets.defaultDS.domainNumber) return 'domain';
   if (header.majorSdoId !== 0) return 'sdo';
   if (!isUnicast(remote.ip)) return 'denied';
@@ -224,7 +284,21 @@ function refusal(clock: OrdinaryClock, message: Message, datagram: Datagram): Dr
   return isAsked || mode === 'plain' ? null : 'unasked';
 }
 
-/** For TIME_STATUS_NP. */
+/**
+ * In multicast a clock is known by its identity: bridges put in addresses of their own (EP-026,
+ * EP-099), and what goes to ff02::6b comes from a link-local one.
+ */
+function pathOfPlain({ mode, slave }: OrdinaryClock, { header }: Message): { path?: PathKey } {
+  if (mode !== 'plain') return {};
+  const path = pathTo(slave, header.sourcePortIdentity);
+  return path === undefined ? {} : { path };
+}
+
+/** True of a drop that is about the message at hand, not about the halves of others. */
+const isRefusal = (output: Output): boolean =>
+  output.type === 'drop' && output.reason !== 'unpaired';
+
+/** For TIME_STATUS_NP: the last Sync that was of use. */
 function tellSync(clock: OrdinaryClock, { receivedAtNs }: Datagram): void {
   const { agent, master } = clock;
   agent.lastSyncNs = BigInt(master.epochS) * 1_000_000_000n + BigInt(Math.round(receivedAtNs));
@@ -232,15 +306,18 @@ function tellSync(clock: OrdinaryClock, { receivedAtNs }: Datagram): void {
 
 function takeTimeout(clock: OrdinaryClock, nowNs: Tick, random: Uint8Array): Output[] {
   const { grantor, requester, slave, portDS } = clock;
-  if (portDS.portState === 'INITIALIZING') return initialize(clock, nowNs);
-  const outputs = decisionDue(clock) <= nowNs ? passTime(clock, nowNs) : [];
+  const chance = ((random[0] ?? 0) * 256 + (random[1] ?? 0)) / 65536;
+  if (portDS.portState === 'INITIALIZING') return initialize(clock, nowNs, chance);
+  const { untilNs } = clock.trouble;
+  if (untilNs !== null) return nowNs < untilNs ? [] : mend(clock, nowNs, chance);
+  const outputs = decisionDue(clock) <= nowNs ? passTime(clock, nowNs, chance) : [];
   const isDue = (atNs: Tick | null): boolean => atNs !== null && atNs <= nowNs;
   if (grantor !== null && isDue(grantorDue(grantor))) outputs.push(...stepGrantor(grantor, nowNs));
-  let left = random;
+  let left = random.subarray(2);
   if (requester !== null && isDue(requesterDue(requester))) {
-    const half = isDue(slaveDue(slave)) ? random.length >> 1 : random.length;
-    outputs.push(...stepRequester(requester, nowNs, random.subarray(0, half)));
-    left = random.subarray(half);
+    const half = isDue(slaveDue(slave)) ? left.length >> 1 : left.length;
+    outputs.push(...stepRequester(requester, nowNs, left.subarray(0, half)));
+    left = left.subarray(half);
     outputs.push(...followParent(clock, nowNs)); // grants may have run out
   }
   if (isDue(slaveDue(slave))) outputs.push(...wake(slave, nowNs, left));
@@ -278,14 +355,32 @@ function refreshServed(ports: readonly OrdinaryClock[]): void {
   served.isReady = follower === undefined || isKnown;
 }
 
+/**
+ * A long list is not made anew for every request of a flood: this long it stands, for each grant
+ * beyond so many. (ns)
+ */
+const REST_NS = 3000;
+const SHORT_LIST = 64;
+
+/** What the destinations follow from: see {@link OrdinaryClock.served}. */
+const servedNow = (clock: OrdinaryClock): string =>
+  `${isServed(clock)}|${clock.grantor === null ? 0 : grantsVersion(clock.grantor)}`;
+
+/** Others are told the time: by the master, or under some profiles by an alternate one. */
+const isServed = ({ grantor, master, portDS }: OrdinaryClock): boolean =>
+  grantor === null ? isServing(master) : portDS.portState === 'MASTER';
+
 /** Destinations as granted and configured, and whatever is due to be sent. */
 function serve(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): void {
-  const { grantor, master, portDS } = clock;
-  const isMaster = grantor === null ? isServing(master) : portDS.portState === 'MASTER';
-  const served = `${isMaster}|${grantor === null ? 0 : grantsVersion(grantor)}`;
-  if (served !== clock.served) {
+  const { master, served: before } = clock;
+  const isMaster = isServed(clock);
+  const served = servedNow(clock);
+  const isTurned = !before.startsWith(`${isMaster}|`);
+  if (served !== before && (isTurned || nowNs >= clock.listedUntilNs)) {
     clock.served = served;
-    setDestinations(master, isMaster ? destinations(clock, nowNs) : [], nowNs);
+    const list = isMaster ? destinations(clock, nowNs) : [];
+    setDestinations(master, list, nowNs);
+    clock.listedUntilNs = tick(nowNs + Math.max(0, list.length - SHORT_LIST) * REST_NS);
   }
   const dueNs = nextMasterDue(master);
   if (dueNs !== null && dueNs <= nowNs) outputs.push(...numbered(clock, sendDue(master, nowNs)));

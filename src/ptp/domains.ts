@@ -4,10 +4,16 @@
  * measurements meet in one ensemble. One pure machine to the host (machine.ts).
  */
 import { ConfigError } from '../errors.ts';
-import type { Input, Output } from '../machine.ts';
+import type { Address, Input, Output } from '../machine.ts';
 import type { PathKey } from '../path.ts';
 import { type Tick, tick } from '../units.ts';
-import { nextDue, type OrdinaryClock, stepOrdinaryClock } from './clock.ts';
+import {
+  hearSocketError,
+  hearUnreachable,
+  nextDue,
+  type OrdinaryClock,
+  stepOrdinaryClock,
+} from './clock.ts';
 
 /** Plain data. */
 export interface Domains {
@@ -40,10 +46,39 @@ export const domainsDue = ({ clocks }: Domains): Tick => tick(Math.min(...clocks
 
 /** Processes one input; see machine.ts. */
 export function stepDomains(domains: Domains, input: Input): Output[] {
-  const outputs = give(domains, input).flatMap(([clock, part]) =>
-    stepOrdinaryClock(clock, part).flatMap((output) => told(domains, clock, output)),
+  const parts = give(domains, input).map(
+    ([clock, part]) => [clock, stepOrdinaryClock(clock, part)] as const,
   );
   if (input.type === 'timeout') domains.armedNs = null;
+  return concluded(domains, parts);
+}
+
+/** The trouble of a socket, which all of them share. */
+export const hearDomainsError = (
+  domains: Domains,
+  local: Address,
+  code: string,
+  nowNs: Tick,
+): Output[] =>
+  concluded(
+    domains,
+    domains.clocks.map((clock) => [clock, hearSocketError(clock, local, code, nowNs)] as const),
+  );
+
+/** Nobody takes datagrams at an address. */
+export const hearDomainsUnreachable = (domains: Domains, remoteIp: string, nowNs: Tick): Output[] =>
+  concluded(
+    domains,
+    domains.clocks.map((clock) => [clock, hearUnreachable(clock, remoteIp, nowNs)] as const),
+  );
+
+function concluded(
+  domains: Domains,
+  parts: readonly (readonly [OrdinaryClock, readonly Output[]])[],
+): Output[] {
+  const outputs = parts.flatMap(([clock, own]) =>
+    own.flatMap((output) => told(domains, clock, output)),
+  );
   const dueNs = domainsDue(domains);
   if (dueNs !== domains.armedNs) {
     domains.armedNs = dueNs;

@@ -106,6 +106,11 @@ function portOf(profile: Profile, port: PortConfig, isPreferred: boolean): PortC
   const { preferredReceiptTimeout, parameters } = profile;
   const timeout = (isPreferred && preferredReceiptTimeout) || parameters.announceReceiptTimeout;
   const delayMechanism = number(profile, 'delayMechanism', port.delayMechanism);
+  if (port.extendsAnnounceTimeout === true && profile.isTimeoutExact) {
+    const section = citation(profile, parameters.announceReceiptTimeout.section);
+    const expected = `false: ${profile.title} has it exact (${section})`;
+    throw new ConfigError('ptp.extendsAnnounceTimeout', expected, true);
+  }
   return {
     logAnnounceInterval: number(profile, 'logAnnounceInterval', port.logAnnounceInterval),
     logSyncInterval: number(profile, 'logSyncInterval', port.logSyncInterval),

@@ -11,9 +11,13 @@ export interface Lan extends Pick<Lab, 'scratch' | 'start' | 'stopAll' | 'close'
   /** Namespaces; both call their end of the link {@link LINK}. */
   readonly here: string;
   readonly there: string;
+  /** The host between them, if asked for: {@link BETWEEN} are its ends, and nothing joins them. */
+  readonly between: string;
 }
 
 export const LINK = 'lan0';
+/** Towards here, towards there. */
+export const BETWEEN = ['west0', 'east0'] as const;
 
 /** Address n (from 1) of a side. */
 export const lanIp = (side: 'here' | 'there', n: number, family: 4 | 6 = 4): string => {
@@ -21,20 +25,21 @@ export const lanIp = (side: 'here' | 'there', n: number, family: 4 | 6 = 4): str
   return family === 4 ? `10.82.0.${host}` : `fd82::${host}`;
 };
 
-type Common = Pick<Lab, 'scratch' | 'start' | 'stopAll' | 'close'>;
-
-/** Namespaces of this process with nothing in them but lo. */
-async function createSpaces<Name extends string>(
-  names: readonly Name[],
-): Promise<Common & { readonly [K in Name]: string }> {
+/**
+ * @param addresses of each family, per side
+ * @param isParted the link goes by a third host, which carries what its programs carry
+ */
+export async function createLan(
+  addresses: { here: number; there: number },
+  isParted = false,
+): Promise<Lan> {
   const prefix = newPrefix();
-  const spaces = Object.fromEntries(names.map((name) => [name, `${prefix}-${name}`])) as {
-    [K in Name]: string;
-  };
-  const all: string[] = Object.values(spaces);
+  const hosts = { here: `${prefix}-here`, there: `${prefix}-there` };
+  const spaces = { ...hosts, between: `${prefix}-between` };
   const folder = mkdtempSync(join(tmpdir(), `clockbraid-lab-${process.pid}-`));
   const started = new Set<Running>();
-  const common: Common = {
+  const lan: Lan = {
+    ...spaces,
     scratch: (name) => mkdtempSync(join(folder, `${name}-`)),
     start(ns, argv, options) {
       const running = start(ns, argv, options);
@@ -46,35 +51,39 @@ async function createSpaces<Name extends string>(
       await Promise.all([...started].map((running) => running.stop()));
     },
     async close() {
-      await common.stopAll();
-      for (const ns of all) removeNamespace(ns);
+      await lan.stopAll();
+      for (const ns of made) removeNamespace(ns);
       rmSync(folder, { recursive: true, force: true });
     },
   };
-  for (const ns of all) {
-    await createNamespace(ns, false);
-    ip(['-n', ns, 'link', 'set', 'lo', 'up']);
-  }
-  return { ...common, ...spaces };
-}
-
-/** @param addresses of each family, per side */
-export async function createLan(addresses: { here: number; there: number }): Promise<Lan> {
-  const lan = await createSpaces(['here', 'there']);
-  connect([lan.here, LINK], [lan.there, LINK]);
+  const { here, there, between } = spaces;
+  const made = isParted ? [here, there, between] : [here, there];
+  for (const ns of made) await createNamespace(ns, false);
+  const connect = (a: string, nameA: string, b: string, nameB: string) =>
+    ip([
+      ...['link', 'add', nameA, 'netns', a, 'type', 'veth'],
+      ...['peer', 'name', nameB, 'netns', b],
+    ]);
+  if (isParted) {
+    connect(here, LINK, between, BETWEEN[0]);
+    connect(there, LINK, between, BETWEEN[1]);
+    for (const name of BETWEEN) ip(['-n', between, 'link', 'set', name, 'up']);
+  } else connect(here, LINK, there, LINK);
   for (const side of ['here', 'there'] as const) {
+    const ns = spaces[side];
+    ip(['-n', ns, 'link', 'set', 'lo', 'up']);
+    ip(['-n', ns, 'link', 'set', LINK, 'up']);
     for (let n = 1; n <= addresses[side]; n++) {
-      for (const family of [4, 6] as const) addIp(lan[side], LINK, lanIp(side, n, family));
+      ip(['-n', ns, 'address', 'add', `${lanIp(side, n)}/24`, 'dev', LINK]);
+      ip(['-n', ns, 'address', 'add', `${lanIp(side, n, 6)}/64`, 'dev', LINK, 'nodad']);
     }
   }
   return lan;
 }
 
 /** Three hosts in a row: IPv4 only on the first link, IPv6 only on the second. */
-export interface Chain extends Common {
-  /** Its end of the link is {@link LINK}, as that of `below`. */
+export interface Chain extends Pick<Lan, 'scratch' | 'start' | 'stopAll' | 'close'> {
   readonly top: string;
-  /** Its ends are `up0` and `down0`. */
   readonly middle: string;
   readonly below: string;
 }
@@ -87,26 +96,14 @@ export const CHAIN_IPS = {
 } as const;
 
 export async function createChain(): Promise<Chain> {
-  const chain = await createSpaces(['top', 'middle', 'below']);
-  connect([chain.top, LINK], [chain.middle, 'up0']);
-  connect([chain.middle, 'down0'], [chain.below, LINK]);
-  addIp(chain.top, LINK, CHAIN_IPS.top);
-  addIp(chain.middle, 'up0', CHAIN_IPS.up);
-  addIp(chain.middle, 'down0', CHAIN_IPS.down);
-  addIp(chain.below, LINK, CHAIN_IPS.below);
-  return chain;
-}
-
-/** A link between two namespaces, by its name in each. */
-function connect([one, name]: [string, string], [other, otherName]: [string, string]): void {
-  const peer = ['peer', 'name', otherName, 'netns', other];
-  ip(['link', 'add', name, 'netns', one, 'type', 'veth', ...peer]);
-  ip(['-n', one, 'link', 'set', name, 'up']);
-  ip(['-n', other, 'link', 'set', otherName, 'up']);
-}
-
-function addIp(ns: string, link: string, address: string): void {
-  const ends = address.includes(':') ? ['/64', 'nodad'] : ['/24'];
-  const [mask = '', ...rest] = ends;
-  ip(['-n', ns, 'address', 'add', `${address}${mask}`, 'dev', link, ...rest]);
+  const lan = await createLan({ here: 0, there: 0 }, true);
+  const { here: top, between: middle, there: below } = lan;
+  const [up, down] = BETWEEN;
+  const add = (ns: string, link: string, address: string) =>
+    ip(['-n', ns, 'address', 'add', address, 'dev', link]);
+  add(top, LINK, `${CHAIN_IPS.top}/24`);
+  add(middle, up, `${CHAIN_IPS.up}/24`);
+  add(middle, down, `${CHAIN_IPS.down}/64`);
+  add(below, LINK, `${CHAIN_IPS.below}/64`);
+  return { ...lan, top, middle, below };
 }

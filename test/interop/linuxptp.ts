@@ -17,13 +17,14 @@ export interface Ptp4lOptions {
   readonly extra?: readonly string[];
   /** Masters to ask by unicast. */
   readonly masters?: readonly string[];
+  readonly delayMechanism?: 'E2E' | 'P2P';
 }
 
 /** Starts ptp4l: 8 Syncs and Delay_Reqs, one Announce a second. */
 export function ptp4l(
   lan: Place,
   ns: string,
-  { family = 4, extra = [], masters = [], uds }: Ptp4lOptions = {},
+  { family = 4, extra = [], masters = [], delayMechanism = 'E2E', uds }: Ptp4lOptions = {},
 ): Peer {
   const folder = lan.scratch('ptp4l');
   const transport = `UDPv${family}`;
@@ -31,11 +32,12 @@ export function ptp4l(
   const config = writeConfig(folder, [
     '[global]',
     `network_transport ${transport}`,
-    'delay_mechanism E2E',
+    `delay_mechanism ${delayMechanism}`,
     'time_stamping software',
     'free_running 1',
     'logSyncInterval -3',
     'logMinDelayReqInterval -3',
+    'logMinPdelayReqInterval -3',
     'logAnnounceInterval 0',
     'summary_interval 0',
     'tx_timestamp_timeout 50',
@@ -89,7 +91,7 @@ export function ptpd(
     `--global:lock_file=${join(folder, 'lock')}`,
     `--ptpengine:preset=${preset}`,
     `--ptpengine:ip_mode=${mode}`,
-    ...(mode === 'unicast' ? ['--ptpengine:unicast_negotiation=y'] : []),
+    `--ptpengine:unicast_negotiation=${mode === 'unicast' ? 'y' : 'n'}`,
     ...['--ptpengine:log_sync_interval=-2', '--ptpengine:log_delayreq_interval=-2'],
     ...['--ptpengine:log_announce_interval=0'],
     ...(masters.length > 0 ? [`--ptpengine:unicast_destinations=${masters.join(',')}`] : []),

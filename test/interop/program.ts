@@ -27,6 +27,9 @@ export interface Combined {
   uncertainty: number;
   earliest: number;
   latest: number;
+  /** What no delay can make untrue. */
+  causalEarliest: number;
+  causalLatest: number;
   frequency: number;
 }
 
@@ -39,11 +42,19 @@ export interface StatusLine extends Report {
   at: string;
 }
 
+export type Runtime = 'node' | 'deno' | 'bun';
+
+const RUNTIMES: Readonly<Record<Runtime, readonly string[]>> = {
+  node: [process.execPath],
+  deno: [resolve('node_modules/.bin/deno'), 'run', '-A', '--quiet', '--unstable-net'],
+  bun: [resolve('node_modules/.bin/bun'), '--no-install'],
+};
+
 /** The program to try: the one the build made. @throws Error saying how to build it */
-function command(): string[] {
+function command(runtime: Runtime = 'node'): string[] {
   const file = resolve('build/clockbraid.js');
   if (!existsSync(file)) throw new Error(`${file} is missing: \`npm run build\` makes it`);
-  return [process.execPath, file];
+  return [...RUNTIMES[runtime], file];
 }
 
 /**
@@ -105,16 +116,11 @@ export interface PtpLine {
   combined: Combined | null;
   paths: PtpPathLine[];
   serves: { path: string; messageType: string }[];
+  /** Messages sent as a master, by type. */
+  sent: Record<string, number>;
   parentDS: { grandmasterIdentity: string };
   defaultDS: { clockIdentity: string };
 }
-
-const RUNTIMES = {
-  node: [process.execPath],
-  deno: [resolve('node_modules/.bin/deno'), 'run', '--no-prompt', '-A', '--unstable-net'],
-  bun: [resolve('node_modules/.bin/bun'), '--no-install'],
-} as const;
-export type Runtime = keyof typeof RUNTIMES;
 
 /** The program where the system's clock seems to be wrong. (ms, whole) */
 function skewed(lab: Pick<Lab, 'scratch'>, runtime: Runtime, byMs: number): string[] {
@@ -150,8 +156,13 @@ export interface BoundaryLine extends Omit<PtpLine, 'state' | 'isDual' | 'serves
 }
 
 /** Starts `clockbraid ptp …`; `lines()` gives the status lines so far, `log()` what it logged. */
-export function startPtp(lab: Pick<Lab, 'start'>, ns: string, args: readonly string[]) {
-  return ptpLines<PtpLine>(lab.start(ns, [...command(), 'ptp', ...args, '--json']));
+export function startPtp(
+  lab: Pick<Lab, 'start'>,
+  ns: string,
+  args: readonly string[],
+  runtime: Runtime = 'node',
+) {
+  return ptpLines<PtpLine>(lab.start(ns, [...command(runtime), 'ptp', ...args, '--json']));
 }
 
 const ptpLines = <Line>(running: Running) => ({

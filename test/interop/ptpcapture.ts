@@ -18,11 +18,27 @@ export interface PtpPacket {
   logInterval: number;
   /** The UDP payload in hex: tshark misreads the Enterprise Profile's TLV. */
   payload: string;
-  /** messageTypes that TLVs of a Signaling message are about. */
-  tlvs: string;
+  /** tlvTypes of a Signaling message, in order. */
+  tlvs: readonly number[];
+  /** messageTypes that they are about. */
+  about: readonly number[];
+  /** requestingPortIdentity's clockIdentity in a Delay_Resp. */
+  asker: string;
 }
 
-export const TYPE = { Sync: 0, Delay_Req: 1, Follow_Up: 8, Delay_Resp: 9, Announce: 11 } as const;
+export const TYPE = {
+  Sync: 0,
+  Delay_Req: 1,
+  Pdelay_Req: 2,
+  Pdelay_Resp: 3,
+  Follow_Up: 8,
+  Delay_Resp: 9,
+  Pdelay_Resp_Follow_Up: 10,
+  Announce: 11,
+  Signaling: 12,
+} as const;
+/** tlvTypes of negotiation. */
+export const REQUEST_TLV = 4;
 /** Everything but Announce, Signaling and Management: by unicast only (MP-21). */
 export const TIMED = [0, 1, 2, 3, 8, 9, 10];
 
@@ -42,6 +58,8 @@ const FIELDS = [
   'ptp.v2.flags.alternatemaster',
   'ptp.v2.logmessageperiod',
   'udp.payload',
+  'ptp.v2.sig.tlv.messageType',
+  'ptp.v2.dr.requestingsourceportidentity',
 ];
 
 /** Frames that left a host, in the order they were seen. @throws Error if tshark cannot read it */
@@ -69,10 +87,13 @@ const isSet = (flag: string | undefined): boolean => flag === '1' || flag === 'T
 
 const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
 
+/** As tshark lists them: `4,4`, `0x0b,0x00`. */
+const numbers = (text = ''): number[] => (text === '' ? [] : text.split(',').map(Number));
+
 function packetOf(line: string): PtpPacket {
   const columns = line.split('\t');
   const [at, src4, dst4, src6, dst6, sport, dport, type, unicast, identity, sequenceId] = columns;
-  const [tlvs, alternate, logInterval, payload = ''] = columns.slice(11);
+  const [tlvs, alternate, logInterval, payload = '', about, asker] = columns.slice(11);
   return {
     atS: Number(at),
     src: src4 || src6 || '',
@@ -86,6 +107,8 @@ function packetOf(line: string): PtpPacket {
     payload: payload.replaceAll(':', ''),
     clockIdentity: identity ?? '',
     sequenceId: Number(sequenceId),
-    tlvs: tlvs ?? '',
+    tlvs: numbers(tlvs),
+    about: numbers(about),
+    asker: asker ?? '',
   };
 }

@@ -8,7 +8,7 @@ import { type Lan, LINK } from './lan.ts';
 import { ip } from './net.ts';
 import { type Running, start } from './spawn.ts';
 
-export interface Segment extends Omit<Lan, 'here' | 'there'> {
+export interface Segment extends Omit<Lan, 'here' | 'there' | 'between'> {
   /** Namespaces; each calls its link {@link LINK}. */
   readonly hosts: readonly string[];
   /** Takes a host's cable out, and puts it in again. */

@@ -62,12 +62,16 @@ export interface World {
   readonly cuts: Set<string>;
   readonly seen: Seen[];
   delayNs: (from: string, to: string) => number;
-  /** Source address that a message arrives with: transparent clocks may put in their own. */
+  /** The address that receivers see a message come from. */
   sourceOf: (seen: Seen) => string;
   /** By address: multicast stays within. */
   segmentOf: (ip: string) => string;
   /** Called with every output but transmit and timer. */
   onOutput: (host: Host, output: Output) => void;
+  /** What a host refuses to send, as ENETUNREACH. */
+  refuses?: (output: Output & { readonly type: 'transmit' }) => boolean;
+  /** Sees every input of every clock and what it led to. */
+  onStep?: (host: Host, input: Input, outputs: readonly Output[]) => void;
 }
 
 interface Flight {
@@ -191,7 +195,7 @@ export function run(world: World, untilS: number): void {
     } else if (host !== null) {
       const { nowNs } = world;
       const input = { type: 'timeout', nowNs, random: random.bytes(64) } as const;
-      perform(world, host, stepOf(host, input));
+      step(world, host, input);
     }
   }
   world.nowNs = tick(untilS * S);
@@ -208,7 +212,7 @@ function arrive(world: World, { bytes, from, to }: Flight): void {
       const local = { ip, port: to.port };
       const datagram = { bytes, local, remote: from, receivedAtNs, ...group };
       const input = { type: 'datagram', datagram, nowNs: world.nowNs } as const;
-      perform(world, host, stepOf(host, input));
+      step(world, host, input);
     }
   }
 }
@@ -217,6 +221,14 @@ const isHeard = (world: World, from: string, ip: string): boolean =>
   !world.cuts.has(pathKey(from, ip)) &&
   isIpv6(from) === isIpv6(ip) &&
   world.segmentOf(from) === world.segmentOf(ip);
+
+/** Gives a clock one input and does what it wants. */
+export function step(world: World, host: Host, input: Input): Output[] {
+  const outputs = stepOf(host, input);
+  world.onStep?.(host, input, outputs);
+  perform(world, host, outputs);
+  return outputs;
+}
 
 export function perform(world: World, host: Host, outputs: readonly Output[]): void {
   const { nowNs } = world;
@@ -228,6 +240,11 @@ export function perform(world: World, host: Host, outputs: readonly Output[]): v
       continue;
     }
     const { bytes, from, to, seal, context } = output;
+    if (world.refuses?.(output) === true) {
+      if (context === undefined) continue;
+      step(world, host, { type: 'unsent', context, code: 'ENETUNREACH', nowNs });
+      continue;
+    }
     const sentAtNs = clockOf(host, nowNs);
     seal?.(bytes, sentAtNs);
     const message = readMessage(bytes);
@@ -241,7 +258,7 @@ export function perform(world: World, host: Host, outputs: readonly Output[]): v
     }
     if (context === undefined) continue;
     const input = { type: 'sent', context, sentAtNs, nowNs } as const;
-    perform(world, host, stepOf(host, input));
+    step(world, host, input);
   }
 }
 

@@ -423,6 +423,7 @@ test('an acceptable alternate is followed rather than an unacceptable best; an a
   assert.ok(parentIs(slave, second));
   assert.is(stateOf(slave), 'SLAVE');
   assert.is(stateOf(second), 'SLAVE'); // it is an alternate: the best is another
+  assert.equal(portTexts(slave, 15), []); // and is kept, Announce after Announce
   assert.ok(parentIs(second, best));
   assert.ok(measuredAt(slave, pathKey(M2, SLAVE), 'reverse').length > 15);
   assert.is(measuredAt(slave, pathKey(M1, SLAVE), 'forward').length, 0);

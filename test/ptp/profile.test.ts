@@ -49,7 +49,8 @@ test('selecting it sets all it names (EP-002, EP-032, EP-046, EP-050, EP-055)', 
 test('the announce receipt timeout is 3 for preferred masters, 4 for all others, and no other (EP-054, EP-055)', () => {
   assert.is(clock({ preferred: true }).portDS.announceReceiptTimeout, 3);
   assert.is(clock({ role: 'slave' }).portDS.announceReceiptTimeout, 4);
-  assert.is(clock({ preferred: true }).foreign.extensionNs, 0);
+  assert.not(clock({ preferred: true }).extendsTimeout);
+  assert.match(refusal({ port: { extendsAnnounceTimeout: true } }), /exact \(draft-01 §7\)/);
   assert.match(
     refusal({ port: { announceReceiptTimeout: 3 } }),
     /"ptp.announceReceiptTimeout" expected 4, which the Enterprise Profile fixes \(draft-01 §7\), got 3/,
