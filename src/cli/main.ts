@@ -5,6 +5,7 @@ import { nearest } from '../nearest.ts';
 import { aboutCommand } from './about.ts';
 import { type Command, helpOf, readArgs, UsageError } from './args.ts';
 import { benchCommand } from './bench.ts';
+import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import { processIo } from './io.ts';
 import { ptpCommand } from './ptp.ts';
@@ -21,6 +22,7 @@ const COMMANDS: readonly Command[] = [
   runCommand,
   serveCommand,
   ptpCommand,
+  checkCommand,
   recordCommand,
   replayCommand,
   simCommand,

@@ -228,3 +228,30 @@ function parse<T>(line: string): T | undefined {
     return undefined; // the table for people, or a line cut short
   }
 }
+
+/** The summary of `clockbraid check …`, run to its end in a namespace. */
+export interface Checked {
+  readonly messages: number;
+  readonly copies: number;
+  readonly errors: number;
+  readonly warnings: number;
+  readonly rules: readonly {
+    rule: string;
+    severity: string;
+    count: number;
+    senders: readonly string[];
+  }[];
+  readonly code: number | null;
+  /** All it said. */
+  readonly text: string;
+}
+
+/** @throws Error with all it said, if its last line is not the promised JSON */
+export async function checked(ns: string, args: readonly string[]): Promise<Checked> {
+  const argv = [...command(), 'check', ...args, '--json'];
+  const result = await run(ns, argv, { timeoutMs: 40_000 });
+  const last = result.stdout.trimEnd().split('\n').at(-1) ?? '';
+  const check = parse<{ check?: Omit<Checked, 'code' | 'text'> }>(last)?.check;
+  if (check === undefined) throw new Error(`no {"check":…} line\n${describe(argv, result)}`);
+  return { ...check, code: result.code, text: describe(argv, result) };
+}
