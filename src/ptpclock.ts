@@ -4,13 +4,16 @@
  * it is; it never touches a clock.
  */
 import { type CombinedClock, type CombinerName, type Core, createCore } from './core.ts';
-import { drive, type GroupAddress, type Report } from './drive.ts';
+import { type Drive, drive, type GroupAddress, type Report } from './drive.ts';
 import { createEnsemble, type Ensemble, type Sample } from './ensemble.ts';
+import { requireInteger } from './errors.ts';
 import { type Drops, noDrops, type PathEvent, type PortOutput } from './machine.ts';
 import { type Now, remoteNow } from './now.ts';
 import type { PathKey } from './path.ts';
 import {
   createOrdinaryClock,
+  hearSocketError,
+  hearUnreachable,
   isDualNow,
   nextDue,
   type OrdinaryClock,
@@ -111,7 +114,8 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
   options.signal?.throwIfAborted();
   const host = options.host ?? chooseHost();
   const { epochS } = host.clock;
-  const { leapTable = null, source = FREE_RUNNING, events } = options;
+  const { leapTable = null, source = FREE_RUNNING, events, hops = 1, loopback = false } = options;
+  requireInteger('ptp.hops', hops, 1, 255);
   const unixS = () => epochS + Math.floor(host.clock.now() / 1e9);
   let ownS = unixS();
   let own = ownTime(leapTable, ownS, source);
@@ -161,7 +165,7 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
     }
   }
 
-  const { hops = 1, loopback = false } = options;
+  let running: Drive | null = null;
   const driven = await drive({
     host,
     state: machine,
@@ -178,8 +182,14 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
     firstTimer: nextDue(machine),
     onReport: report,
     onClockStep: (byS) => events?.onClockStep?.(byS),
-    onSocketError: (local, code) => events?.onSocketError?.(local.ip, code),
+    onSocketError(local, code) {
+      events?.onSocketError?.(local.ip, code);
+      running?.perform(hearSocketError(machine, local, code, host.clock.tick()));
+    },
+    onUnreachable: (remoteIp) =>
+      running?.perform(hearUnreachable(machine, remoteIp, host.clock.tick())),
   });
+  running = driven;
 
   let closing: Promise<void> | undefined;
   function close(): Promise<void> {

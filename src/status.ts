@@ -34,6 +34,9 @@ export interface PathView {
   readonly report: PathReport | null;
 }
 
+/** The reach register as NTP programs print it. */
+export const reachText = (reach: number): string => reach.toString(8).padStart(3, '0');
+
 /** Joins the two views of one path. */
 export function viewPath(status: PathStatus, report: PathReport | null, nowNs: Tick): PathView {
   const { remoteIp, localIp } = pathParts(status.path);

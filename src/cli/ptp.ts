@@ -49,6 +49,12 @@ export const ptpCommand: Command = {
     delay: { type: 'string', value: 'LOG2S', help: 'Delay_Req interval (-7..4, default 0)' },
     'announce-timeout': { type: 'string', value: 'N', help: 'intervals (2..255, default 3)' },
     'grant-seconds': { type: 'string', value: 'N', help: 'asked for (10..1000, default 300)' },
+    'delay-asymmetry': {
+      type: 'string',
+      multiple: true,
+      value: '[ADDR=]NS',
+      help: 'Syncs take NS longer than the mean way (of a path "remote|local", or an address)',
+    },
     p2p: { type: 'boolean', help: 'peer-to-peer delay mechanism' },
     hops: { type: 'string', value: 'N', help: 'hop limit of multicast (1..255, default 1)' },
     'event-port': { type: 'string', value: 'P', help: 'UDP port of event messages (default 319)' },
@@ -156,10 +162,25 @@ function optionsOf(
       delayMechanism: args.flag('p2p') ? 2 : 1,
     },
     ports: { event: port('event-port', 319), general: port('general-port', 320) },
+    delayAsymmetryNs: asymmetries(args.texts('delay-asymmetry')),
     grantDurationS: args.number('grant-seconds', 300, { least: 10, most: 1000, integer: true }),
     hops: args.number('hops', 1, { least: 1, most: 255, integer: true }),
     combiner: args.choice('combiner', 'braid', COMBINERS),
   };
+}
+
+/** `NS` for all paths, `ADDR=NS` for some. */
+function asymmetries(texts: readonly string[]): Record<string, number> {
+  const found: Record<string, number> = {};
+  for (const text of texts) {
+    const at = text.lastIndexOf('=');
+    const ns = text.slice(at + 1).trim();
+    if (!/^[+-]?[0-9]+(\.[0-9]+)?$/.test(ns)) {
+      throw new UsageError(`--delay-asymmetry expects NS or ADDR=NS, not "${text}"`);
+    }
+    found[text.slice(0, Math.max(at, 0))] = Number(ns);
+  }
+  return found;
 }
 
 /** Only what was given. */

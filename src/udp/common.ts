@@ -85,6 +85,13 @@ function loud(handlers: Handlers): Handlers {
         rethrow(error);
       }
     },
+    onUnreachable(remoteIp, code) {
+      try {
+        handlers.onUnreachable?.(remoteIp, code);
+      } catch (error) {
+        rethrow(error);
+      }
+    },
   };
 }
 

@@ -28,6 +28,11 @@ export interface Handlers {
   onDatagram(datagram: Datagram): void;
   /** Asynchronous socket trouble (ICMP errors, send failures): never fatal. */
   onError(code: string): void;
+  /**
+   * ICMP said that nobody takes datagrams at this address. Only from adapters that are told whom an
+   * error is about; they do not call onError for it.
+   */
+  onUnreachable?(remoteIp: string, code: string): void;
 }
 
 export interface Udp {
