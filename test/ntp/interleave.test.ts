@@ -415,11 +415,13 @@ for (const [what, change] of [
 }
 
 test('server: another port of the client will do, another address will not (RFC 9769 §2)', () => {
-  const server = makeServer();
-  const saved = underWay(server);
-  const asked = requestWith(saved.receive, C1, C2);
-  assert.is(request(server, asked, 3e9, { ip: '198.51.100.8' }).origin, C2);
-  assert.is(request(server, asked, 4e9, { port: 999 }).origin, C1);
+  for (const tableSize of [8, 4096]) {
+    const server = makeServer(tableSize);
+    const saved = underWay(server);
+    const asked = requestWith(saved.receive, C1, C2);
+    assert.is(request(server, asked, 3e9, { ip: '198.51.100.8' }).origin, C2);
+    assert.is(request(server, asked, 4e9, { port: 999 }).origin, C1);
+  }
 });
 
 test('server: receive timestamps of a clock that stands still or goes back are unique, and never a transmit timestamp', () => {
@@ -439,6 +441,23 @@ test('server: receive timestamps of a clock that stands still or goes back are u
   }
   assert.is(receives.size, 400);
   for (const transmit of transmits) assert.not(receives.has(transmit));
+});
+
+test('server: a receive timestamp does not come again when the clock is set back to that very moment', () => {
+  const server = makeServer();
+  const stamps = [5e9, 6e9, 5e9, 6e9, 5e9].map(
+    (atNs) => request(server, requestWith(C1, C1, C2), atNs).receive,
+  );
+  assert.is(new Set(stamps).size, 5, `${stamps}`);
+});
+
+test('server: an answer that took the place of another has no departure yet', () => {
+  const server = makeServer(8);
+  for (let n = 0; n < 8; n++) {
+    left(server, request(server, requestWith(C1, C1, C2), n * 1e6), n * 1e6 + 1000);
+  }
+  const { receive } = request(server, requestWith(C1, C1, C2), 9e6);
+  assert.is(request(server, requestWith(receive, C1, C2), 10e6).origin, C2);
 });
 
 test('server: the table keeps its size, eight answers per client, the oldest gives way', () => {
@@ -481,7 +500,17 @@ test('server: departures of answers that gave way, and of none, are nobody’s',
   left(server, first, 1);
   left(server, { ...first, context: 1e15 }, 1);
   left(server, second, 1e6 + 500);
-  assert.is(request(server, requestWith(second.receive, C1, C2), 1e9).origin, C1);
+  const ninth = replies[8]?.receive ?? '';
+  assert.is(
+    request(server, requestWith(ninth, C1, C2), 1e9).origin,
+    C2,
+    'took the slot of the first',
+  );
+  assert.is(
+    request(server, requestWith(second.receive, C1, C2), 1.1e9).origin,
+    C2,
+    'gave way, too',
+  );
 });
 
 test('server: its state is plain data', () => {
