@@ -88,7 +88,7 @@ export function keep(
 ): { receive: NtpTime; context: number } {
   let receive = { seconds: arrival.seconds, fraction: (arrival.fraction | 1) >>> 0 };
   const { last } = saved;
-  const ahead = ((last.seconds - receive.seconds) | 0) * 2 ** 32 + last.fraction - receive.fraction;
+  const ahead = span(receive, last);
   if (ahead >= 0 && ahead <= MOST_AHEAD) receive = afterNext(last);
   while (find(saved, client, receive) >= 0) receive = afterNext(receive);
   saved.last = receive;
@@ -111,7 +111,7 @@ export function departed(saved: Saved, context: number, transmit: NtpTime): void
   const slot = context % saved.savedNs.length;
   if (saved.context[slot] !== context) return; // it gave way
   saved.context[slot] = 0;
-  saved.transmit[slot] = even(transmit);
+  saved.transmit[slot] = departureOf(saved.receive[slot] ?? NO_TIME, transmit);
 }
 
 /** Forgets all answers: the clock was stepped. */
@@ -122,11 +122,20 @@ export function forget(saved: Saved): void {
   saved.savedNs.fill(NEVER);
 }
 
-/** The time, at most 2^-32 s early, that no receive timestamp of this table equals; never zero. */
-export const even = ({ seconds, fraction }: NtpTime): NtpTime => ({
-  seconds,
-  fraction: seconds === 0 && fraction < 2 ? 2 : (fraction & ~1) >>> 0,
-});
+/**
+ * The transmit timestamp of an answer: what no receipt is called, at most 2^-32 s early and never
+ * zero. Not before its receipt, as far as that is the fault of a coarse clock.
+ */
+export function departureOf(receive: NtpTime, left: NtpTime): NtpTime {
+  const ahead = span(left, receive);
+  const isCoarse = ahead >= 0 && ahead <= MOST_AHEAD;
+  const { seconds, fraction } = isCoarse ? afterNext(receive) : left;
+  return { seconds, fraction: seconds === 0 && fraction < 2 ? 2 : (fraction & ~1) >>> 0 };
+}
+
+/** From one time to another, right across an era's end. (2^-32 s) */
+const span = (from: NtpTime, to: NtpTime): number =>
+  ((to.seconds - from.seconds) | 0) * 2 ** 32 + to.fraction - from.fraction;
 
 /** Odd stays odd. */
 const afterNext = ({ seconds, fraction }: NtpTime): NtpTime =>

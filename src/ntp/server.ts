@@ -38,7 +38,7 @@ import {
   clientOf,
   createSaved,
   departed,
-  even,
+  departureOf,
   forget,
   keep,
   type Saved,
@@ -239,7 +239,7 @@ function replySaved(
     bytes: writeReply(server, request, times),
     ...route,
     seal: (sealed, sentAtNs) =>
-      writeTime(sealed, TRANSMIT_OFFSET, even(ntpFromStamp(epochS, sentAtNs))),
+      writeTime(sealed, TRANSMIT_OFFSET, departureOf(receive, ntpFromStamp(epochS, sentAtNs))),
   };
 }
 

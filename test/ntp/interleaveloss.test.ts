@@ -145,6 +145,7 @@ function play({ grainNs, fates }: World): { exchanges: number; interleaved: numb
     const receive = toHex(output.bytes.subarray(32, 40));
     const transmit = toHex(output.bytes.subarray(40, 48));
     assert.is.not(receive, transmit);
+    if (output.seal !== undefined) assert.ok(transmit > receive, 'left before the request came');
     // two copies of a basic request that come at one moment have one answer
     const answer: Answer = answers.get(`${requestSentNs} ${receive}`) ?? {
       requestSentNs,
@@ -195,6 +196,7 @@ function play({ grainNs, fates }: World): { exchanges: number; interleaved: numb
       transmit === answer.sealed || transmit === answer.departed,
       `${receive} left at ${answer.sealed}, ${answer.departed}; not at ${transmit}`,
     );
+    assert.ok(transmit > receive, 'the core would refuse it');
     assert.not(measured.has(localSendNs), 'measured twice');
     measured.add(localSendNs);
   }
