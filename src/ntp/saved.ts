@@ -60,7 +60,7 @@ export function createSaved({ tableSize, seed = 0 }: SavedConfig): Saved {
 
 /** Number of a client: a hash of its address, given as eight 16-bit groups (prefix.ts). */
 export const clientOf = (saved: Saved, groups: ArrayLike<number>): number =>
-  hash(Array.from(groups), saved.seed);
+  hash(groups, saved.seed);
 
 /**
  * When the answer with this receive timestamp left. It is told once only: asked again, the client

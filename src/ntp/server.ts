@@ -260,7 +260,9 @@ function writeReply(
     rootDispersionS: server.rootDispersionS,
     refid: server.refid,
     reference: server.reference,
-    ...times,
+    origin: times.origin,
+    receive: times.receive,
+    transmit: times.transmit,
   });
   return bytes;
 }
