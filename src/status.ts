@@ -26,6 +26,8 @@ export interface PathView {
   readonly ageS: number | null;
   readonly sent: number;
   readonly valid: number;
+  /** Of these, in interleaved mode. */
+  readonly interleaved: number;
   /** Dropped datagrams by reason, only those that occurred. */
   readonly drops: Readonly<Record<string, number>>;
   /** The core's figures; null before the first valid exchange. */
@@ -38,7 +40,7 @@ export const reachText = (reach: number): string => reach.toString(8).padStart(3
 /** Joins the two views of one path. */
 export function viewPath(status: PathStatus, report: PathReport | null, nowNs: Tick): PathView {
   const { remoteIp, localIp } = pathParts(status.path);
-  const { remotePort, reach, pollLog2S, stratum, refid, sent, valid } = status;
+  const { remotePort, reach, pollLog2S, stratum, refid, sent, valid, interleaved } = status;
   const measured = report !== null && report.taken > 0 ? report : null;
   const ageS = status.lastValidNs === null ? null : tickSpan(status.lastValidNs, nowNs);
   const drops = Object.fromEntries(Object.entries(status.drops).filter(([, count]) => count > 0));
@@ -57,6 +59,7 @@ export function viewPath(status: PathStatus, report: PathReport | null, nowNs: T
     ageS,
     sent,
     valid,
+    interleaved,
     drops,
     report: measured,
   };

@@ -40,6 +40,7 @@ export function pathJson(view: PathView): object {
     refid: view.refid,
     sent: view.sent,
     samples: view.valid,
+    interleaved: view.interleaved,
     age: view.ageS,
     offset: report?.offsetS ?? null,
     delay: report?.delayS ?? null,

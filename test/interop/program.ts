@@ -9,6 +9,8 @@ import { describe, type Running, run, until } from './spawn.ts';
 export interface PathLine {
   path: string;
   samples: number;
+  /** Of these, answers in interleaved mode. */
+  interleaved: number;
   offset: number | null;
   delay: number | null;
   jitter: number | null;
@@ -189,6 +191,8 @@ export interface RunConfig {
   /** Poll exponent of every path, and the highest it may rise to. (log2 s, default fixed) */
   pollLog2S: number;
   maxPollLog2S?: number;
+  /** default false */
+  interleaved?: boolean;
 }
 
 /** Starts `clockbraid run` on the client host; `lines()` gives the status lines so far. */
@@ -207,11 +211,13 @@ export function startRun(lab: Lab, config: RunConfig, args: readonly string[] = 
   };
 }
 
-function toml({ servers, locals: ips, pollLog2S, maxPollLog2S = pollLog2S }: RunConfig): string {
+function toml(config: RunConfig): string {
+  const { servers, locals: ips, pollLog2S, maxPollLog2S = pollLog2S, interleaved = false } = config;
   return [
     '[[source]]',
     `addresses = ${JSON.stringify(servers)}`,
     `local-addresses = ${JSON.stringify(ips)}`,
+    `interleaved = ${interleaved}`,
     '[poll]',
     `min = ${pollLog2S}`,
     `max = ${maxPollLog2S}`,
