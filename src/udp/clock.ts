@@ -17,9 +17,11 @@ export interface ClockSources {
   dateMs(): number;
   /** The system's clock in ns (Unix ns); left out where the runtime has none. */
   wallNs?(): bigint;
+  /** Clock and system may be this far apart before check() follows. (ns, default 1.5 ms) */
+  readonly limitNs?: number;
 }
 
-/** Clock and system may be this far apart before check() follows (ns). */
+/** Default of limitNs: what Date.now() alone can tell (ns). */
 const LIMIT_NS = 1.5 * NS_PER_MS;
 const WALL_READS = 16;
 const EDGE_READS = 4;
@@ -44,6 +46,7 @@ const middle = (bounds: Bounds): number => bounds.lowNs + width(bounds) / 2;
  */
 export function makeClock(sources: ClockSources = systemSources()): Clock {
   const epochS = Math.floor(sources.dateMs() / 1000);
+  const { limitNs = LIMIT_NS } = sources;
   const quick = (): Bounds =>
     sources.wallNs ? readWall(sources, epochS) : readDate(sources, epochS);
   const exact = (): Bounds =>
@@ -56,9 +59,9 @@ export function makeClock(sources: ClockSources = systemSources()): Clock {
   if (sources.wallNs) baseNs = middle(exact());
 
   const isNear = ({ lowNs, highNs }: Bounds): boolean =>
-    lowNs >= baseNs - LIMIT_NS && highNs <= baseNs + LIMIT_NS;
+    lowNs >= baseNs - limitNs && highNs <= baseNs + limitNs;
   const isFar = ({ lowNs, highNs }: Bounds): boolean =>
-    lowNs > baseNs + LIMIT_NS || highNs < baseNs - LIMIT_NS;
+    lowNs > baseNs + limitNs || highNs < baseNs - limitNs;
 
   const clock: Clock = {
     epochS,
@@ -81,7 +84,8 @@ export function makeClock(sources: ClockSources = systemSources()): Clock {
   return clock;
 }
 
-function systemSources(): ClockSources {
+/** What this runtime has. */
+export function systemSources(): ClockSources {
   const { Temporal } = globalThis as {
     Temporal?: { Now: { instant(): { epochNanoseconds: bigint } } };
   };

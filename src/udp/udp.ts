@@ -1,7 +1,7 @@
 /**
  * What a host gives: a clock, a timer and UDP sockets bound to one local address each. Three plain
- * adapters (node.ts, deno.ts, bun.ts) implement it; a Linux adapter with kernel timestamps will
- * (same interface, other `stampKind`). No protocol word belongs in this folder.
+ * adapters (node.ts, deno.ts, bun.ts) implement it, and linux/ with kernel timestamps (other
+ * `stampKind`). No protocol word belongs in this folder.
  */
 import type { Address, Datagram } from '../machine.ts';
 import type { Seconds, Stamp, Tick } from '../units.ts';
@@ -14,7 +14,8 @@ export interface Clock {
   /** Reads monotonic time. */
   tick(): Tick;
   /**
-   * Compares the clock with the system's and re-anchors if it was stepped (> 1.5 ms apart).
+   * Compares the clock with the system's and re-anchors if it was stepped (> 1.5 ms apart; 20 us
+   * with kernel stamps).
    * Call it about once a second. Returns the step (new − old), 0 if none.
    */
   check(): Seconds;
@@ -28,6 +29,53 @@ export interface Handlers {
   onDatagram(datagram: Datagram): void;
   /** Asynchronous socket trouble (ICMP errors, send failures): never fatal. */
   onError(code: string): void;
+  /** ICMP errors go here instead, where the host can tell who sent them (stampKind `kernel`). */
+  onIcmp?(icmp: Icmp): void;
+}
+
+/** A datagram of ours came back. */
+export interface Icmp {
+  /** Who sent it back: a router on the way, or the destination. Null if the kernel does not say. */
+  readonly routerIp: string | null;
+  /** Where the datagram was to go. */
+  readonly to: Address;
+  /** As ICMP or ICMPv6 numbers them, by the family of `to`. */
+  readonly type: number;
+  readonly code: number;
+  /** POSIX name of what the kernel makes of it, e.g. EHOSTUNREACH. */
+  readonly errorCode: string;
+  /** What came back of the datagram's payload; often all of it. */
+  readonly quoted: Uint8Array;
+  /** Local clock when the error came, null if the kernel did not stamp it. */
+  readonly receivedAtNs: Stamp | null;
+}
+
+/** What one datagram needs beside its bytes. */
+export interface SendOptions {
+  /**
+   * Called once when it is known when the datagram left, during send() or some ms later: with the
+   * kernel's stamp where there is one (`kernel`), else with the one that send() returns. Not called
+   * if send() returns a code, or after close(). Hosts with stampKind `user` never call it.
+   */
+  readonly departed?: ((sentAtNs: Stamp, kind: StampKind) => void) | undefined;
+  /** Hop limit (TTL) of this datagram alone. (1–255) stampKind `kernel` only, else ENOTSUP. */
+  readonly hops?: number | undefined;
+  /** DSCP of this datagram. (0–63) stampKind `kernel` only, else ENOTSUP. */
+  readonly dscp?: number | undefined;
+}
+
+/** What a socket with kernel stamps has counted so far. */
+export interface UdpCounts {
+  /** Received, by who stamped them. */
+  readonly received: Readonly<Record<StampKind, number>>;
+  /** Sent with `departed`, by whose stamp it got. */
+  readonly departed: Readonly<Record<StampKind, number>>;
+  /** Lost by the system because the receive buffer was full; known with the next one received. */
+  readonly lost: number;
+  /** Longer than any datagram we know of, and not handed out. */
+  readonly tooLong: number;
+  /** Size of the receive buffer as the system counts it (bytes). */
+  readonly receiveBufferBytes: number;
 }
 
 export interface Udp {
@@ -43,7 +91,10 @@ export interface Udp {
     bytes: Uint8Array,
     to: Address,
     seal?: (bytes: Uint8Array, at: Stamp) => void,
+    options?: SendOptions,
   ): Stamp | string;
+  /** Only with stampKind `kernel`. */
+  counts?(): UdpCounts;
   /** Closes the socket; resolved when the port is free again. */
   close(): Promise<void>;
 }
@@ -76,8 +127,10 @@ export interface MulticastUdp {
 }
 
 export interface Host {
-  /** Shown to people: `node:dgram`, `Deno.listenDatagram`, `Bun.udpSocket`. */
+  /** Shown to people: `node:dgram`, `Deno.listenDatagram`, `Bun.udpSocket`, `Linux (koffi)`. */
   readonly name: string;
+  /** Why it has no kernel stamps though they were wished for: one sentence. */
+  readonly whyPlain?: string;
   readonly clock: Clock;
   /**
    * Binds one local address (port 0: any free port). Reads the clock first thing on receipt.

@@ -1,0 +1,323 @@
+/** Our own UDP sockets: opened, bound, read and written through the C library. */
+import type { Address, Arrival } from '../../machine.ts';
+import { isIpv6 } from '../../path.ts';
+import type { Stamp } from '../../units.ts';
+import { refusal } from '../common.ts';
+import type { Handlers, Icmp, SendOptions, StampKind, Udp, UdpCounts } from '../udp.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  IP_PKTINFO,
+  IP_RECVERR,
+  IP_RECVTTL,
+  IPV6_RECVERR,
+  IPV6_RECVHOPLIMIT,
+  IPV6_RECVPKTINFO,
+  IPV6_V6ONLY,
+  MSG_ERRQUEUE,
+  ORIGIN_ICMP,
+  ORIGIN_ICMP6,
+  ORIGIN_TIMESTAMPING,
+  SO_RCVBUF,
+  SO_REUSEADDR,
+  SO_RXQ_OVFL,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOL_IP,
+  SOL_IPV6,
+  SOL_SOCKET,
+} from './constants.ts';
+import { makeDepartures } from './departures.ts';
+import { codeOfErrno, failure } from './errno.ts';
+import { allocate } from './memory.ts';
+import type { Pumped } from './pump.ts';
+import { MOST_BYTES } from './sender.ts';
+import { SOCKADDR_BYTES } from './sockaddr.ts';
+import type { System } from './system.ts';
+
+/** Wished for; the system gives less without a word (net.core.rmem_max). */
+const RECEIVE_BUFFER_BYTES = 1 << 20;
+/** Full batches in a row before others have their turn. */
+const BATCHES_AT_ONCE = 4;
+
+export interface SocketOptions {
+  /** Others may bind the same address and port (for groups). */
+  readonly isShared?: boolean;
+  /** More settings, before anything can arrive. */
+  settings?(fd: number): void;
+  /** Only what came by this interface is taken. */
+  readonly onlyIfindex?: number;
+  /** What is said to be local instead of the bound address (a group's is ours). */
+  readonly localIp?: string;
+}
+
+/**
+ * Opens and binds.
+ * @throws Error with a code
+ */
+export function openSocket(
+  system: System,
+  asked: Address,
+  handlers: Handlers,
+  options: SocketOptions = {},
+): Udp {
+  const fd = bound(system, asked, options);
+  try {
+    return attach(system, fd, asked, handlers, options);
+  } catch (error) {
+    system.ffi.libc.close(fd);
+    throw error;
+  }
+}
+
+function bound(system: System, asked: Address, { isShared, settings }: SocketOptions): number {
+  const { ffi, addresses, options } = system;
+  const v6 = isIpv6(asked.ip);
+  const type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  const fd = ffi.libc.socket(v6 ? AF_INET6 : AF_INET, type, 0);
+  if (fd < 0) throw failure(ffi, 'socket');
+  try {
+    if (isShared) options.setInt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (v6) {
+      options.setInt(fd, SOL_IPV6, IPV6_V6ONLY, 1); // so that :: and 0.0.0.0 can share a port
+      for (const name of [IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVERR]) {
+        options.setInt(fd, SOL_IPV6, name, 1);
+      }
+    } else {
+      for (const name of [IP_PKTINFO, IP_RECVTTL, IP_RECVERR]) {
+        options.setInt(fd, SOL_IP, name, 1);
+      }
+    }
+    options.setInt(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+    options.setInt(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
+    options.setStamping(fd);
+    settings?.(fd);
+    const name = allocate(ffi, SOCKADDR_BYTES);
+    const length = addresses.write(name, 0, asked);
+    if (ffi.libc.bind(fd, name.bytes, length) < 0) throw failure(ffi, 'bind');
+    return fd;
+  } catch (error) {
+    ffi.libc.close(fd);
+    throw error;
+  }
+}
+
+function portOf({ ffi }: System, fd: number): number {
+  const name = allocate(ffi, SOCKADDR_BYTES);
+  const length = allocate(ffi, 4);
+  length.view.setUint32(0, SOCKADDR_BYTES, true);
+  if (ffi.libc.getsockname(fd, name.bytes, length.bytes) < 0) throw failure(ffi, 'getsockname');
+  return name.view.getUint16(2);
+}
+
+const isByte = (value: number | undefined, least: number, most: number): boolean =>
+  value === undefined || (Number.isInteger(value) && value >= least && value <= most);
+
+function attach(
+  system: System,
+  fd: number,
+  asked: Address,
+  handlers: Handlers,
+  { localIp = asked.ip, onlyIfindex = 0 }: SocketOptions,
+): Udp {
+  const { ffi, clock, pump, sender } = system;
+  const local: Address = { ip: localIp, port: portOf(system, fd) };
+  const received: Record<StampKind, number> = { kernel: 0, user: 0 };
+  const departures = makeDepartures();
+  const receiveBufferBytes = system.options.getInt(fd, SOL_SOCKET, SO_RCVBUF);
+  let isClosed = false;
+  let lost = 0;
+  let tooLong = 0;
+  let heldSinceMs: number | null = null;
+  let isAwaiting = false;
+
+  function takeErrors(): void {
+    for (const entry of readErrors(system, fd)) {
+      if (isClosed) return;
+      if ('id' in entry) departures.stamped(entry.id, entry.atNs);
+      else if (handlers.onIcmp) handlers.onIcmp(entry);
+      else handlers.onError(entry.errorCode);
+    }
+    isAwaiting = departures.isAwaiting;
+  }
+
+  const member: Pumped = {
+    fd,
+    get isClosed() {
+      return isClosed;
+    },
+    takeErrors,
+    settle(nowMs) {
+      if (isAwaiting) isAwaiting = departures.settle(nowMs);
+      return isAwaiting;
+    },
+    takeDatagrams(nowMs) {
+      // An answer would overtake the stamp of its request; it is stamped and can wait
+      if (isAwaiting) {
+        heldSinceMs ??= nowMs;
+        if (nowMs - heldSinceMs < HOLD_MS) return false;
+      }
+      heldSinceMs = null;
+      return takeBatches();
+    },
+  };
+
+  /** True if there may be more. */
+  function takeBatches(): boolean {
+    const { batch, addresses } = system;
+    const { said } = batch;
+    for (let round = 0; round < BATCHES_AT_ONCE; round++) {
+      let count = batch.receive(fd, 0);
+      if (count < 0) count = batch.receive(fd, 0); // the error of an earlier datagram came out
+      for (let n = 0; n < count; n++) {
+        const bytes = batch.open(n);
+        if (said.lost >= 0) lost = said.lost;
+        if (bytes === null) {
+          tooLong++;
+          continue;
+        }
+        if (onlyIfindex !== 0 && said.ifindex !== 0 && said.ifindex !== onlyIfindex) continue;
+        const remote = addresses.read(batch.names, batch.nameAt(n));
+        if (remote === null) continue;
+        const kind: StampKind = said.stampS === 0 ? 'user' : 'kernel';
+        received[kind]++;
+        const receivedAtNs =
+          kind === 'user' ? clock.now() : clock.stampOf(said.stampS, said.stampNs);
+        handlers.onDatagram({
+          bytes,
+          local,
+          remote,
+          receivedAtNs,
+          arrival: arrivalOf(system, local),
+        });
+        if (isClosed) return false;
+      }
+      if (count < batch.size) return false;
+    }
+    return true;
+  }
+
+  pump.add(member);
+  return {
+    local,
+    stampKind: 'kernel',
+    counts: (): UdpCounts => ({
+      received: { ...received },
+      departed: { ...departures.counts },
+      lost,
+      tooLong,
+      receiveBufferBytes,
+    }),
+    send(bytes, to, seal, options) {
+      const code = isClosed ? 'EBADF' : refusalOf(local, to, bytes, options);
+      if (code !== null) return code;
+      const departed = options?.departed;
+      const message = {
+        bytes,
+        isStamped: departed !== undefined,
+        hops: options?.hops,
+        dscp: options?.dscp,
+      };
+      const sentAtNs = clock.now();
+      seal?.(bytes, sentAtNs);
+      sender.toAddress(to);
+      if (sender.send(fd, message) < 0) {
+        const failed = ffi.errno();
+        // Perhaps the error of an earlier datagram: it comes out once, and this one has not left.
+        if (message.isStamped) restart();
+        takeErrors();
+        if (isClosed) return 'EBADF';
+        sender.toAddress(to);
+        if (sender.send(fd, message) < 0) {
+          const again = ffi.errno();
+          if (message.isStamped) restart();
+          return codeOfErrno(again === 0 ? failed : again);
+        }
+      }
+      if (departed !== undefined) {
+        departures.add(sentAtNs, performance.now(), departed);
+        isAwaiting = departures.isAwaiting;
+      }
+      pump.expect();
+      return sentAtNs;
+    },
+    close() {
+      if (!isClosed) {
+        isClosed = true;
+        pump.remove(member);
+        ffi.libc.close(fd);
+        system.release();
+      }
+      return Promise.resolve();
+    },
+  };
+
+  /** A refused datagram may have used up a number, or not: count anew. */
+  function restart(): void {
+    system.options.setStamping(fd);
+    departures.restart();
+  }
+}
+
+/** Longest that datagrams wait for stamps of departures (ms). */
+const HOLD_MS = 6;
+
+function refusalOf(
+  local: Address,
+  to: Address,
+  bytes: Uint8Array,
+  options?: SendOptions,
+): string | null {
+  if (bytes.length > MOST_BYTES) return 'EMSGSIZE';
+  if (!isByte(options?.hops, 1, 255) || !isByte(options?.dscp, 0, 63)) return 'EINVAL';
+  return refusal(local, to);
+}
+
+/** Of the message that is open in the system's batch. */
+function arrivalOf({ batch, addresses }: System, local: Address): Arrival {
+  const { said, control } = batch;
+  const { destinationAt, ifindex, hops } = said;
+  if (destinationAt < 0) return { ip: local.ip, ifindex, hops };
+  const read = isIpv6(local.ip) ? addresses.readIpv6 : addresses.readIpv4;
+  return { ip: read(control.bytes, destinationAt), ifindex, hops };
+}
+
+interface Departure {
+  readonly id: number;
+  readonly atNs: Stamp;
+}
+
+/** Empties the error queue. What it says is collected first: handlers may send, and come here. */
+function readErrors(system: System, fd: number): (Departure | Icmp)[] {
+  const { errors, clock, addresses } = system;
+  const { said, control, names } = errors;
+  const found: (Departure | Icmp)[] = [];
+  for (;;) {
+    const count = errors.receive(fd, MSG_ERRQUEUE);
+    for (let n = 0; n < count; n++) {
+      const bytes = errors.open(n) ?? new Uint8Array(0);
+      const at = said.errorAt;
+      if (at < 0) continue;
+      const origin = control.bytes[at + 4] ?? 0;
+      const atNs = said.stampS === 0 ? null : clock.stampOf(said.stampS, said.stampNs);
+      if (origin === ORIGIN_TIMESTAMPING) {
+        if (atNs !== null) found.push({ id: control.view.getUint32(at + 12, true), atNs });
+        continue;
+      }
+      if (origin !== ORIGIN_ICMP && origin !== ORIGIN_ICMP6) continue; // send() has told
+      const to = addresses.read(names, errors.nameAt(n));
+      if (to === null) continue;
+      found.push({
+        routerIp: addresses.read(control, at + 16)?.ip ?? null,
+        to,
+        type: control.bytes[at + 5] ?? 0,
+        code: control.bytes[at + 6] ?? 0,
+        errorCode: codeOfErrno(control.view.getUint32(at, true)),
+        quoted: bytes.slice(),
+        receivedAtNs: atNs,
+      });
+    }
+    if (count < errors.size) return found;
+  }
+}
