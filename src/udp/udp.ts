@@ -126,6 +126,54 @@ export interface MulticastUdp {
   close(): Promise<void>;
 }
 
+/** A whole Ethernet frame as it came in. */
+export interface Frame {
+  /** From the destination's hardware address on, VLAN tag in place. Only valid during the call. */
+  readonly bytes: Uint8Array;
+  /** What is behind the addresses and the outermost VLAN tag. */
+  readonly etherType: number;
+  /** Sent to this interface, to all, to a group, or to another machine. */
+  readonly kind: 'own' | 'broadcast' | 'multicast' | 'other';
+  readonly receivedAtNs: Stamp;
+  readonly stampKind: StampKind;
+  /**
+   * False: the checksum of the transport layer was left to the sender's network card (veth), and
+   * stands in the frame unfinished. Whoever sends the frame on must make it.
+   */
+  readonly hasChecksum: boolean;
+}
+
+export interface FrameHandlers {
+  onFrame(frame: Frame): void;
+  onError(code: string): void;
+}
+
+export interface PacketOptions {
+  /** Only frames of this EtherType. (default: all) */
+  readonly etherType?: number;
+  /** What the network card lets in beside our own and joined groups. (default `promiscuous`) */
+  readonly membership?: 'promiscuous' | 'all-multicast' | null;
+}
+
+/** An interface, frame by frame. It does not see what this machine itself sends. */
+export interface PacketSocket {
+  readonly name: string;
+  readonly ifindex: number;
+  /** The interface's hardware address (6 bytes). */
+  readonly mac: Uint8Array;
+  /**
+   * Sends a whole frame out of the interface: see {@link Udp.send} for `seal` and the result,
+   * {@link SendOptions.departed} for `departed`. Frames longer than the MTU are refused (EMSGSIZE).
+   */
+  send(
+    frame: Uint8Array,
+    seal?: (bytes: Uint8Array, at: Stamp) => void,
+    departed?: (sentAtNs: Stamp, kind: StampKind) => void,
+  ): Stamp | string;
+  counts(): UdpCounts;
+  close(): Promise<void>;
+}
+
 export interface Host {
   /** Shown to people: `node:dgram`, `Deno.listenDatagram`, `Bun.udpSocket`, `Linux (koffi)`. */
   readonly name: string;
@@ -146,6 +194,11 @@ export interface Host {
    * Rejects with HostError.
    */
   openMulticast(group: string, local: Address, handlers: Handlers): Promise<MulticastUdp>;
+  /**
+   * Opens an interface for whole frames. Only hosts with kernel stamps can; throws HostError if
+   * the interface is not there or this process may not (CAP_NET_RAW).
+   */
+  openPacket?(name: string, handlers: FrameHandlers, options?: PacketOptions): PacketSocket;
   /** Calls back once after `delayMs` (>= 0); returns what cancels it. Keeps the process alive. */
   setTimer(callback: () => void, delayMs: number): () => void;
   /** Fills a new array with `length` cryptographically random bytes. */

@@ -25,6 +25,7 @@ import { denoFfi } from './denoffi.ts';
 import { koffiFfi } from './koffi.ts';
 import type { Ffi } from './libc.ts';
 import { allocate } from './memory.ts';
+import { openPacket } from './packet.ts';
 import { probe } from './probe.ts';
 import { openSocket } from './socket.ts';
 import { makeSystem, type System } from './system.ts';
@@ -40,7 +41,12 @@ export function linuxHost(): Host | string {
   const found = findFfi();
   if (typeof found === 'string') return found;
   const system = makeSystem(found);
-  return makeHost(`Linux (${found.name})`, openWith(system), joinWith(system), system.clock);
+  const name = `Linux (${found.name})`;
+  return {
+    ...makeHost(name, openWith(system), joinWith(system), system.clock),
+    openPacket: (link, handlers, options) =>
+      held(system, () => openPacket(system, link, handlers, options)),
+  };
 }
 
 /** The C library of a system that stamps, or why there is none. */

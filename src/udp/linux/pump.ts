@@ -10,6 +10,8 @@ import { allocate, type Memory } from './memory.ts';
 export interface Pumped {
   readonly fd: number;
   readonly isClosed: boolean;
+  /** Wants to be looked at this often whatever happens (ms). */
+  readonly everyMs?: number;
   /** Reads the error queue: departures and ICMP. */
   takeErrors(): void;
   /** Looks after departures that the kernel does not tell. True while some are awaited. */
@@ -42,6 +44,7 @@ export function makePump(ffi: Ffi, before: () => void): Pump {
   let handle: ReturnType<typeof setTimeout> | null = null;
   let dueMs = 0;
   let activeMs = 0;
+  let wishedMs = IDLE_MS;
 
   function list(): void {
     const needed = POLLFD_BYTES * members.length;
@@ -50,6 +53,7 @@ export function makePump(ffi: Ffi, before: () => void): Pump {
       fds.view.setInt32(POLLFD_BYTES * n, fd, true);
       fds.view.setInt16(POLLFD_BYTES * n + 4, POLLIN, true); // POLLERR always counts
     }
+    wishedMs = Math.min(IDLE_MS, ...members.map(({ everyMs = IDLE_MS }) => everyMs));
     isListed = true;
   }
 
@@ -84,7 +88,7 @@ export function makePump(ffi: Ffi, before: () => void): Pump {
       }
     } finally {
       const restMs = nowMs - activeMs < IDLE_AFTER_MS ? BUSY_MS : IDLE_MS;
-      schedule(hasMore ? 0 : isAwaiting ? AWAITING_MS : restMs);
+      schedule(hasMore ? 0 : Math.min(isAwaiting ? AWAITING_MS : restMs, wishedMs));
     }
   }
 

@@ -1,9 +1,8 @@
 /** Our own UDP sockets: opened, bound, read and written through the C library. */
 import type { Address, Arrival } from '../../machine.ts';
 import { isIpv6 } from '../../path.ts';
-import type { Stamp } from '../../units.ts';
 import { refusal } from '../common.ts';
-import type { Handlers, Icmp, SendOptions, StampKind, Udp, UdpCounts } from '../udp.ts';
+import type { Handlers, SendOptions, StampKind, Udp, UdpCounts } from '../udp.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -14,10 +13,6 @@ import {
   IPV6_RECVHOPLIMIT,
   IPV6_RECVPKTINFO,
   IPV6_V6ONLY,
-  MSG_ERRQUEUE,
-  ORIGIN_ICMP,
-  ORIGIN_ICMP6,
-  ORIGIN_TIMESTAMPING,
   SO_RCVBUF,
   SO_REUSEADDR,
   SO_RXQ_OVFL,
@@ -28,9 +23,9 @@ import {
   SOL_IPV6,
   SOL_SOCKET,
 } from './constants.ts';
-import { makeDepartures } from './departures.ts';
-import { codeOfErrno, failure } from './errno.ts';
+import { failure } from './errno.ts';
 import { allocate } from './memory.ts';
+import { makeOutlet } from './outlet.ts';
 import type { Pumped } from './pump.ts';
 import { MOST_BYTES } from './sender.ts';
 import { SOCKADDR_BYTES } from './sockaddr.ts';
@@ -124,43 +119,26 @@ function attach(
   const { ffi, clock, pump, sender } = system;
   const local: Address = { ip: localIp, port: portOf(system, fd) };
   const received: Record<StampKind, number> = { kernel: 0, user: 0 };
-  const departures = makeDepartures();
   const receiveBufferBytes = system.options.getInt(fd, SOL_SOCKET, SO_RCVBUF);
   let isClosed = false;
   let lost = 0;
   let tooLong = 0;
-  let heldSinceMs: number | null = null;
-  let isAwaiting = false;
 
-  function takeErrors(): void {
-    for (const entry of readErrors(system, fd)) {
-      if (isClosed) return;
-      if ('id' in entry) departures.stamped(entry.id, entry.atNs);
-      else if (handlers.onIcmp) handlers.onIcmp(entry);
-      else handlers.onError(entry.errorCode);
-    }
-    isAwaiting = departures.isAwaiting;
-  }
-
+  const outlet = makeOutlet(system, fd, {
+    isClosed: () => isClosed,
+    onIcmp(icmp) {
+      if (handlers.onIcmp) handlers.onIcmp(icmp);
+      else handlers.onError(icmp.errorCode);
+    },
+  });
   const member: Pumped = {
     fd,
     get isClosed() {
       return isClosed;
     },
-    takeErrors,
-    settle(nowMs) {
-      if (isAwaiting) isAwaiting = departures.settle(nowMs);
-      return isAwaiting;
-    },
-    takeDatagrams(nowMs) {
-      // An answer would overtake the stamp of its request; it is stamped and can wait
-      if (isAwaiting) {
-        heldSinceMs ??= nowMs;
-        if (nowMs - heldSinceMs < HOLD_MS) return false;
-      }
-      heldSinceMs = null;
-      return takeBatches();
-    },
+    takeErrors: outlet.takeErrors,
+    settle: outlet.settle,
+    takeDatagrams: (nowMs) => !outlet.isHolding(nowMs) && takeBatches(),
   };
 
   /** True if there may be more. */
@@ -204,7 +182,7 @@ function attach(
     stampKind: 'kernel',
     counts: (): UdpCounts => ({
       received: { ...received },
-      departed: { ...departures.counts },
+      departed: { ...outlet.counts },
       lost,
       tooLong,
       receiveBufferBytes,
@@ -212,33 +190,13 @@ function attach(
     send(bytes, to, seal, options) {
       const code = isClosed ? 'EBADF' : refusalOf(local, to, bytes, options);
       if (code !== null) return code;
-      const departed = options?.departed;
-      const message = {
-        bytes,
-        isStamped: departed !== undefined,
-        hops: options?.hops,
-        dscp: options?.dscp,
-      };
+      const { departed, hops, dscp } = options ?? {};
       const sentAtNs = clock.now();
       seal?.(bytes, sentAtNs);
-      sender.toAddress(to);
-      if (sender.send(fd, message) < 0) {
-        const failed = ffi.errno();
-        // Perhaps the error of an earlier datagram: it comes out once, and this one has not left.
-        if (message.isStamped) restart();
-        takeErrors();
-        if (isClosed) return 'EBADF';
-        sender.toAddress(to);
-        if (sender.send(fd, message) < 0) {
-          const again = ffi.errno();
-          if (message.isStamped) restart();
-          return codeOfErrno(again === 0 ? failed : again);
-        }
-      }
-      if (departed !== undefined) {
-        departures.add(sentAtNs, performance.now(), departed);
-        isAwaiting = departures.isAwaiting;
-      }
+      const message = { bytes, isStamped: departed !== undefined, hops, dscp };
+      const refused = outlet.send(message, () => sender.toAddress(to));
+      if (refused !== null) return refused;
+      if (departed !== undefined) outlet.expect(sentAtNs, departed);
       pump.expect();
       return sentAtNs;
     },
@@ -252,16 +210,7 @@ function attach(
       return Promise.resolve();
     },
   };
-
-  /** A refused datagram may have used up a number, or not: count anew. */
-  function restart(): void {
-    system.options.setStamping(fd);
-    departures.restart();
-  }
 }
-
-/** Longest that datagrams wait for stamps of departures (ms). */
-const HOLD_MS = 6;
 
 function refusalOf(
   local: Address,
@@ -281,43 +230,4 @@ function arrivalOf({ batch, addresses }: System, local: Address): Arrival {
   if (destinationAt < 0) return { ip: local.ip, ifindex, hops };
   const read = isIpv6(local.ip) ? addresses.readIpv6 : addresses.readIpv4;
   return { ip: read(control.bytes, destinationAt), ifindex, hops };
-}
-
-interface Departure {
-  readonly id: number;
-  readonly atNs: Stamp;
-}
-
-/** Empties the error queue. What it says is collected first: handlers may send, and come here. */
-function readErrors(system: System, fd: number): (Departure | Icmp)[] {
-  const { errors, clock, addresses } = system;
-  const { said, control, names } = errors;
-  const found: (Departure | Icmp)[] = [];
-  for (;;) {
-    const count = errors.receive(fd, MSG_ERRQUEUE);
-    for (let n = 0; n < count; n++) {
-      const bytes = errors.open(n) ?? new Uint8Array(0);
-      const at = said.errorAt;
-      if (at < 0) continue;
-      const origin = control.bytes[at + 4] ?? 0;
-      const atNs = said.stampS === 0 ? null : clock.stampOf(said.stampS, said.stampNs);
-      if (origin === ORIGIN_TIMESTAMPING) {
-        if (atNs !== null) found.push({ id: control.view.getUint32(at + 12, true), atNs });
-        continue;
-      }
-      if (origin !== ORIGIN_ICMP && origin !== ORIGIN_ICMP6) continue; // send() has told
-      const to = addresses.read(names, errors.nameAt(n));
-      if (to === null) continue;
-      found.push({
-        routerIp: addresses.read(control, at + 16)?.ip ?? null,
-        to,
-        type: control.bytes[at + 5] ?? 0,
-        code: control.bytes[at + 6] ?? 0,
-        errorCode: codeOfErrno(control.view.getUint32(at, true)),
-        quoted: bytes.slice(),
-        receivedAtNs: atNs,
-      });
-    }
-    if (count < errors.size) return found;
-  }
 }

@@ -17,6 +17,8 @@ export interface System {
   readonly batch: Batch;
   /** For error queues. */
   readonly errors: Batch;
+  /** For whole frames; made when first asked for. */
+  frames(): Batch;
   readonly pump: Pump;
   /** Before a socket is opened: makes sure that the kernel stamps from its first datagram on. */
   hold(): void;
@@ -29,11 +31,17 @@ const DATAGRAMS = 32;
 const DATAGRAM_BYTES = 2048;
 const ERRORS = 16;
 const QUOTED_BYTES = 1500;
+const FRAMES = 32;
+/** Jumbo frames, too; not what a segmenting network card makes of a stream. */
+const FRAME_BYTES = 9216;
+/** For a VLAN tag. */
+const FRAME_HEADROOM = 8;
 
 export function makeSystem(ffi: Ffi): System {
   const clock = makeKernelClock(ffi);
   const addresses = makeAddresses(ffi);
   const options = makeOptions(ffi);
+  let frames: Batch | null = null;
   let users = 0;
   let keeper = -1;
   return {
@@ -44,6 +52,10 @@ export function makeSystem(ffi: Ffi): System {
     sender: makeSender(ffi, addresses),
     batch: makeBatch(ffi, DATAGRAMS, DATAGRAM_BYTES),
     errors: makeBatch(ffi, ERRORS, QUOTED_BYTES),
+    frames() {
+      frames ??= makeBatch(ffi, FRAMES, FRAME_BYTES, FRAME_HEADROOM);
+      return frames;
+    },
     pump: makePump(ffi, () => clock.look()),
     // The kernel begins to stamp a moment after the first socket asks for it, and stops with the
     // last: one socket is kept, that has seen stamps.
