@@ -5,6 +5,7 @@ import { comparisons } from './core.ts';
 import { startC } from './cprocess.ts';
 import { groupOf, nameInC, nativeJobs } from './native.ts';
 import { type Runtime, startWorker, type Worker } from './processes.ts';
+import { ptpRmsTables, ptpTables } from './ptptables.ts';
 import { type ServerRound, serverBench } from './server.ts';
 import { type Column, figure, type Row, type Table } from './table.ts';
 import type { About, Described, Replayed, Round } from './worker.ts';
@@ -37,9 +38,9 @@ const MOST_REPLAY_ROUNDS = 5;
 const SERVER_ROUND_MS = 500;
 const WINDOW = 64;
 /** A generator busier than this may be what limits the figure. (share of a core) */
-const BUSY = 0.85;
+export const BUSY = 0.85;
 
-interface Made {
+export interface Made {
   readonly tables: readonly Table[];
   /** Only where the caller cannot measure it. */
   readonly othersCores?: number | null;
@@ -53,9 +54,11 @@ export const TABLES: Readonly<Record<string, (plan: Plan) => Promise<Made>>> = {
   native: nativeTables,
   replay: replayTables,
   server: serverTables,
+  ptp: ptpTables,
+  ptprms: ptpRmsTables,
 };
 
-const runtimeColumns = ({ crews }: Plan): Column[] =>
+export const runtimeColumns = ({ crews }: Pick<Plan, 'crews'>): Column[] =>
   crews.map(({ about }) => ({ name: `${about.runtime} ${about.version}`, ratio: true }));
 
 /** Rows of a comparison that no runtime measures: something outside, asked in turn with each. */
@@ -233,4 +236,4 @@ async function serverTables(plan: Plan): Promise<Made> {
   }
 }
 
-const isKnown = (value: number): boolean => Number.isFinite(value);
+export const isKnown = (value: number): boolean => Number.isFinite(value);

@@ -2,13 +2,14 @@
  * ns per exchange and per update: the core beside the TypeScript twin on the same seeded exchanges,
  * the two builds of the core beside each other, and every combiner.
  */
-import { COMBINERS, type CombinerName, STATUSES } from '../src/core.ts';
+import { COMBINERS, type CombinerName, createCore, STATUSES } from '../src/core.ts';
 import { type FourStamps, holdMargin, measureUnix } from '../test/twin/exchange.ts';
 import {
   type CoreFeed,
   type Feed,
   feedBatches,
   feedNothing,
+  feedOneWays,
   feedPackets,
   hash,
   recordsFor,
@@ -18,13 +19,14 @@ import {
 import { type Case, type Comparison, near, same } from './measure.ts';
 import { nativeBench } from './native.ts';
 import { checkTwin, feedTwin } from './twin.ts';
-import { exchangesOver, ntpRecordsOf } from './world.ts';
+import { exchangesOver, ntpRecordsOf, oneWaysOf } from './world.ts';
 
 /** Two full batches of the core, 64 exchanges on each of 64 paths; then the cases start over. */
 const EXCHANGES = 4096;
 const SEED = 2025;
 const PATHS = 8;
 const PATH_COUNTS = [1, 2, 4, 8, 16, 32, 64];
+const ONE_WAY_PATHS = [1, 4, 8];
 const WIDTHS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 /** Slots of a result row (assembly/memory.ts RESULT_*). */
@@ -241,6 +243,61 @@ export const rfc5905Bench = (): Comparison =>
     'filters, selection and combination are linear in the paths; each outlier that the cluster algorithm drops costs one look at all that are left',
   );
 
+/** What one direction alone costs, PTP's measurement, beside a whole exchange. */
+export function oneWayBench(): Comparison {
+  const worlds = (['kalman', 'braid'] as const).flatMap((combiner) =>
+    ONE_WAY_PATHS.map((paths) => {
+      const exchanges = exchangesOver(paths, EXCHANGES / 2, SEED + paths);
+      const whole = recordsFor(exchanges);
+      const halves = oneWaysOf(createCore(), exchanges);
+      const rows = rowsOf({ paths, combiner }, halves);
+      return { combiner, paths, exchanges, whole, halves, rows };
+    }),
+  );
+  const cases = worlds.flatMap(({ combiner, paths, exchanges, whole, halves, rows }): Case[] => {
+    const group = `${combiner}, ${paths === 1 ? '1 path' : `${paths} paths`}`;
+    const options = { paths, combiner };
+    const exchange = feedBatches({ ...options, method: 'absorb' }, whole);
+    const batch = feedBatches({ ...options, method: 'absorb' }, halves);
+    const calls = feedOneWays(options, exchanges);
+    const end = rows[rows.length - SLOTS + OFFSET_S] ?? Number.NaN;
+    return [
+      {
+        name: 'exchange, batches (absorb)',
+        group,
+        ...fedBy(exchange),
+        check: () => near('offset at the end', exchange.pass() + base(exchange), end, 1e-3),
+      },
+      {
+        name: 'one way, batches (absorb)',
+        group,
+        ...fedBy(batch),
+        check() {
+          same('offset at the end', batch.pass() + base(batch), end);
+          near('offset at the end', end, exchanges.at(-1)?.truth ?? Number.NaN, 1e-3);
+          const others = rowsOf({ ...options, build: 'scalar' }, halves);
+          for (const [k, value] of rows.entries())
+            same(`result ${k}`, others[k] ?? Number.NaN, value);
+        },
+      },
+      {
+        name: 'one way, one call each (oneWay)',
+        group,
+        ...fedBy(calls),
+        check: () => same('offset at the end', calls.pass() + base(calls), end),
+      },
+    ];
+  });
+  return {
+    name: 'oneway',
+    title: 'One one-way measurement (Sync or Delay_Req) through the core',
+    operation: 'measurement',
+    notes: ['the same delays as whole exchanges and one way at a time: two measurements for each'],
+    cases,
+    digest: () => hash(...worlds.map(({ rows }) => rows)),
+  };
+}
+
 /** Every combiner over the same exchanges. */
 export function combinersBench(): Comparison {
   const exchanges = exchangesOver(PATHS, EXCHANGES, SEED);
@@ -286,5 +343,6 @@ export const comparisons: Readonly<Record<string, () => Comparison>> = {
   braid: braidBench,
   rfc5905: rfc5905Bench,
   combiners: combinersBench,
+  oneway: oneWayBench,
   native: nativeBench,
 };

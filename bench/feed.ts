@@ -105,6 +105,24 @@ export function feedPackets(options: FeedOptions, exchanges: readonly Exchange[]
   return { core, ...feedPieces({ start, take, end }, exchanges.length, PIECE) };
 }
 
+/** One call per one-way measurement, as a PTP clock does on receipt. */
+export function feedOneWays(options: FeedOptions, exchanges: readonly Exchange[]): CoreFeed {
+  const { core, start, end } = fresh(options);
+  const unix = (ns: number) => BigInt(EPOCH_S) * 1_000_000_000n + BigInt(ns);
+  const ways = exchanges.flatMap(({ path, t1, t2, t3, t4 }) => [
+    { path, direction: 'reverse', remoteNs: unix(t2), localNs: t1 } as const,
+    { path, direction: 'forward', remoteNs: unix(t3), localNs: t4 } as const,
+  ]);
+  function take(from: number, to: number): void {
+    for (let k = from; k < to; k++) {
+      const way = ways[k];
+      if (way === undefined) continue;
+      core.oneWay(way.path, way.direction, way.remoteNs, EPOCH_S, way.localNs, 0n);
+    }
+  }
+  return { core, ...feedPieces({ start, take, end }, ways.length, PIECE) };
+}
+
 /** The call that does nothing: what crossing the boundary costs. */
 export function feedNothing(): Feed {
   const { core } = fresh({ paths: 0 });

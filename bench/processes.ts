@@ -68,13 +68,17 @@ export interface Worker {
   stop(): Promise<void>;
 }
 
-/** A worker (worker.ts, bundled at `file`) in a runtime. Lines that are not JSON go to `onTalk`. */
+/**
+ * A worker (worker.ts, bundled at `file`) in a runtime. Lines that are not JSON go to `onTalk`.
+ * @param within a command that runs it somewhere else
+ */
 export function startWorker(
   runtime: Runtime,
   file: string,
   onTalk: (line: string) => void,
+  within: readonly string[] = [],
 ): Worker {
-  const child = start([...COMMANDS[runtime], file], 'worker');
+  const child = start([...within, ...COMMANDS[runtime], file], 'worker');
   let settle: ((line: string | Error) => void) | null = null;
   const answered = (line: string | Error) => {
     settle?.(line);

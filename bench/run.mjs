@@ -2,7 +2,9 @@
  * Bundles bench/*.ts once with esbuild, as test/run.mjs does, and runs the same bundle in the
  * runtimes asked for. Tables on stdout, progress on stderr.
  *   node bench/run.mjs [--runtime node|deno|bun|all] [--rounds N] [--json FILE] [case …]
- * Cases: accuracy, exchange, kalman, braid, rfc5905, combiners, native, replay, server; default all.
+ * Cases: accuracy, exchange, kalman, braid, rfc5905, combiners, oneway (ns per Sync or Delay_Req),
+ * native, replay, server, ptp (packets that a PTP master serves, beside ptp4l's as root), ptprms (offset
+ * from a ptp4l master with our clock; needs root, namespaces and test/interop/peers.sh); default all.
  * Needs `npm run build` before.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';

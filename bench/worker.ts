@@ -9,6 +9,8 @@ import { createInterface } from 'node:readline';
 import { comparisons } from './core.ts';
 import { generate, type LoadFigures, type LoadOptions } from './load.ts';
 import { drained, type Warm, warm } from './measure.ts';
+import { generatePtp, type PtpLoadFigures, type PtpLoadOptions } from './ptpload.ts';
+import { measurePtpRms, type PtpRmsFigures, type PtpRmsOptions } from './ptprms.ts';
 import { type ReplayFigures, replayBench } from './replay.ts';
 
 export type Request =
@@ -16,7 +18,9 @@ export type Request =
   | { readonly ask: 'warm'; readonly comparison: string }
   | { readonly ask: 'round' }
   | { readonly ask: 'replay'; readonly exchanges: number; readonly rounds: number }
-  | { readonly ask: 'load'; readonly load: LoadOptions };
+  | { readonly ask: 'load'; readonly load: LoadOptions }
+  | { readonly ask: 'ptpload'; readonly load: PtpLoadOptions }
+  | { readonly ask: 'ptprms'; readonly slave: PtpRmsOptions };
 
 export interface About {
   readonly runtime: string;
@@ -39,7 +43,14 @@ export interface Replayed {
   readonly peakBytes: number | null;
 }
 
-export type Answer = About | Described | { readonly ns: Round } | Replayed | LoadFigures;
+export type Answer =
+  | About
+  | Described
+  | { readonly ns: Round }
+  | Replayed
+  | LoadFigures
+  | PtpLoadFigures
+  | PtpRmsFigures;
 
 let current: Warm | null = null;
 
@@ -66,6 +77,10 @@ async function answer(request: Request): Promise<Answer> {
     }
     case 'load':
       return await generate(request.load);
+    case 'ptpload':
+      return await generatePtp(request.load);
+    case 'ptprms':
+      return await measurePtpRms(request.slave);
   }
 }
 

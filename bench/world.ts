@@ -5,7 +5,15 @@
  */
 import type { Core } from '../src/core.ts';
 import { type Random, seeded } from '../src/demo/random.ts';
-import { KIND_NTP, setHead, setUnixNs } from '../src/recording/record.ts';
+import {
+  KIND_FORWARD,
+  KIND_NTP,
+  KIND_REVERSE,
+  RECORD_LOCAL,
+  RECORD_REMOTE,
+  setHead,
+  setUnixNs,
+} from '../src/recording/record.ts';
 import { EPOCH_S, type Exchange, writeExchange } from '../test/sim/world.ts';
 
 export { EPOCH_S, type Exchange };
@@ -62,6 +70,23 @@ export function recordsOf(core: Core, exchanges: readonly Exchange[]): Uint8Arra
   for (const [k, exchange] of exchanges.entries()) {
     writeExchange(core, 0, exchange);
     bytes.set(slot, k * core.recordBytes);
+  }
+  return bytes;
+}
+
+/** The exchanges one way at a time, as PTP measures: a Delay_Req, then a Sync; two records each. */
+export function oneWaysOf(core: Core, exchanges: readonly Exchange[]): Uint8Array {
+  const bytes = new Uint8Array(2 * exchanges.length * core.recordBytes);
+  const view = new DataView(bytes.buffer);
+  for (const [k, { path, t1, t2, t3, t4 }] of exchanges.entries()) {
+    const reverse = 2 * k * core.recordBytes;
+    setHead(view, reverse, path, KIND_REVERSE);
+    setUnixNs(view, reverse + RECORD_LOCAL, EPOCH_S, t1);
+    setUnixNs(view, reverse + RECORD_REMOTE, EPOCH_S, t2);
+    const forward = reverse + core.recordBytes;
+    setHead(view, forward, path, KIND_FORWARD);
+    setUnixNs(view, forward + RECORD_REMOTE, EPOCH_S, t3);
+    setUnixNs(view, forward + RECORD_LOCAL, EPOCH_S, t4);
   }
   return bytes;
 }

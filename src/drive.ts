@@ -31,6 +31,8 @@ export interface DriveOptions<State> {
   onClockStep?(byS: Seconds): void;
   /** A socket's asynchronous trouble (ICMP errors and the like), for the log. */
   onSocketError?(local: Address, code: string): void;
+  /** Nobody takes datagrams at this address; see Handlers in udp/udp.ts. */
+  onUnreachable?(remoteIp: string, code: string): void;
 }
 
 /** A group on the interface that has the local address, and the port to listen on. */
@@ -137,6 +139,9 @@ export async function drive<State>(options: DriveOptions<State>): Promise<Drive>
   const handlersOf = (local: Address): Handlers => ({
     onDatagram: (datagram) => feed({ type: 'datagram', datagram, nowNs: host.clock.tick() }),
     onError: (code) => options.onSocketError?.(local, code),
+    ...(options.onUnreachable && {
+      onUnreachable: (remoteIp: string, code: string) => options.onUnreachable?.(remoteIp, code),
+    }),
   });
 
   try {

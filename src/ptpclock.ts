@@ -4,13 +4,16 @@
  * it is; it never touches a clock.
  */
 import { type CombinedClock, type CombinerName, type Core, createCore } from './core.ts';
-import { drive, type GroupAddress, type Report } from './drive.ts';
+import { type Drive, drive, type GroupAddress, type Report } from './drive.ts';
 import { createEnsemble, type Ensemble, type Sample } from './ensemble.ts';
+import { requireInteger } from './errors.ts';
 import { type Drops, noDrops, type PathEvent, type PortOutput } from './machine.ts';
 import { type Now, remoteNow } from './now.ts';
 import type { PathKey } from './path.ts';
 import {
   createOrdinaryClock,
+  hearSocketError,
+  hearUnreachable,
   isDualNow,
   nextDue,
   type OrdinaryClock,
@@ -24,8 +27,8 @@ import { offsetFromMasterNs } from './ptp/slave.ts';
 import { type OwnSource, ownTime } from './ptp/timeprops.ts';
 import { onlyCounted, type PtpDatasets, type PtpPathView, viewPtpPaths } from './ptpstatus.ts';
 import { createReader, type Reader } from './reader.ts';
-import { chooseHost } from './udp/choose.ts';
-import type { Host } from './udp/udp.ts';
+import { chooseHost, type Stamps } from './udp/choose.ts';
+import { type Host, type StampKind, stampsOf } from './udp/udp.ts';
 import { VERSION } from './version.ts';
 
 export type { PtpDatasets, PtpPathView };
@@ -43,7 +46,9 @@ export interface PtpClockOptions
   /** Clocks on this machine hear our multicast, too. */
   readonly loopback?: boolean;
   readonly signal?: AbortSignal;
-  /** Default: the runtime's own. */
+  /** Whose stamps, see {@link Stamps}. (default `auto`) */
+  readonly stamps?: Stamps;
+  /** Default: the runtime's own, with these stamps. */
   readonly host?: Host;
   readonly events?: PtpEvents;
 }
@@ -82,6 +87,8 @@ export interface PtpStatus {
   /** Why our own time has no leap second count, one sentence; null if it has. */
   readonly problem: string | null;
   readonly host: string;
+  /** Why there are no kernel stamps though they were wished for, one sentence; else null. */
+  readonly whyPlain: string | null;
   readonly combiner: CombinerName;
 }
 
@@ -109,9 +116,10 @@ const FREE_RUNNING: OwnSource = {
  */
 export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> {
   options.signal?.throwIfAborted();
-  const host = options.host ?? chooseHost();
+  const host = options.host ?? chooseHost(options.stamps);
   const { epochS } = host.clock;
-  const { leapTable = null, source = FREE_RUNNING, events } = options;
+  const { leapTable = null, source = FREE_RUNNING, events, hops = 1, loopback = false } = options;
+  requireInteger('ptp.hops', hops, 1, 255);
   const unixS = () => epochS + Math.floor(host.clock.now() / 1e9);
   let ownS = unixS();
   let own = ownTime(leapTable, ownS, source);
@@ -161,7 +169,7 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
     }
   }
 
-  const { hops = 1, loopback = false } = options;
+  let running: Drive | null = null;
   const driven = await drive({
     host,
     state: machine,
@@ -178,8 +186,14 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
     firstTimer: nextDue(machine),
     onReport: report,
     onClockStep: (byS) => events?.onClockStep?.(byS),
-    onSocketError: (local, code) => events?.onSocketError?.(local.ip, code),
+    onSocketError(local, code) {
+      events?.onSocketError?.(local.ip, code);
+      running?.perform(hearSocketError(machine, local, code, host.clock.tick()));
+    },
+    onUnreachable: (remoteIp) =>
+      running?.perform(hearUnreachable(machine, remoteIp, host.clock.tick())),
   });
+  running = driven;
 
   let closing: Promise<void> | undefined;
   function close(): Promise<void> {
@@ -193,6 +207,11 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
   const onAbort = () => void close();
   options.signal?.addEventListener('abort', onAbort, { once: true });
   if (options.signal?.aborted) await close();
+
+  function stamps(localIp: string): StampKind {
+    const socket = driven.sockets[2 * machine.addresses.indexOf(localIp)]; // its event port
+    return socket === undefined ? 'user' : stampsOf(socket);
+  }
 
   return {
     host,
@@ -220,7 +239,7 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
               : clockIdentity,
         })),
         clock: core.clock(),
-        paths: viewPtpPaths(machine, ensemble.report, nowNs),
+        paths: viewPtpPaths(machine, ensemble.report, nowNs, stamps),
         serves: (grantor === null ? [] : activeGrants(grantor, nowNs)).map((grant) => ({
           path: `${grant.remote}|${grant.localIp}` as const,
           messageType: grant.messageType,
@@ -230,6 +249,7 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
         drops: onlyCounted(drops),
         problem: own.problem,
         host: host.name,
+        whyPlain: host.whyPlain ?? null,
         combiner: core.combiner,
       };
     },

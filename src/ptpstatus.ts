@@ -8,13 +8,15 @@ import { portText } from './ptp/identity.ts';
 import type { PortDS } from './ptp/portds.ts';
 import { askedPaths } from './ptp/requester.ts';
 import { type SlavePathStatus, status as slaveStatus } from './ptp/slave.ts';
-import type { ViewState } from './status.ts';
+import type { ViewStamps, ViewState } from './status.ts';
 import { type Tick, tickSpan } from './units.ts';
 
 export interface PtpPathView {
   readonly path: PathKey;
   readonly remoteIp: string;
   readonly localIp: string;
+  /** Who takes its event stamps on this side: the kernel, or this process. */
+  readonly stamps: ViewStamps;
   /** What we are on this path, as pmc prints it. */
   readonly identity: string;
   readonly master: string | null;
@@ -47,10 +49,11 @@ export function viewPtpPaths(
   clock: OrdinaryClock,
   report: (path: PathKey) => PathReport | null,
   nowNs: Tick,
+  stampsOf: (localIp: string) => ViewStamps,
 ): PtpPathView[] {
   const grants = grantsByPath(clock, nowNs);
   return slaveStatus(clock.slave).map((status) =>
-    viewPtpPath(status, grants.get(status.path) ?? {}, report(status.path), nowNs),
+    viewPtpPath(status, grants.get(status.path) ?? {}, report(status.path), nowNs, stampsOf),
   );
 }
 
@@ -59,6 +62,7 @@ function viewPtpPath(
   granted: Readonly<Record<string, number>>,
   report: PathReport | null,
   nowNs: Tick,
+  stampsOf: (localIp: string) => ViewStamps,
 ): PtpPathView {
   const { path, identity, following, tally, forwardNs, reverseNs } = status;
   const { forward, reverse, sent, drops } = tally;
@@ -68,6 +72,7 @@ function viewPtpPath(
   return {
     path,
     ...pathParts(path),
+    stamps: stampsOf(pathParts(path).localIp),
     identity: portText(identity),
     master: following === null ? null : portText(following.master),
     state,

@@ -16,7 +16,7 @@ import {
 } from './ntp/server.ts';
 import { isIpv6 } from './path.ts';
 import { NTP_PORT, parseTarget } from './target.ts';
-import { chooseHost } from './udp/choose.ts';
+import { chooseHost, type Stamps } from './udp/choose.ts';
 import type { Host } from './udp/udp.ts';
 
 export type { Access, RateLimitConfig, Source };
@@ -32,6 +32,8 @@ export interface ServerOptions {
   readonly rateLimit?: RateLimitConfig | null;
   readonly access?: Partial<Access>;
   readonly signal?: AbortSignal;
+  /** Whose stamps, see {@link Stamps}. (default `auto`) */
+  readonly stamps?: Stamps;
   readonly host?: Host;
   readonly onDrop?: (reason: string, from: string) => void;
 }
@@ -85,7 +87,7 @@ export function localSource(stratum: number, host: Host): Partial<Source> {
  */
 export async function openServer(options: ServerOptions): Promise<Server> {
   options.signal?.throwIfAborted();
-  const host = options.host ?? chooseHost();
+  const host = options.host ?? chooseHost(options.stamps);
   if (options.addresses.length === 0) {
     throw new ConfigError('addresses', 'at least one local address', options.addresses);
   }

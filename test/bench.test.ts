@@ -7,8 +7,11 @@ import { decodeResults } from '../bench/jobs.ts';
 import { generate, slotOf } from '../bench/load.ts';
 import { type Comparison, near, ratios, same, spread, warm } from '../bench/measure.ts';
 import { nativeJobs } from '../bench/native.ts';
+import { generatePtp } from '../bench/ptpload.ts';
+import { figuresOf, measurePtpRms } from '../bench/ptprms.ts';
 import { replayBench } from '../bench/replay.ts';
 import { figure, formatTable } from '../bench/table.ts';
+import { openPtpClock } from '../src/ptpclock.ts';
 import { localSource, openServer } from '../src/serve.ts';
 import { chooseHost } from '../src/udp/choose.ts';
 
@@ -142,6 +145,58 @@ test('our server answers every request of the load generator', async () => {
   } finally {
     await server.close();
   }
+});
+
+/** Our master on an address of its own, and ports for both ends. */
+async function masterAt(ip: string) {
+  const host = chooseHost();
+  const sockets = [0, 1].map(() =>
+    host.openUdp({ ip, port: 0 }, { onDatagram: () => {}, onError: () => {} }),
+  );
+  const [event = 0, general = 0] = (await Promise.all(sockets)).map(({ local }) => local.port);
+  for (const socket of sockets) await (await socket).close();
+  const ports = { event, general };
+  const clock = await openPtpClock({
+    ...{ mode: 'dual-ended', role: 'master', addresses: [ip], masters: [], ports },
+    port: { logAnnounceInterval: 0, logSyncInterval: -7, logMinDelayReqInterval: -7 },
+  });
+  return { clock, ports };
+}
+
+test('our PTP master serves the slaves of the load generator, until they give it back', async () => {
+  const { clock, ports } = await masterAt('127.0.0.61');
+  try {
+    const load = { master: '127.0.0.61', ports, pid: 1, slaves: 3, logInterval: -5 };
+    const { granted, counts, requests } = await generatePtp({ ...load, measureMs: 1000 });
+    assert.is(granted, 3);
+    assert.ok(
+      counts.Announce > 0 && counts.Sync > 9 && counts.Follow_Up > 9,
+      JSON.stringify(counts),
+    );
+    assert.ok(requests > 9 && counts.Delay_Resp > 9, `${requests} ${JSON.stringify(counts)}`);
+    assert.equal(clock.status().serves, []);
+  } finally {
+    await clock.close();
+  }
+});
+
+test('the slave of the PTP bench measures a master with its own clock', async () => {
+  const { clock, ports } = await masterAt('127.0.0.62');
+  try {
+    const { path, braid, kalman } = await measurePtpRms({
+      ...{ master: '127.0.0.62', locals: ['127.0.0.63', '127.0.0.64'], ports },
+      ...{ startMs: 15_000, settleMs: 100, measureMs: 700 },
+    });
+    for (const { count, rms } of [path, braid, kalman]) {
+      assert.ok(count > 3 && rms > 0 && rms < 0.05, `${count} ${rms}`);
+    }
+  } finally {
+    await clock.close();
+  }
+});
+
+test('rms and mean of offsets', () => {
+  assert.equal(figuresOf([3, -1, -2, 4, 0, 0]), { count: 6, mean: 4 / 6, rms: Math.sqrt(5) });
 });
 
 test('the replay bench replays what it recorded, in both forms', async () => {

@@ -8,7 +8,7 @@ import { createEventTail, type EventTail, eventText } from './events.ts';
 import { type Io, pause } from './io.ts';
 import { createRecordingFile } from './recordfile.ts';
 import { mergeEvents } from './run.ts';
-import { bar, clockLine, formatOffset, pathTable } from './table.ts';
+import { bar, clockLine, formatOffset, tableOf } from './table.ts';
 
 const FRAME_MS = 250;
 const PLAIN_FRAME_MS = 4000;
@@ -20,6 +20,7 @@ export const demoCommand: Command = {
   usage: '[options]',
   positionals: { least: 0, most: 0, name: '' },
   options: {
+    ptp: { type: 'boolean', help: 'PTP in place of NTP: a dual-ended master and slave' },
     seconds: { type: 'string', value: 'N', help: 'how long it runs (3..3600, default 20)' },
     seed: { type: 'string', value: 'N', help: 'seed of the weather (default 1)' },
     combiner: {
@@ -32,8 +33,10 @@ export const demoCommand: Command = {
   },
   details: `A server runs on 127.0.0.11 and .12 with a clock 250 ms ahead and 12 ppm fast, a client on
 127.0.0.21 to .24: real NTP packets between real sockets, held back, dropped and forged on the way.
-Four of the eight paths are in trouble. Since the true offset is known, so are the true errors:
-"true error" of a path is what a client with that one path would have.`,
+With --ptp they are a PTP master and slave on the same addresses (ports above 1023, all unicast), 8
+Syncs and 8 Delay_Reqs a second on each path. Four of the eight paths are in trouble. Since the true
+offset is known, so are the true errors: "true error" of a path is what a client with that one path
+would have.`,
   run,
 };
 
@@ -52,6 +55,7 @@ async function run(args: Args, io: Io): Promise<number> {
       : await createRecordingFile(file, host, combiner, (at) => running?.truth(at));
   const demo = await startDemo({
     host,
+    protocol: args.flag('ptp') ? 'ptp' : 'ntp',
     seed,
     seconds,
     combiner,
@@ -81,12 +85,12 @@ async function watch(
   json: boolean,
   io: Io,
 ): Promise<void> {
-  const started = demo.client.host.clock.tick();
+  const started = demo.host.clock.tick();
   const endMs = seconds * 1000;
   let drawn = 0;
   let last = Number.NEGATIVE_INFINITY;
   for (;;) {
-    const ms = (demo.client.host.clock.tick() - started) / 1e6;
+    const ms = (demo.host.clock.tick() - started) / 1e6;
     const done = ms >= endMs || io.signal.aborted;
     const due = io.isTty || done || ms - last >= (last < 0 ? FIRST_FRAME_MS : PLAIN_FRAME_MS);
     if (!json && due && (ms >= FIRST_FRAME_MS || io.isTty || done)) {
@@ -106,31 +110,31 @@ async function watch(
 }
 
 function frame(demo: Demo, atS: number, seconds: number, columns: number): string[] {
-  const { clock, paths, host } = demo.client.status();
-  const nowNs = demo.client.host.clock.now();
-  const at =
-    clock === null
-      ? null
-      : demo.client.ensemble.cores[0]?.clockAt(demo.client.host.clock.epochS, nowNs);
+  const paths = demo.paths();
+  const clock = demo.ensemble.cores[0]?.clock() ?? null;
+  const nowNs = demo.host.clock.now();
+  const at = clock === null ? null : demo.ensemble.cores[0]?.clockAt(demo.host.clock.epochS, nowNs);
   const trueS = demo.truth(nowNs);
   const error =
     at == null
       ? ''
       : `; true ${formatOffset(trueS)}, so it errs by ${formatSeconds(at.offsetS - trueS, true)}`;
   const lines = [
-    `clockbraid demo  ${atS.toFixed(1)}/${seconds} s  ${paths.length} paths on ${host}, combined by ${demo.client.ensemble.cores[0]?.combiner}`,
+    `clockbraid demo  ${atS.toFixed(1)}/${seconds} s  ${paths.length} ${demo.protocol.toUpperCase()} paths on ${demo.host.name}, combined by ${demo.ensemble.cores[0]?.combiner}`,
     '',
-    ...pathTable(paths, columns, [
-      {
-        title: 'true error',
-        width: 10,
-        cell: (view) =>
-          view.report === null
-            ? '-'
-            : formatSeconds(demo.scores.path(view.path)?.rms ?? Number.NaN),
-      },
-      { title: 'trouble', width: 10, cell: (view) => demo.weather.trouble(view.path) },
-    ]),
+    ...tableOf(paths, {
+      heard: demo.protocol === 'ptp' ? 'sync/delay' : 'reach',
+      columns,
+      extra: [
+        {
+          title: 'true error',
+          width: 10,
+          cell: ({ path, report }) =>
+            report === null ? '-' : formatSeconds(demo.scores.path(path)?.rms ?? Number.NaN),
+        },
+        { title: 'trouble', width: 10, cell: ({ path }) => demo.weather.trouble(path) },
+      ],
+    }),
     '',
     `${clockLine(at == null || clock === null ? clock : { ...clock, ...at })}${error}`.slice(
       0,
@@ -169,7 +173,7 @@ function scoreLines(demo: Demo, columns: number): string[] {
 function bestPath(demo: Demo) {
   let best = null;
   let least = Number.POSITIVE_INFINITY;
-  for (const path of demo.client.paths) {
+  for (const { path } of demo.paths()) {
     const rms = demo.scores.path(path)?.rms ?? Number.POSITIVE_INFINITY;
     if (rms >= least) continue;
     least = rms;
@@ -181,13 +185,14 @@ function bestPath(demo: Demo) {
 function summary(demo: Demo, seed: number, seconds: number): object {
   const best = bestPath(demo);
   return {
-    combiner: demo.client.ensemble.cores[0]?.combiner,
+    protocol: demo.protocol,
+    combiner: demo.ensemble.cores[0]?.combiner,
     bestPath: best,
     bestPathRms: best === null ? null : (demo.scores.path(best)?.rms ?? null),
     combiners: Object.fromEntries(demo.combiners.map((name) => [name, demo.scores.combiner(name)])),
     seed,
     seconds,
-    host: demo.client.host.name,
+    host: demo.host.name,
   };
 }
 
@@ -200,6 +205,7 @@ function next(file: string | undefined): string {
 next:
   npx clockbraid demo --seed 2              other weather
   ${replay}
+  npx clockbraid demo --ptp                 the same weather over PTP
   npx clockbraid query pool.ntp.org         a real server, over one path
   npx clockbraid query HOST --local A --local B    over several of your own addresses`;
 }

@@ -3,7 +3,7 @@
  * numbers, times as RFC 3339 with nanoseconds. Keys only ever get added within a version.
  */
 import type { CombinedClock } from '../core.ts';
-import type { PathView } from '../status.ts';
+import { type PathView, reachText } from '../status.ts';
 
 export const STATUS_VERSION = 1;
 
@@ -31,10 +31,11 @@ export function pathJson(view: PathView): object {
     path: view.path,
     state: view.state,
     reason: view.reason,
+    stamps: view.stamps,
     since: report?.sinceS ? timeText(Math.floor(report.sinceS), (report.sinceS % 1) * 1e9) : null,
     shiftReverse: report?.shiftReverseS ?? null,
     shiftForward: report?.shiftForwardS ?? null,
-    reach: view.reach.toString(8).padStart(3, '0'),
+    reach: reachText(view.reach),
     poll: view.pollLog2S,
     stratum: view.stratum,
     refid: view.refid,

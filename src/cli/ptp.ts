@@ -6,12 +6,12 @@ import { formatSeconds } from '../format.ts';
 import { canonicalIp } from '../path.ts';
 import { type LeapTable, parseLeapSeconds } from '../ptp/leapseconds.ts';
 import { openPtpClock, type PtpClock, type PtpClockOptions, type PtpEvents } from '../ptpclock.ts';
-import { chooseHost } from '../udp/choose.ts';
 import { type Args, type Command, UsageError } from './args.ts';
 import { readText } from './files.ts';
 import { type Io, pause } from './io.ts';
 import { offsetLine, ptpStatusLine, ptpTable } from './ptptable.ts';
 import { createRecordingFile } from './recordfile.ts';
+import { hostOf, STAMPS_OPTION } from './stamps.ts';
 import { clockLine } from './table.ts';
 
 const LOG_INTERVAL = { least: -7, most: 4, integer: true };
@@ -49,6 +49,12 @@ export const ptpCommand: Command = {
     delay: { type: 'string', value: 'LOG2S', help: 'Delay_Req interval (-7..4, default 0)' },
     'announce-timeout': { type: 'string', value: 'N', help: 'intervals (2..255, default 3)' },
     'grant-seconds': { type: 'string', value: 'N', help: 'asked for (10..1000, default 300)' },
+    'delay-asymmetry': {
+      type: 'string',
+      multiple: true,
+      value: '[ADDR=]NS',
+      help: 'Syncs take NS longer than the mean way (of a path "remote|local", or an address)',
+    },
     p2p: { type: 'boolean', help: 'peer-to-peer delay mechanism' },
     hops: { type: 'string', value: 'N', help: 'hop limit of multicast (1..255, default 1)' },
     'event-port': { type: 'string', value: 'P', help: 'UDP port of event messages (default 319)' },
@@ -59,6 +65,7 @@ export const ptpCommand: Command = {
       help: "leap-seconds.list (default the system's)",
     },
     combiner: { type: 'string', value: 'NAME', help: `${COMBINERS.join(', ')} (default braid)` },
+    ...STAMPS_OPTION,
     seconds: { type: 'string', value: 'N', help: 'stop after N seconds (default: on Ctrl-C)' },
     record: { type: 'string', value: 'FILE', help: 'write a recording, to replay later' },
     json: { type: 'boolean', help: 'one status line of JSON per second' },
@@ -77,7 +84,7 @@ async function run(args: Args, io: Io): Promise<number> {
   if (role !== 'slave' && role !== 'master') {
     throw new UsageError(`"clockbraid ptp" is for "slave" or "master", not "${role}"`);
   }
-  const host = chooseHost();
+  const host = hostOf(args, io);
   const seconds = args.number('seconds', Number.POSITIVE_INFINITY, { least: 0.1, most: 1e9 });
   const json = args.flag('json');
   const leapTable = await leapList(args.text('leap-file'), io);
@@ -156,10 +163,25 @@ function optionsOf(
       delayMechanism: args.flag('p2p') ? 2 : 1,
     },
     ports: { event: port('event-port', 319), general: port('general-port', 320) },
+    delayAsymmetryNs: asymmetries(args.texts('delay-asymmetry')),
     grantDurationS: args.number('grant-seconds', 300, { least: 10, most: 1000, integer: true }),
     hops: args.number('hops', 1, { least: 1, most: 255, integer: true }),
     combiner: args.choice('combiner', 'braid', COMBINERS),
   };
+}
+
+/** `NS` for all paths, `ADDR=NS` for some. */
+function asymmetries(texts: readonly string[]): Record<string, number> {
+  const found: Record<string, number> = {};
+  for (const text of texts) {
+    const at = text.lastIndexOf('=');
+    const ns = text.slice(at + 1).trim();
+    if (!/^[+-]?[0-9]+(\.[0-9]+)?$/.test(ns)) {
+      throw new UsageError(`--delay-asymmetry expects NS or ADDR=NS, not "${text}"`);
+    }
+    found[text.slice(0, Math.max(at, 0))] = Number(ns);
+  }
+  return found;
 }
 
 /** Only what was given. */

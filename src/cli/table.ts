@@ -1,7 +1,8 @@
 /** The table of paths, as the demo, query and run print it. */
-import type { CombinedClock } from '../core.ts';
+import type { CombinedClock, PathReport } from '../core.ts';
 import { formatPpm, formatSeconds } from '../format.ts';
-import type { PathView } from '../status.ts';
+import type { PathKey } from '../path.ts';
+import { type PathView, reachText, type ViewState } from '../status.ts';
 
 /** Offset with microseconds kept at every size: `+12.3us`, `+250.034ms`, `-3600.000012s`. */
 export function formatOffset(s: number): string {
@@ -12,22 +13,46 @@ export function formatOffset(s: number): string {
   return `${sign}${(size * 1e6).toFixed(1)}us`;
 }
 
+/** A path of any protocol. */
+export interface TablePath {
+  readonly path: PathKey;
+  readonly state: ViewState;
+  readonly reason: string;
+  /** What came over it lately. */
+  readonly heard: string;
+  readonly report: PathReport | null;
+}
+
 export interface ExtraColumn {
   readonly title: string;
   readonly width: number;
-  cell(view: PathView): string;
+  cell(view: TablePath): string;
+}
+
+/** The paths of an NTP client. */
+export const pathTable = (views: readonly PathView[], columns: number): string[] =>
+  tableOf(
+    views.map((view) => ({ ...view, heard: reachText(view.reach) })),
+    { heard: 'reach', columns, extra: [] },
+  );
+
+export interface TableOptions {
+  /** Title of what came. */
+  readonly heard: string;
+  readonly columns: number;
+  readonly extra: readonly ExtraColumn[];
 }
 
 /** One line per path, header first, the most telling columns left; lines are cut at `columns`. */
-export function pathTable(
-  views: readonly PathView[],
-  columns: number,
-  extra: readonly ExtraColumn[] = [],
+export function tableOf(
+  views: readonly TablePath[],
+  { heard, columns, extra }: TableOptions,
 ): string[] {
   const pathWidth = Math.max(4, ...views.map((view) => view.path.length));
+  const heardWidth = Math.max(5, ...views.map((view) => view.heard.length), heard.length);
   const cells = (
     path: string,
-    reach: string,
+    came: string,
     offset: string,
     noise: string,
     delay: string,
@@ -39,7 +64,7 @@ export function pathTable(
     [
       path.padEnd(pathWidth),
       state.padEnd(11),
-      reach.padStart(5),
+      came.padStart(heardWidth),
       offset.padStart(13),
       ...more,
       noise.padStart(7),
@@ -52,7 +77,7 @@ export function pathTable(
       .slice(0, columns);
   const header = cells(
     'path',
-    'reach',
+    heard,
     'offset',
     '+/-',
     'delay',
@@ -65,7 +90,7 @@ export function pathTable(
     const { report } = view;
     return cells(
       view.path,
-      view.reach.toString(8).padStart(3, '0'),
+      view.heard,
       report === null ? '-' : formatOffset(report.offsetS),
       report === null ? '-' : formatSeconds(report.noiseS),
       report === null ? '-' : formatSeconds(report.delayS),

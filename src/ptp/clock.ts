@@ -3,14 +3,25 @@
  * and time to each part when it wants it. RFC 8039 §5; IEEE 1588-2008 §9. decide.ts says what the
  * port is, ways.ts over which addresses it follows whom.
  */
-import type { Datagram, DropReason, Input, Output } from '../machine.ts';
-import { isUnicast } from '../path.ts';
+import type { Address, Datagram, DropReason, Input, Output } from '../machine.ts';
+import { isUnicast, type PathKey } from '../path.ts';
 import { type Tick, tick } from '../units.ts';
 import type { OrdinaryClock } from './clockconfig.ts';
 import { becomeGrandmaster, type TimePropertiesDS } from './dataset.ts';
-import { decisionDue, fire, initialize, isFollowing, passTime, takeAnnounce } from './decide.ts';
+import {
+  breakDown,
+  decisionDue,
+  fire,
+  initialize,
+  isFollowing,
+  mend,
+  passTime,
+  takeAnnounce,
+} from './decide.ts';
 import { type Destination, multicastDestinations } from './destination.ts';
-import { activeGrants, grantorDue, grantsVersion, stepGrantor } from './grantor.ts';
+import { noteError, noteSuccess } from './fault.ts';
+import { activeGrants, forgetPeer, grantorDue, grantsVersion, stepGrantor } from './grantor.ts';
+import { portText } from './identity.ts';
 import type { Incoming } from './incoming.ts';
 import { answerManagement } from './manage.ts';
 import { nextMasterDue, setDestinations } from './master.ts';
@@ -32,8 +43,30 @@ export { isDualNow } from './ways.ts';
 
 /** Processes one input. Strangers' bytes become drops. */
 export function stepOrdinaryClock(clock: OrdinaryClock, input: Input): Output[] {
-  const { nowNs } = input;
-  const outputs = take(clock, input);
+  return conclude(clock, take(clock, input), input.nowNs);
+}
+
+/** The trouble of a socket that the host told of its own accord. */
+export function hearSocketError(
+  clock: OrdinaryClock,
+  local: Address,
+  code: string,
+  nowNs: Tick,
+): Output[] {
+  if (local.port !== clock.ports.event) return [];
+  return conclude(clock, suffer(clock, code, nowNs), nowNs);
+}
+
+/** Nobody takes datagrams at an address (ICMP): nothing is sent there until it asks again (SEC-08). */
+export function hearUnreachable(clock: OrdinaryClock, remoteIp: string, nowNs: Tick): Output[] {
+  if (clock.grantor !== null) forgetPeer(clock.grantor, remoteIp);
+  return conclude(clock, [], nowNs);
+}
+
+const suffer = (clock: OrdinaryClock, code: string, nowNs: Tick): Output[] =>
+  noteError(clock.trouble, code, nowNs) ? breakDown(clock, nowNs) : [];
+
+function conclude(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): Output[] {
   followContact(clock, outputs, nowNs);
   serve(clock, outputs, nowNs);
   const dueNs = nextDue(clock);
@@ -47,6 +80,7 @@ export function stepOrdinaryClock(clock: OrdinaryClock, input: Input): Output[] 
 /** When the clock next wants a timeout. */
 export function nextDue(clock: OrdinaryClock): Tick {
   if (clock.portDS.portState === 'INITIALIZING') return clock.decideNs;
+  if (clock.trouble.untilNs !== null) return clock.trouble.untilNs;
   const { grantor, requester, slave, master } = clock;
   const times = [
     decisionDue(clock),
@@ -77,11 +111,13 @@ function take(clock: OrdinaryClock, input: Input): Output[] {
         return numbered(masterSent(clock.master, ofMaster(input.context), input.sentAtNs));
       }
       return sent(clock.slave, input.context, input.sentAtNs, nowNs);
-    case 'unsent':
-      if (isOfMaster(input.context)) {
-        return masterUnsent(clock.master, ofMaster(input.context), input.code);
-      }
-      return unsent(clock.slave, input.context, input.code);
+    case 'unsent': {
+      const { context, code } = input;
+      const told = isOfMaster(context)
+        ? masterUnsent(clock.master, ofMaster(context), code)
+        : unsent(clock.slave, context, code);
+      return [...told, ...suffer(clock, code, nowNs)]; // event messages alone have contexts
+    }
     case 'clock-step':
       stepClock(clock.slave);
       return [];
@@ -106,6 +142,7 @@ function takeDatagram(clock: OrdinaryClock, datagram: Datagram, nowNs: Tick): Ou
     const reason = refused ?? 'malformed';
     return [{ type: 'drop', reason, from: datagram.remote }];
   }
+  noteSuccess(clock.trouble);
   const incoming: Incoming = { ...datagram, group: datagram.group ?? null };
   const ends = { localIp: datagram.local.ip, remoteIp: datagram.remote.ip };
   switch (message.type) {
@@ -124,9 +161,15 @@ function takeDatagram(clock: OrdinaryClock, datagram: Datagram, nowNs: Tick): Ou
       outputs.push(...followParent(clock, nowNs)); // grants change intervals
       return outputs;
     }
-    default:
-      if (message.type === 'Sync') tellSync(clock, datagram);
-      return hear(clock.slave, { message, datagram }, nowNs);
+    default: {
+      const outputs = hear(
+        clock.slave,
+        { message, datagram, ...pathOfPlain(clock, message) },
+        nowNs,
+      );
+      if (message.type === 'Sync' && !outputs.some(isRefusal)) tellSync(clock, datagram);
+      return outputs;
+    }
   }
 }
 
@@ -135,6 +178,7 @@ function refusal(clock: OrdinaryClock, message: Message, datagram: Datagram): Dr
   const { header, type } = message;
   const { local, remote, group } = datagram;
   const { ports, mode, primaryIp } = clock;
+  if (clock.portDS.portState === 'FAULTY') return 'port-state';
   if (header.domainNumber !== clock.sets.defaultDS.domainNumber) return 'domain';
   if (header.majorSdoId !== 0) return 'sdo';
   if (!isUnicast(remote.ip)) return 'denied';
@@ -149,7 +193,22 @@ function refusal(clock: OrdinaryClock, message: Message, datagram: Datagram): Dr
   return isAsked || mode === 'plain' ? null : 'unasked';
 }
 
-/** For TIME_STATUS_NP. */
+/**
+ * In multicast a clock is known by its identity: bridges put in addresses of their own (EP-026,
+ * EP-099), and what goes to ff02::6b comes from a link-local one.
+ */
+function pathOfPlain({ mode, slave }: OrdinaryClock, { header }: Message): { path?: PathKey } {
+  if (mode !== 'plain') return {};
+  const sender = portText(header.sourcePortIdentity);
+  const path = slave.paths.find(({ masterKey }) => masterKey === sender);
+  return path === undefined ? {} : { path: path.key };
+}
+
+/** True of a drop that is about the message at hand, not about the halves of others. */
+const isRefusal = (output: Output): boolean =>
+  output.type === 'drop' && output.reason !== 'unpaired';
+
+/** For TIME_STATUS_NP: the last Sync that was of use. */
 function tellSync(clock: OrdinaryClock, { receivedAtNs }: Datagram): void {
   const { agent, master } = clock;
   agent.lastSyncNs = BigInt(master.epochS) * 1_000_000_000n + BigInt(Math.round(receivedAtNs));
@@ -157,15 +216,18 @@ function tellSync(clock: OrdinaryClock, { receivedAtNs }: Datagram): void {
 
 function takeTimeout(clock: OrdinaryClock, nowNs: Tick, random: Uint8Array): Output[] {
   const { grantor, requester, slave, portDS } = clock;
-  if (portDS.portState === 'INITIALIZING') return initialize(clock, nowNs);
-  const outputs = decisionDue(clock) <= nowNs ? passTime(clock, nowNs) : [];
+  const chance = ((random[0] ?? 0) * 256 + (random[1] ?? 0)) / 65536;
+  if (portDS.portState === 'INITIALIZING') return initialize(clock, nowNs, chance);
+  const { untilNs } = clock.trouble;
+  if (untilNs !== null) return nowNs < untilNs ? [] : mend(clock, nowNs, chance);
+  const outputs = decisionDue(clock) <= nowNs ? passTime(clock, nowNs, chance) : [];
   const isDue = (atNs: Tick | null): boolean => atNs !== null && atNs <= nowNs;
   if (grantor !== null && isDue(grantorDue(grantor))) outputs.push(...stepGrantor(grantor, nowNs));
-  let left = random;
+  let left = random.subarray(2);
   if (requester !== null && isDue(requesterDue(requester))) {
-    const half = isDue(slaveDue(slave)) ? random.length >> 1 : random.length;
-    outputs.push(...stepRequester(requester, nowNs, random.subarray(0, half)));
-    left = random.subarray(half);
+    const half = isDue(slaveDue(slave)) ? left.length >> 1 : left.length;
+    outputs.push(...stepRequester(requester, nowNs, left.subarray(0, half)));
+    left = left.subarray(half);
     outputs.push(...followParent(clock, nowNs)); // grants may have run out
   }
   if (isDue(slaveDue(slave))) outputs.push(...wake(slave, nowNs, left));

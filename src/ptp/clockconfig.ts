@@ -14,6 +14,7 @@ import {
   type TimePropertiesDS,
 } from './dataset.ts';
 import { PROFILE_IDENTITIES } from './description.ts';
+import { createTrouble, type Trouble } from './fault.ts';
 import { createGrantor, type Grantor, stopServing } from './grantor.ts';
 import { type Ipv6Scope, type Ports, PTP_PORTS } from './groups.ts';
 import { requireClockIdentity } from './identity.ts';
@@ -51,6 +52,12 @@ export interface OrdinaryClockConfig {
   /** Own data set, but for what follows from the rest. */
   readonly clock?: Omit<ClockConfig, 'clockIdentity' | 'slaveOnly' | 'numberPorts'>;
   readonly port?: PortConfig;
+  /**
+   * How much longer Syncs take on their way than the mean of both ways, requests being as much
+   * quicker (delayAsymmetry of IEEE 1588, §7.4.2): for all paths, or by path (`remote|local`), own
+   * or master's address, the first of these that is given. (ns, within ±10^9, default 0)
+   */
+  readonly delayAsymmetryNs?: number | Readonly<Record<string, number>>;
   /**
    * Unicast discovery (§5.5): addresses of masters to ask for Announces. Given, even empty, nothing
    * is sent by multicast. Not with plain.
@@ -120,6 +127,12 @@ export interface OrdinaryClock {
   readonly requester: Requester | null;
   /** By port text: the foreign masters. */
   places: Record<string, Places>;
+  /** By path or address; '' for all others. (ns) */
+  readonly asymmetries: Readonly<Record<string, number>>;
+  /** The announce receipt timeout is extended by a random part of an interval. */
+  readonly extendsTimeout: boolean;
+  /** Of the event port's sockets. */
+  readonly trouble: Trouble;
   /** Without an Announce a listening port becomes master then. */
   listenUntilNs: Tick | null;
   /** The next regular state decision. */
@@ -227,6 +240,9 @@ export function createOrdinaryClock(config: OrdinaryClockConfig): OrdinaryClock 
     grantor,
     requester,
     places: {},
+    asymmetries: asymmetriesOf(config.delayAsymmetryNs ?? 0),
+    extendsTimeout: config.port?.extendsAnnounceTimeout ?? true,
+    trouble: createTrouble(),
     listenUntilNs: null,
     decideNs: nowNs,
     armedNs: null,
@@ -275,6 +291,18 @@ function mastersOf(config: OrdinaryClockConfig, own: readonly string[]): string[
     }
   }
   return ips;
+}
+
+function asymmetriesOf(given: number | Readonly<Record<string, number>>): Record<string, number> {
+  const found: Record<string, number> = {};
+  for (const [key, ns] of Object.entries(typeof given === 'number' ? { '': given } : given)) {
+    const field = key === '' ? 'ptp.delayAsymmetryNs' : `ptp.delayAsymmetryNs.${key}`;
+    if (!(Math.abs(ns) <= 1e9)) throw new ConfigError(field, 'ns, from -10^9 to 10^9', ns);
+    const ips = key === '' ? [] : key.split('|').map((ip) => requireIp(field, ip));
+    if (ips.length > 2) throw new ConfigError(field, 'an address, or remote|local', key);
+    found[ips.join('|')] = ns;
+  }
+  return found;
 }
 
 function requireWord(field: string, value: string, allowed: readonly string[]): void {

@@ -165,22 +165,50 @@ const ownChosen = (clock: OrdinaryClock): Output =>
     `selected local clock ${clock.sets.defaultDS.clockIdentity} as best master`,
   );
 
-/** Power-up: the port listens from now on, and asks the masters of its table. */
-export function initialize(clock: OrdinaryClock, nowNs: Tick): Output[] {
+/**
+ * Power-up: the port listens from now on, and asks the masters of its table.
+ * @param chance random, [0, 1)
+ */
+export function initialize(clock: OrdinaryClock, nowNs: Tick, chance: number): Output[] {
   clearForeign(clock.foreign);
+  drawExtension(clock, chance);
   clock.decideNs = tick(nowNs + clock.foreign.announceIntervalNs);
   return [...fire(clock, 'initialized', nowNs), ...arrange(clock, nowNs)];
 }
 
-/** What the passing of time does to masters and port. */
-export function passTime(clock: OrdinaryClock, nowNs: Tick): Output[] {
+/** Ports that lost the same master must not all take over at once (§9.2.6.11). */
+function drawExtension({ foreign, extendsTimeout }: OrdinaryClock, chance: number): void {
+  if (extendsTimeout) foreign.extensionNs = Math.round(chance * foreign.announceIntervalNs);
+}
+
+/** The sockets are broken: the port forgets everybody, and is silent until {@link mend}. */
+export function breakDown(clock: OrdinaryClock, nowNs: Tick): Output[] {
+  const outputs = fire(clock, 'fault-detected', nowNs);
+  if (clock.portDS.portState !== 'FAULTY') return outputs;
+  clearForeign(clock.foreign);
+  clock.places = {};
+  becomeGrandmaster(clock.sets, clock.own);
+  doubtGrants(clock, null, nowNs);
+  return [...outputs, ...arrange(clock, nowNs)];
+}
+
+/** The port tries again. @param chance random, [0, 1) */
+export function mend(clock: OrdinaryClock, nowNs: Tick, chance: number): Output[] {
+  clock.trouble.untilNs = null;
+  return [...fire(clock, 'fault-cleared', nowNs), ...initialize(clock, nowNs, chance)];
+}
+
+/** What the passing of time does to masters and port. @param chance random, [0, 1) */
+export function passTime(clock: OrdinaryClock, nowNs: Tick, chance: number): Output[] {
   const { foreign, portDS } = clock;
   const outputs: Output[] = [];
   const parent = parentOf(foreign);
   if (expireForeign(foreign, nowNs) !== null && parent !== null) {
+    drawExtension(clock, chance);
     outputs.push(...loseParent(clock, nowNs));
   }
   if (clock.listenUntilNs !== null && nowNs >= clock.listenUntilNs) {
+    drawExtension(clock, chance);
     outputs.push(...takeOver(clock, nowNs));
   }
   if (nowNs >= clock.decideNs) {

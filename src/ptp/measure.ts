@@ -133,7 +133,8 @@ function measured(
     path: path.key,
     direction,
     remoteNs: unix + (laterBy >> 16n),
-    correction: correction - (laterBy & 0xffffn), // below a ns; only a reverse one is later
+    // laterBy: what is below a ns; only a reverse one is later. Asymmetry: §11.6.2, §11.6.3
+    correction: correction - (laterBy & 0xffffn) + (isForward ? path.asymmetry : -path.asymmetry),
     localNs,
   };
 }

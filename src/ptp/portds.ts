@@ -38,6 +38,11 @@ export interface PortConfig {
   readonly logMinPdelayReqInterval?: number;
   /** 1 end to end (default), 2 peer to peer. */
   readonly delayMechanism?: DelayMechanism;
+  /**
+   * The announce receipt timeout is longer than its intervals by a random part of one (§9.2.6.11).
+   * Default true; the Enterprise profile knows none (EP-055).
+   */
+  readonly extendsAnnounceTimeout?: boolean;
 }
 
 /** The portDS of a port that starts. Throws ConfigError. */

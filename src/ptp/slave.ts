@@ -66,6 +66,8 @@ export interface NewPath {
   readonly identity: PortIdentity;
   /** Where requests go if not to the remote address: a multicast group. */
   readonly requestIp?: string;
+  /** delayAsymmetry of IEEE 1588, positive if Syncs take longer than requests. (ns, default 0) */
+  readonly delayAsymmetryNs?: number;
 }
 
 /** Throws ConfigError. */
@@ -129,7 +131,9 @@ export function addPath(slave: Slave, path: NewPath): PathEvent {
     throw new ConfigError('path', `at most ${slave.maxPaths} paths`, slave.paths.length + 1);
   }
   slave.index[key] = slave.paths.length;
-  slave.paths.push(createSlavePath(remoteIp, localIp, identity, requestIp));
+  const created = createSlavePath(remoteIp, localIp, identity, requestIp);
+  created.asymmetry = BigInt(Math.round((path.delayAsymmetryNs ?? 0) * 65536));
+  slave.paths.push(created);
   return { type: 'path', path: key, event: 'added', reason: `as ${portText(identity)}` };
 }
 

@@ -45,6 +45,8 @@ export interface SlavePath {
   readonly requestIp: string;
   /** What we are on this path (PTP-S10). */
   readonly identity: PortIdentity;
+  /** Added to the correction of what comes, taken from that of what goes. (2^-16 ns) */
+  asymmetry: bigint;
   following: Following | null;
   /** Text of its master, the key of its time. */
   masterKey: string | null;
@@ -99,6 +101,7 @@ export function createSlavePath(
     localIp,
     requestIp,
     identity,
+    asymmetry: 0n,
     following: null,
     masterKey: null,
     ...freshExchange(),

@@ -160,7 +160,9 @@ export function arrange(clock: OrdinaryClock, nowNs: Tick): Output[] {
     if (!way.isParents || clock.slave.index[way.key] !== undefined) continue;
     const { remoteIp, localIp, port: identity } = way;
     const requestIp = requestIpOf(clock, remoteIp, localIp);
-    outputs.push(addPath(clock.slave, { remoteIp, localIp, identity, requestIp }));
+    const delayAsymmetryNs = asymmetryOf(clock, way);
+    const path = { remoteIp, localIp, identity, requestIp, delayAsymmetryNs };
+    outputs.push(addPath(clock.slave, path));
   }
   outputs.push(...followParent(clock, nowNs));
   if (parent !== null) {
@@ -168,6 +170,12 @@ export function arrange(clock: OrdinaryClock, nowNs: Tick): Output[] {
     hearTime(clock.slave, announce.sourcePortIdentity, copyTime(announce), nowNs);
   }
   return outputs;
+}
+
+function asymmetryOf({ asymmetries }: OrdinaryClock, { key, localIp, remoteIp }: Way): number {
+  return (
+    [key, localIp, remoteIp, ''].map((of) => asymmetries[of]).find((ns) => ns !== undefined) ?? 0
+  );
 }
 
 function requestIpOf(clock: OrdinaryClock, remoteIp: string, localIp: string): string {

@@ -1,7 +1,10 @@
 /**
  * The plain clock: what the system's clock shows, read without FFI. It runs on performance.now()
  * (sub-microsecond, never steps) from an anchor, because Date.now() has 1 ms and Temporal is
- * missing in Node 20; check() compares it with the system's clock and follows steps.
+ * missing in Node 20; check() compares it with the system's clock and follows steps. The anchor is
+ * a moment at which Date.now() ticks over. Others are worse: performance.timeOrigin was 6 us off in
+ * Node 20, and Deno's Temporal, which shows whole us, half a one; a peer on the same machine then
+ * seems to break causality, since the quickest packet takes 5 us.
  * Slewing needs no care on Linux: CLOCK_MONOTONIC is slewed together with CLOCK_REALTIME.
  */
 import { NS_PER_MS, NS_PER_S, type Stamp, seconds, stamp, tick } from '../units.ts';
@@ -17,16 +20,21 @@ export interface ClockSources {
   dateMs(): number;
   /** The system's clock in ns (Unix ns); left out where the runtime has none. */
   wallNs?(): bigint;
-  /** Clock and system may be this far apart before check() follows. (ns, default 1.5 ms) */
+  /**
+   * Clock and system may be this far apart before check() follows. (ns, default 1.5 ms) Given only
+   * where wallNs reads the very clock, to the ns: then that is the anchor.
+   */
   readonly limitNs?: number;
 }
 
 /** Default of limitNs: what Date.now() alone can tell (ns). */
 const LIMIT_NS = 1.5 * NS_PER_MS;
-const WALL_READS = 16;
 const EDGE_READS = 4;
+const WALL_READS = 16;
 /** An edge seen this tightly needs no better one (ns). */
-const TIGHT_NS = 20_000;
+const TIGHT_NS = 400;
+/** The origin is better than an edge seen no more tightly than this (ns). */
+const LOOSE_NS = 20_000;
 /** Longest wait for Date.now() to tick over (ms), and turns if time stands still. */
 const EDGE_WAIT_MS = 3;
 const EDGE_TURNS = 1_000_000;
@@ -41,8 +49,8 @@ const width = (bounds: Bounds): number => bounds.highNs - bounds.lowNs;
 const middle = (bounds: Bounds): number => bounds.lowNs + width(bounds) / 2;
 
 /**
- * The host's clock. Anchored to the system's clock where that can be read to the ns (Temporal),
- * else to performance.timeOrigin, which is good to a few us until someone steps the clock.
+ * The host's clock, within 0.5 us of the system's; waits 4 ms at most. Where time is too coarse
+ * to see Date.now() tick over, performance.timeOrigin is the anchor.
  */
 export function makeClock(sources: ClockSources = systemSources()): Clock {
   const epochS = Math.floor(sources.dateMs() / 1000);
@@ -50,13 +58,14 @@ export function makeClock(sources: ClockSources = systemSources()): Clock {
   const quick = (): Bounds =>
     sources.wallNs ? readWall(sources, epochS) : readDate(sources, epochS);
   const exact = (): Bounds =>
-    sources.wallNs
-      ? tightest(WALL_READS, 0, quick)
-      : tightest(EDGE_READS, TIGHT_NS, () => readEdge(sources, epochS));
+    sources.limitNs === undefined
+      ? tightest(EDGE_READS, TIGHT_NS, () => readEdge(sources, epochS))
+      : tightest(WALL_READS, 0, quick);
 
   // The difference is exact, and small enough to keep ns: never add a fraction to Unix ms.
   let baseNs = (sources.originMs - epochS * 1000) * NS_PER_MS;
-  if (sources.wallNs) baseNs = middle(exact());
+  const edge = exact();
+  if (width(edge) < LOOSE_NS) baseNs = middle(edge);
 
   const isNear = ({ lowNs, highNs }: Bounds): boolean =>
     lowNs >= baseNs - limitNs && highNs <= baseNs + limitNs;

@@ -82,6 +82,11 @@ function loud(handlers: Handlers): Handlers {
     onDatagram: guard((datagram) => handlers.onDatagram(datagram)),
     onError: guard((code) => handlers.onError(code)),
     ...(handlers.onIcmp && { onIcmp: guard((icmp) => handlers.onIcmp?.(icmp)) }),
+    ...(handlers.onUnreachable && {
+      onUnreachable(remoteIp: string, code: string) {
+        guard(() => handlers.onUnreachable?.(remoteIp, code))(null);
+      },
+    }),
   };
 }
 

@@ -29,8 +29,13 @@ export interface Handlers {
   onDatagram(datagram: Datagram): void;
   /** Asynchronous socket trouble (ICMP errors, send failures): never fatal. */
   onError(code: string): void;
-  /** ICMP errors go here instead, where the host can tell who sent them (stampKind `kernel`). */
+  /** All ICMP errors go here instead, where the host has them whole (stampKind `kernel`). */
   onIcmp?(icmp: Icmp): void;
+  /**
+   * ICMP said that nobody takes datagrams at this address. Only from adapters that are told whom an
+   * error is about; they do not call onError for it.
+   */
+  onUnreachable?(remoteIp: string, code: string): void;
 }
 
 /** A datagram of ours came back. */
@@ -81,6 +86,7 @@ export interface UdpCounts {
 export interface Udp {
   /** The bound address, with the real port. */
   readonly local: Address;
+  /** Whoever wraps a socket and hands this on hands on the options of send(), too. */
   readonly stampKind: StampKind;
   /**
    * Sends one datagram. `seal`, if given, may write the stamp into the bytes; the stamp is read
@@ -172,6 +178,14 @@ export interface PacketSocket {
   ): Stamp | string;
   counts(): UdpCounts;
   close(): Promise<void>;
+}
+
+/**
+ * Whose stamps a path gets: `kernel` if the socket has them and most departures had theirs, too.
+ */
+export function stampsOf({ stampKind, counts }: Udp): StampKind {
+  const departed = counts?.().departed;
+  return departed !== undefined && departed.user > departed.kernel ? 'user' : stampKind;
 }
 
 export interface Host {

@@ -13,6 +13,7 @@ const COMMANDS = [
 ];
 
 interface DemoSummary {
+  protocol: string;
   combiner: string;
   bestPathRms: number;
   combiners: Record<string, { rms: number; p95: number; max: number }>;
@@ -51,6 +52,34 @@ for (const runtime of RUNTIMES) {
     assert.is(outcome.out.split('127.0.0.11|127.0.0.21').length > 1, true);
   });
 
+  test(`${runtime}: demo --ptp as nobody: braid and kalman beat the best path and the average, too`, async () => {
+    const outcome = await run(runtime, ['demo', '--ptp', '--seconds', '8', '--json'], {
+      nobody: true,
+    });
+    assert.is(outcome.code, 0, outcome.err);
+    const { summary } = lastJson(outcome) as unknown as { summary: DemoSummary };
+    const { braid, kalman, average } = summary.combiners;
+    const rms = (figures: { rms: number } | undefined) => figures?.rms ?? Number.NaN;
+    assert.is(summary.protocol, 'ptp');
+    for (const figures of [braid, kalman]) {
+      assert.ok(rms(figures) > 0 && rms(figures) < summary.bestPathRms, JSON.stringify(summary));
+      assert.ok(rms(figures) < rms(average), JSON.stringify(summary));
+    }
+  });
+
+  test(`${runtime}: demo --ptp shows every path, its Syncs and answers, and every trouble`, async () => {
+    const outcome = await run(runtime, ['demo', '--ptp', '--seconds', '4'], { nobody: true });
+    assert.is(outcome.code, 0, outcome.err);
+    const last = outcome.out.slice(outcome.out.lastIndexOf('\nclockbraid demo'));
+    for (const word of ['congested', 'asymmetric', 'lying', 'dying', 'sync/delay']) {
+      assert.match(last, word);
+    }
+    const rows = [...last.matchAll(/^127\.0\.0\.1[12]\|127\.0\.0\.2[1-4] +\S+ +(\d+)\/(\d+) /gm)];
+    assert.is(rows.length, 8, last);
+    for (const [row, syncs, delays] of rows)
+      assert.ok(Number(syncs) > 3 && Number(delays) > 3, row);
+  });
+
   test(`${runtime}: query over 2 × 2 paths against serve, table and JSON, then a clean stop`, async () => {
     const port = 21_000 + Math.floor(Math.random() * 20_000);
     const args = [`127.0.0.1:${port}`, `127.0.0.2:${port}`];
@@ -80,6 +109,22 @@ for (const runtime of RUNTIMES) {
     assert.is(code, 0);
     const { serve } = JSON.parse(out.trim()) as { serve: { answered: number } };
     assert.ok(serve.answered >= 12);
+  });
+
+  test(`${runtime}: a recorded demo --ptp replays with its truth`, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'clockbraid-'));
+    const file = join(folder, 'ptp.cbr');
+    const deno = ['--allow-net', '--unstable-net', '--allow-read', '--allow-write'];
+    const demo = ['demo', '--ptp', '--seconds', '3', '--record', file, '--json'];
+    try {
+      const { code, err } = await run(runtime, demo, { deno });
+      assert.is(code, 0, err);
+      const replay = await run(runtime, ['replay', file, '--json', '--settle', '1'], { deno });
+      const { summary } = lastJson(replay) as { summary: { exchanges: number; rms: number } };
+      assert.ok(summary.exchanges > 100 && summary.rms > 0 && summary.rms < 0.05, replay.out);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test(`${runtime}: record, then replay gives the live run's figures; JSON Lines too`, async () => {

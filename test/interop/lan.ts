@@ -11,9 +11,13 @@ export interface Lan extends Pick<Lab, 'scratch' | 'start' | 'stopAll' | 'close'
   /** Namespaces; both call their end of the link {@link LINK}. */
   readonly here: string;
   readonly there: string;
+  /** The host between them, if asked for: {@link BETWEEN} are its ends, and nothing joins them. */
+  readonly between: string;
 }
 
 export const LINK = 'lan0';
+/** Towards here, towards there. */
+export const BETWEEN = ['west0', 'east0'] as const;
 
 /** Address n (from 1) of a side. */
 export const lanIp = (side: 'here' | 'there', n: number, family: 4 | 6 = 4): string => {
@@ -21,10 +25,17 @@ export const lanIp = (side: 'here' | 'there', n: number, family: 4 | 6 = 4): str
   return family === 4 ? `10.82.0.${host}` : `fd82::${host}`;
 };
 
-/** @param addresses of each family, per side */
-export async function createLan(addresses: { here: number; there: number }): Promise<Lan> {
+/**
+ * @param addresses of each family, per side
+ * @param isParted the link goes by a third host, which carries what its programs carry
+ */
+export async function createLan(
+  addresses: { here: number; there: number },
+  isParted = false,
+): Promise<Lan> {
   const prefix = newPrefix();
-  const spaces = { here: `${prefix}-here`, there: `${prefix}-there` };
+  const hosts = { here: `${prefix}-here`, there: `${prefix}-there` };
+  const spaces = { ...hosts, between: `${prefix}-between` };
   const folder = mkdtempSync(join(tmpdir(), `clockbraid-lab-${process.pid}-`));
   const started = new Set<Running>();
   const lan: Lan = {
@@ -41,13 +52,23 @@ export async function createLan(addresses: { here: number; there: number }): Pro
     },
     async close() {
       await lan.stopAll();
-      for (const ns of Object.values(spaces)) removeNamespace(ns);
+      for (const ns of made) removeNamespace(ns);
       rmSync(folder, { recursive: true, force: true });
     },
   };
-  for (const ns of Object.values(spaces)) await createNamespace(ns, false);
-  const { here, there } = spaces;
-  ip(['link', 'add', LINK, 'netns', here, 'type', 'veth', 'peer', 'name', LINK, 'netns', there]);
+  const { here, there, between } = spaces;
+  const made = isParted ? [here, there, between] : [here, there];
+  for (const ns of made) await createNamespace(ns, false);
+  const connect = (a: string, nameA: string, b: string, nameB: string) =>
+    ip([
+      ...['link', 'add', nameA, 'netns', a, 'type', 'veth'],
+      ...['peer', 'name', nameB, 'netns', b],
+    ]);
+  if (isParted) {
+    connect(here, LINK, between, BETWEEN[0]);
+    connect(there, LINK, between, BETWEEN[1]);
+    for (const name of BETWEEN) ip(['-n', between, 'link', 'set', name, 'up']);
+  } else connect(here, LINK, there, LINK);
   for (const side of ['here', 'there'] as const) {
     const ns = spaces[side];
     ip(['-n', ns, 'link', 'set', 'lo', 'up']);

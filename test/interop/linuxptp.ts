@@ -11,13 +11,14 @@ export interface Ptp4lOptions {
   readonly extra?: readonly string[];
   /** Masters to ask by unicast. */
   readonly masters?: readonly string[];
+  readonly delayMechanism?: 'E2E' | 'P2P';
 }
 
 /** Starts ptp4l: 8 Syncs and Delay_Reqs, one Announce a second. */
 export function ptp4l(
-  lan: Lan,
+  lan: Pick<Lan, 'scratch' | 'start'>,
   ns: string,
-  { family = 4, extra = [], masters = [] }: Ptp4lOptions = {},
+  { family = 4, extra = [], masters = [], delayMechanism = 'E2E' }: Ptp4lOptions = {},
 ): Peer {
   const folder = lan.scratch('ptp4l');
   const transport = `UDPv${family}`;
@@ -25,11 +26,12 @@ export function ptp4l(
   const config = writeConfig(folder, [
     '[global]',
     `network_transport ${transport}`,
-    'delay_mechanism E2E',
+    `delay_mechanism ${delayMechanism}`,
     'time_stamping software',
     'free_running 1',
     'logSyncInterval -3',
     'logMinDelayReqInterval -3',
+    'logMinPdelayReqInterval -3',
     'logAnnounceInterval 0',
     'summary_interval 0',
     'tx_timestamp_timeout 50',
@@ -52,12 +54,13 @@ export async function pmc(ns: string, commands: readonly string[]): Promise<stri
   return (await run(ns, argv)).stdout;
 }
 
-/** Starts ptpd by unicast negotiation; it needs some 12 s before it answers. */
+/** Starts ptpd, by unicast negotiation or plain; it needs some 12 s before it answers. */
 export function ptpd(
   lan: Lan,
   ns: string,
   preset: 'masteronly' | 'slaveonly',
   masters: readonly string[] = [],
+  mode: 'unicast' | 'multicast' = 'unicast',
 ): Peer {
   const folder = lan.scratch('ptpd');
   const argv = [
@@ -66,7 +69,8 @@ export function ptpd(
     ...['--global:log_status=y', `--global:status_file=${join(folder, 'status')}`],
     `--global:lock_file=${join(folder, 'lock')}`,
     `--ptpengine:preset=${preset}`,
-    ...['--ptpengine:ip_mode=unicast', '--ptpengine:unicast_negotiation=y'],
+    `--ptpengine:ip_mode=${mode}`,
+    `--ptpengine:unicast_negotiation=${mode === 'unicast' ? 'y' : 'n'}`,
     ...['--ptpengine:log_sync_interval=-2', '--ptpengine:log_delayreq_interval=-2'],
     ...['--ptpengine:log_announce_interval=0'],
     ...(masters.length > 0 ? [`--ptpengine:unicast_destinations=${masters.join(',')}`] : []),

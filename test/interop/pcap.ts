@@ -16,7 +16,7 @@ const UDP = 17;
 
 /** The file; packet n is stamped n seconds after the epoch. */
 export function pcapFile(packets: readonly FilePacket[]): Uint8Array {
-  const frames = packets.map(frame);
+  const frames = packets.map(ipPacket);
   const bytes = new Uint8Array(frames.reduce((length, { length: n }) => length + 16 + n, 24));
   const view = new DataView(bytes.buffer);
   view.setUint32(0, 0xa1b2c3d4);
@@ -35,7 +35,8 @@ export function pcapFile(packets: readonly FilePacket[]): Uint8Array {
   return bytes;
 }
 
-function frame(packet: FilePacket): Uint8Array {
+/** The IP packet of one, checksums right. */
+export function ipPacket(packet: FilePacket): Uint8Array {
   const src = addressOctets(packet.src);
   const dst = addressOctets(packet.dst);
   const length = 8 + packet.payload.length;

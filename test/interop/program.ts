@@ -39,11 +39,19 @@ export interface StatusLine extends Report {
   at: string;
 }
 
+export type Runtime = 'node' | 'deno' | 'bun';
+
+const RUNTIMES: Readonly<Record<Runtime, readonly string[]>> = {
+  node: [process.execPath],
+  deno: [resolve('node_modules/.bin/deno'), 'run', '-A', '--quiet', '--unstable-net'],
+  bun: [resolve('node_modules/.bin/bun'), '--no-install'],
+};
+
 /** The program to try: the one the build made. @throws Error saying how to build it */
-function command(): string[] {
+function command(runtime: Runtime = 'node'): string[] {
   const file = resolve('build/clockbraid.js');
   if (!existsSync(file)) throw new Error(`${file} is missing: \`npm run build\` makes it`);
-  return [process.execPath, file];
+  return [...RUNTIMES[runtime], file];
 }
 
 /**
@@ -103,13 +111,20 @@ export interface PtpLine {
   combined: Combined | null;
   paths: PtpPathLine[];
   serves: { path: string; messageType: string }[];
+  /** Messages sent as a master, by type. */
+  sent: Record<string, number>;
   parentDS: { grandmasterIdentity: string };
   defaultDS: { clockIdentity: string };
 }
 
 /** Starts `clockbraid ptp …`; `lines()` gives the status lines so far, `log()` what it logged. */
-export function startPtp(lab: Pick<Lab, 'start'>, ns: string, args: readonly string[]) {
-  const running = lab.start(ns, [...command(), 'ptp', ...args, '--json']);
+export function startPtp(
+  lab: Pick<Lab, 'start'>,
+  ns: string,
+  args: readonly string[],
+  runtime: Runtime = 'node',
+) {
+  const running = lab.start(ns, [...command(runtime), 'ptp', ...args, '--json']);
   return {
     running,
     log: running.stderr,

@@ -13,11 +13,27 @@ export interface PtpPacket {
   /** `0x…` */
   clockIdentity: string;
   sequenceId: number;
-  /** messageTypes that TLVs of a Signaling message are about. */
-  tlvs: string;
+  /** tlvTypes of a Signaling message, in order. */
+  tlvs: readonly number[];
+  /** messageTypes that they are about. */
+  about: readonly number[];
+  /** requestingPortIdentity's clockIdentity in a Delay_Resp. */
+  asker: string;
 }
 
-export const TYPE = { Sync: 0, Delay_Req: 1, Follow_Up: 8, Delay_Resp: 9, Announce: 11 } as const;
+export const TYPE = {
+  Sync: 0,
+  Delay_Req: 1,
+  Pdelay_Req: 2,
+  Pdelay_Resp: 3,
+  Follow_Up: 8,
+  Delay_Resp: 9,
+  Pdelay_Resp_Follow_Up: 10,
+  Announce: 11,
+  Signaling: 12,
+} as const;
+/** tlvTypes of negotiation. */
+export const REQUEST_TLV = 4;
 /** Everything but Announce, Signaling and Management: by unicast only (MP-21). */
 export const TIMED = [0, 1, 2, 3, 8, 9, 10];
 
@@ -34,6 +50,8 @@ const FIELDS = [
   'ptp.v2.clockidentity',
   'ptp.v2.sequenceid',
   'ptp.v2.sig.tlv.tlvType',
+  'ptp.v2.sig.tlv.messageType',
+  'ptp.v2.dr.requestingsourceportidentity',
 ];
 
 /** Frames that left a host, in the order they were seen. @throws Error if tshark cannot read it */
@@ -59,9 +77,13 @@ export async function analysePtp(
 
 const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
 
+/** As tshark lists them: `4,4`, `0x0b,0x00`. */
+const numbers = (text = ''): number[] => (text === '' ? [] : text.split(',').map(Number));
+
 function packetOf(line: string): PtpPacket {
-  const [at, src4, dst4, src6, dst6, sport, dport, type, unicast, identity, sequenceId, tlvs] =
+  const [at, src4, dst4, src6, dst6, sport, dport, type, unicast, identity, sequenceId, ...rest] =
     line.split('\t');
+  const [tlvs, about, asker] = rest;
   return {
     atS: Number(at),
     src: src4 || src6 || '',
@@ -72,6 +94,8 @@ function packetOf(line: string): PtpPacket {
     unicast: unicast === '1' || unicast === 'True',
     clockIdentity: identity ?? '',
     sequenceId: Number(sequenceId),
-    tlvs: tlvs ?? '',
+    tlvs: numbers(tlvs),
+    about: numbers(about),
+    asker: asker ?? '',
   };
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { suite } from 'uvu';
 
-const PEERS = process.env.CLOCKBRAID_PEERS ?? '/opt/clockbraid-peers';
+const PEERS = process.env.CLOCKBRAID_PEERS || '/opt/clockbraid-peers';
 
 /** The unpacked stock programs, see peers.sh. */
 export const PROGRAMS = {

@@ -123,6 +123,34 @@ test('a dual-ended pair, 2 × 3: one identity, all pairs by unicast, nothing tim
   assert.is(slave.clock.foreign.masters.length, 1);
 });
 
+test('any numbers of addresses at both ends, every pair (PTP-D13)', () => {
+  for (const [masters, slaves] of [
+    [2, 1],
+    [3, 2],
+    [2, 5],
+  ] as const) {
+    const world = createWorld();
+    const theirs = Array.from({ length: masters }, (_, n) => `192.0.2.${n + 1}`);
+    const own = eight.slice(0, slaves);
+    addClock(world, { mode: 'dual-ended', role: 'master', addresses: theirs });
+    const slave = addClock(world, { mode: 'dual-ended', role: 'slave', addresses: own });
+    run(world, 30);
+    const found = measuredPaths(slave, 10, 30);
+    assert.equal(found.sort(), [...allPairs(theirs, own)].sort());
+  }
+});
+
+test('in multicast the identity tells the clock: a bridge may send Syncs from its own address (EP-026, EP-099)', () => {
+  const world = createWorld();
+  addClock(world, { mode: 'plain', role: 'master', addresses: [M] });
+  const slave = addClock(world, { mode: 'plain', role: 'slave', addresses: ['192.0.2.9'] });
+  world.sourceOf = ({ message, from }) =>
+    message.type === 'Sync' || message.type === 'Follow_Up' ? '192.0.2.77' : from;
+  run(world, 20);
+  assert.equal(measuredPaths(slave, 10, 20), [pathKey(M, '192.0.2.9')]);
+  assert.is(slave.clock.portDS.portState, 'SLAVE');
+});
+
 test('1:1 pairs: the n-th own address with the n-th of the master, no others (PTP-D04)', () => {
   const world = createWorld();
   addClock(world, { mode: 'dual-ended', role: 'master', addresses: MASTERS });

@@ -3,7 +3,7 @@
  * pair's delay, may be cut, and a group's is heard at every address of every other host. All
  * clocks show EPOCH_S + tick + what their host is ahead.
  */
-import type { Address, Output, PathEvent } from '../../src/machine.ts';
+import type { Address, Input, Output, PathEvent } from '../../src/machine.ts';
 import { isUnicast, type PathKey, pathKey } from '../../src/path.ts';
 import {
   createOrdinaryClock,
@@ -47,6 +47,10 @@ export interface World {
   readonly cuts: Set<string>;
   readonly seen: Seen[];
   delayNs: (from: string, to: string) => number;
+  /** The address that receivers see a message come from. */
+  sourceOf: (seen: Seen) => string;
+  /** Sees every input of every clock and what it led to. */
+  onStep?: (host: Host, input: Input, outputs: readonly Output[]) => void;
 }
 
 interface Flight {
@@ -66,6 +70,7 @@ export function createWorld(): World {
     cuts: new Set(),
     seen: [],
     delayNs: () => 100_000,
+    sourceOf: ({ from }) => from,
   };
   flights.set(world, []);
   return world;
@@ -107,7 +112,7 @@ export function run(world: World, untilS: number): void {
     } else if (host !== null) {
       const { nowNs } = world;
       const input = { type: 'timeout', nowNs, random: random.bytes(64) } as const;
-      perform(world, host, stepOrdinaryClock(host.clock, input));
+      step(world, host, input);
     }
   }
   world.nowNs = tick(untilS * S);
@@ -123,9 +128,17 @@ function arrive(world: World, { bytes, from, to }: Flight): void {
       const local = { ip, port: to.port };
       const datagram = { bytes, local, remote: from, receivedAtNs, ...group };
       const input = { type: 'datagram', datagram, nowNs: world.nowNs } as const;
-      perform(world, host, stepOrdinaryClock(host.clock, input));
+      step(world, host, input);
     }
   }
+}
+
+/** Gives a clock one input and does what it wants. */
+export function step(world: World, host: Host, input: Input): Output[] {
+  const outputs = stepOrdinaryClock(host.clock, input);
+  world.onStep?.(host, input, outputs);
+  perform(world, host, outputs);
+  return outputs;
 }
 
 export function perform(world: World, host: Host, outputs: readonly Output[]): void {
@@ -140,14 +153,16 @@ export function perform(world: World, host: Host, outputs: readonly Output[]): v
     seal?.(bytes, sentAtNs);
     const message = readMessage(bytes);
     if (typeof message === 'string') throw new Error(`sent what is ${message}`);
-    world.seen.push({ atS: nowNs / S, from: from.ip, to: to.ip, message, bytes });
+    const seen = { atS: nowNs / S, from: from.ip, to: to.ip, message, bytes };
+    world.seen.push(seen);
     if (!world.cuts.has(pathKey(from.ip, to.ip))) {
       const atNs = nowNs + world.delayNs(from.ip, to.ip);
-      flights.get(world)?.push({ atNs, bytes, from, to });
+      const source = { ip: world.sourceOf(seen), port: from.port };
+      flights.get(world)?.push({ atNs, bytes, from: source, to });
     }
     if (context === undefined) continue;
     const input = { type: 'sent', context, sentAtNs, nowNs } as const;
-    perform(world, host, stepOrdinaryClock(host.clock, input));
+    step(world, host, input);
   }
 }
 

@@ -127,8 +127,11 @@ function attach(
   const outlet = makeOutlet(system, fd, {
     isClosed: () => isClosed,
     onIcmp(icmp) {
+      const isGone = icmp.errorCode === 'ECONNREFUSED';
       if (handlers.onIcmp) handlers.onIcmp(icmp);
-      else handlers.onError(icmp.errorCode);
+      else if (isGone && handlers.onUnreachable) handlers.onUnreachable(icmp.to.ip, icmp.errorCode);
+      // Whatever a stranger's ICMP says, it is about one peer and not about this socket
+      else handlers.onError(isGone ? icmp.errorCode : 'EHOSTUNREACH');
     },
   });
   const member: Pumped = {
