@@ -21,7 +21,7 @@ import {
 import { failure } from './errno.ts';
 import { allocate } from './memory.ts';
 import { makeOutlet } from './outlet.ts';
-import type { Pumped } from './pump.ts';
+import { MANY, type Pumped } from './pump.ts';
 import type { System } from './system.ts';
 
 const ETH_P_ALL = 3;
@@ -41,7 +41,6 @@ const MACS_BYTES = 12;
 const LEAST_BYTES = 14;
 
 const RECEIVE_BUFFER_BYTES = 4 << 20;
-const BATCHES_AT_ONCE = 8;
 /** Frames wait in a relay: it is looked more often. (ms) */
 const EVERY_MS = 1;
 
@@ -133,10 +132,10 @@ function attach(
     takeDatagrams: () => takeFrames(),
   };
 
-  /** True if there may be more. */
-  function takeFrames(): boolean {
+  function takeFrames(): number {
     const { said } = batch;
-    for (let round = 0; round < BATCHES_AT_ONCE; round++) {
+    let taken = 0;
+    while (taken < MANY) {
       let count = batch.receive(fd, 0);
       if (count < 0) {
         handlers.onError('ENETDOWN'); // the one error a packet socket has
@@ -160,11 +159,12 @@ function attach(
           stampKind: kind,
           hasChecksum: (statusOf(batch) & CHECKSUM_NOT_READY) === 0,
         });
-        if (isClosed) return false;
+        if (isClosed) return 0;
       }
-      if (count < batch.size) return false;
+      taken += Math.max(count, 0);
+      if (count < batch.size) break;
     }
-    return true;
+    return taken;
   }
 
   pump.add(member);

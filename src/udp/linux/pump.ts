@@ -16,8 +16,8 @@ export interface Pumped {
   takeErrors(): void;
   /** Looks after departures that the kernel does not tell. True while some are awaited. */
   settle(nowMs: number): boolean;
-  /** Hands out datagrams. True if there may be more. */
-  takeDatagrams(nowMs: number): boolean;
+  /** Hands out datagrams. @returns how many were there; {@link MANY} or more: there may be others */
+  takeDatagrams(nowMs: number): number;
 }
 
 export interface Pump {
@@ -31,8 +31,11 @@ export interface Pump {
 const BUSY_MS = 4;
 const IDLE_MS = 16;
 const IDLE_AFTER_MS = 500;
-/** While a departure is awaited (ms). */
-const AWAITING_MS = 1;
+/** While a departure is awaited, or a few datagrams come in every turn (ms). */
+const SOON_MS = 1;
+const FEW = 4;
+/** Datagrams that one socket hands out in a turn before others have theirs. */
+export const MANY = 128;
 /** struct pollfd (bytes). */
 const POLLFD_BYTES = 8;
 
@@ -74,7 +77,7 @@ export function makePump(ffi: Ffi, before: () => void): Pump {
     const nowMs = performance.now();
     const { readable, failing } = ready();
     let isAwaiting = false;
-    let hasMore = false;
+    let most = 0;
     try {
       if (readable.length + failing.length > 0) {
         activeMs = nowMs;
@@ -84,11 +87,12 @@ export function makePump(ffi: Ffi, before: () => void): Pump {
       for (const member of failing) if (!member.isClosed) member.takeErrors();
       for (const member of [...members]) isAwaiting = member.settle(nowMs) || isAwaiting;
       for (const member of readable) {
-        if (!member.isClosed) hasMore = member.takeDatagrams(nowMs) || hasMore;
+        if (!member.isClosed) most = Math.max(most, member.takeDatagrams(nowMs));
       }
     } finally {
       const restMs = nowMs - activeMs < IDLE_AFTER_MS ? BUSY_MS : IDLE_MS;
-      schedule(hasMore ? 0 : Math.min(isAwaiting ? AWAITING_MS : restMs, wishedMs));
+      const isSoon = isAwaiting || most >= FEW;
+      schedule(most >= MANY ? 0 : Math.min(isSoon ? SOON_MS : restMs, wishedMs));
     }
   }
 

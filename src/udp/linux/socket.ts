@@ -26,15 +26,13 @@ import {
 import { failure } from './errno.ts';
 import { allocate } from './memory.ts';
 import { makeOutlet } from './outlet.ts';
-import type { Pumped } from './pump.ts';
+import { MANY, type Pumped } from './pump.ts';
 import { MOST_BYTES } from './sender.ts';
 import { SOCKADDR_BYTES } from './sockaddr.ts';
 import type { System } from './system.ts';
 
 /** Wished for; the system gives less without a word (net.core.rmem_max). */
 const RECEIVE_BUFFER_BYTES = 1 << 20;
-/** Full batches in a row before others have their turn. */
-const BATCHES_AT_ONCE = 4;
 
 export interface SocketOptions {
   /** Others may bind the same address and port (for groups). */
@@ -141,14 +139,14 @@ function attach(
     },
     takeErrors: outlet.takeErrors,
     settle: outlet.settle,
-    takeDatagrams: (nowMs) => !outlet.isHolding(nowMs) && takeBatches(),
+    takeDatagrams: (nowMs) => (outlet.isHolding(nowMs) ? 0 : takeBatches()),
   };
 
-  /** True if there may be more. */
-  function takeBatches(): boolean {
+  function takeBatches(): number {
     const { batch, addresses } = system;
     const { said } = batch;
-    for (let round = 0; round < BATCHES_AT_ONCE; round++) {
+    let taken = 0;
+    while (taken < MANY) {
       let count = batch.receive(fd, 0);
       if (count < 0) count = batch.receive(fd, 0); // the error of an earlier datagram came out
       for (let n = 0; n < count; n++) {
@@ -172,11 +170,12 @@ function attach(
           receivedAtNs,
           arrival: arrivalOf(system, local),
         });
-        if (isClosed) return false;
+        if (isClosed) return 0;
       }
-      if (count < batch.size) return false;
+      taken += Math.max(count, 0);
+      if (count < batch.size) break;
     }
-    return true;
+    return taken;
   }
 
   pump.add(member);
