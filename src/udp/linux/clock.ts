@@ -3,7 +3,7 @@
  * by FFI, which kernel stamps show. So both kinds of stamps compare to within 0.2 us.
  */
 import { NS_PER_S, type Stamp, stamp } from '../../units.ts';
-import { makeClock, systemSources } from '../clock.ts';
+import { type ClockSources, makeClock, systemSources } from '../clock.ts';
 import type { Clock } from '../udp.ts';
 import { CLOCK_REALTIME } from './constants.ts';
 import type { Ffi } from './libc.ts';
@@ -19,12 +19,13 @@ export interface KernelClock extends Clock {
 /** Two readings of one clock; farther from the anchor it must have been stepped (ns). */
 const LIMIT_NS = 20_000;
 
-export function makeKernelClock(ffi: Ffi): KernelClock {
+/** @param sources the runtime's; a test hands in its own */
+export function makeKernelClock(ffi: Ffi, sources: ClockSources = systemSources()): KernelClock {
   const now = allocate(ffi, 16);
   const words = new Uint32Array(now.bytes.buffer);
   const read = () => ffi.libc.clock_gettime(CLOCK_REALTIME, now.bytes);
   const clock = makeClock({
-    ...systemSources(),
+    ...sources,
     limitNs: LIMIT_NS,
     wallNs() {
       read();
