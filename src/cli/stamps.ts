@@ -12,9 +12,21 @@ export const STAMPS_OPTION: Readonly<Record<'stamps', Option>> = {
   },
 };
 
-/** The host that was asked for; says on stderr why it is the plain one, if nobody asked for that. */
+/**
+ * The host that was asked for. If it is the plain one though nobody asked for that, it says on
+ * stderr why, once it is used: a mistake elsewhere is told alone.
+ */
 export function hostOf(args: Args, io: Io): Host {
   const host = chooseHost(args.choice('stamps', 'auto', STAMPS));
-  if (host.whyPlain !== undefined) io.err(`clockbraid: ${host.whyPlain}; stamps by ${host.name}\n`);
-  return host;
+  if (host.whyPlain === undefined) return host;
+  let isTold = false;
+  return {
+    ...host,
+    async openUdp(local, handlers, options) {
+      const udp = await host.openUdp(local, handlers, options);
+      if (!isTold) io.err(`clockbraid: ${host.whyPlain}; stamps by ${host.name}\n`);
+      isTold = true;
+      return udp;
+    },
+  };
 }
