@@ -88,6 +88,7 @@ export function nextDue(clock: OrdinaryClock): Tick {
     requester && requesterDue(requester),
     slaveDue(slave),
     nextMasterDue(master),
+    servedNow(clock) === clock.served ? null : clock.listedUntilNs,
   ];
   return tick(Math.min(...times.map((atNs) => atNs ?? Number.POSITIVE_INFINITY)));
 }
@@ -113,15 +114,25 @@ function take(clock: OrdinaryClock, input: Input): Output[] {
       return sent(clock.slave, input.context, input.sentAtNs, nowNs);
     case 'unsent': {
       const { context, code } = input;
-      const told = isOfMaster(context)
-        ? masterUnsent(clock.master, ofMaster(context), code)
-        : unsent(clock.slave, context, code);
-      return [...told, ...suffer(clock, code, nowNs)]; // event messages alone have contexts
+      // event messages alone have contexts
+      if (!isOfMaster(context)) {
+        return [...unsent(clock.slave, context, code), ...suffer(clock, code, nowNs)];
+      }
+      const isOfPeer = isToPeer(clock, ofMaster(context));
+      const told = masterUnsent(clock.master, ofMaster(context), code);
+      return isOfPeer ? told : [...told, ...suffer(clock, code, nowNs)];
     }
     case 'clock-step':
       stepClock(clock.slave);
       return [];
   }
+}
+
+/** Anybody can ask from an address that nothing can be sent to: that breaks no port (SEC-08). */
+function isToPeer({ master }: OrdinaryClock, context: number): boolean {
+  const pending = master.pending.get(context);
+  if (pending === undefined) return true;
+  return isUnicast(pending.type === 'Sync' ? pending.leg.remoteIp : pending.remoteIp);
 }
 
 /** Contexts: the slave's are even, and the master's 2 n + 1. */
@@ -249,14 +260,28 @@ function followContact(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): vo
   outputs.push(...fire(clock, event, nowNs));
 }
 
+/**
+ * A long list is not made anew for every request of a flood: this long it stands, for each grant
+ * beyond so many. (ns)
+ */
+const REST_NS = 3000;
+const SHORT_LIST = 64;
+
+/** What the destinations follow from: see {@link OrdinaryClock.served}. */
+const servedNow = ({ grantor, portDS }: OrdinaryClock): string =>
+  `${portDS.portState === 'MASTER'}|${grantor === null ? 0 : grantsVersion(grantor)}`;
+
 /** Destinations as granted and configured, and whatever is due to be sent. */
 function serve(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): void {
-  const { grantor, master, portDS } = clock;
+  const { master, portDS, served: before } = clock;
   const isMaster = portDS.portState === 'MASTER';
-  const served = `${isMaster}|${grantor === null ? 0 : grantsVersion(grantor)}`;
-  if (served !== clock.served) {
+  const served = servedNow(clock);
+  const isTurned = !before.startsWith(`${isMaster}|`);
+  if (served !== before && (isTurned || nowNs >= clock.listedUntilNs)) {
     clock.served = served;
-    setDestinations(master, isMaster ? destinations(clock, nowNs) : [], nowNs);
+    const list = isMaster ? destinations(clock, nowNs) : [];
+    setDestinations(master, list, nowNs);
+    clock.listedUntilNs = tick(nowNs + Math.max(0, list.length - SHORT_LIST) * REST_NS);
   }
   const dueNs = nextMasterDue(master);
   if (dueNs !== null && dueNs <= nowNs) outputs.push(...numbered(sendDue(master, nowNs)));

@@ -141,6 +141,8 @@ export interface OrdinaryClock {
   armedNs: Tick | null;
   /** What the master port sends to: version of the grants, and whether it serves at all. */
   served: string;
+  /** So long it stands at least while the port is master. */
+  listedUntilNs: Tick;
 }
 
 /** Throws ConfigError. */
@@ -247,6 +249,7 @@ export function createOrdinaryClock(config: OrdinaryClockConfig): OrdinaryClock 
     decideNs: nowNs,
     armedNs: null,
     served: '',
+    listedUntilNs: nowNs,
   };
 }
 

@@ -26,7 +26,7 @@ import { eventOfDecision, nextPortState, type PortEvent, type PortState } from '
 import { parentOf, receiptTimeoutNs } from './qualified.ts';
 import { promiseOf } from './requester.ts';
 import { hearTime, removePath } from './slave.ts';
-import { agePlaces, arrange, doubtGrants, isDualNow, notePlace } from './ways.ts';
+import { agePlaces, arrange, doubtGrants, doubtSilence, isDualNow, notePlace } from './ways.ts';
 
 /** linuxptp's names. */
 const LOGGED: Readonly<Partial<Record<PortEvent, string>>> = {
@@ -221,6 +221,7 @@ export function passTime(clock: OrdinaryClock, nowNs: Tick, chance: number): Out
     if ((isOther || isDoubted) && isFollowing(portDS.portState)) {
       outputs.push(...arrange(clock, nowNs));
     }
+    doubtSilence(clock, nowNs);
   }
   return outputs;
 }

@@ -167,12 +167,16 @@ function expire(ask: Ask, nowNs: Tick, outputs: Output[]): void {
 function send(requester: Requester, ask: Ask, nowNs: Tick, outputs: Output[]): void {
   const requests: Tlv[] = [];
   const cancels: Tlv[] = [];
+  // Stock masters know a peer by its address and acknowledge nothing: under a former identity of
+  // ours a second cancel would end what the present one has got since (PTP-D15).
+  const isFormer = requester.asks.get(keyOf(ask))?.at(-1) !== ask;
+  const mostCancels = isFormer ? 1 : CANCEL_TRIES;
   for (const demand of ask.demands) {
     const messageType = codeOf(demand.type);
     if (demand.phase === 'cancelling') {
       if (nowNs < demand.dueNs) continue;
       cancelled(demand, nowNs);
-      if (demand.tries > CANCEL_TRIES) continue;
+      if (demand.tries > mostCancels) continue;
       const type = 'CANCEL_UNICAST_TRANSMISSION';
       cancels.push({ type, messageType, maintainRequest: false, maintainGrant: false });
     } else if (mayJoin(demand, nowNs)) {
@@ -190,7 +194,7 @@ function send(requester: Requester, ask: Ask, nowNs: Tick, outputs: Output[]): v
     if (tlvs.length > 0) outputs.push(signal(requester.voice, ask, ask.port, target, tlvs));
   }
   ask.demands = ask.demands.filter(
-    ({ phase, tries }) => phase === 'wanted' || tries <= CANCEL_TRIES,
+    ({ phase, tries }) => phase === 'wanted' || tries <= mostCancels,
   );
 }
 

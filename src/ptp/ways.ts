@@ -6,7 +6,7 @@
  */
 import type { Output } from '../machine.ts';
 import { isIpv6, type PathKey, pathKey } from '../path.ts';
-import type { Tick } from '../units.ts';
+import { NS_PER_S, type Tick } from '../units.ts';
 import type { OrdinaryClock, Places } from './clockconfig.ts';
 import { copyTime } from './dataset.ts';
 import { peerGroup, primaryGroup } from './groups.ts';
@@ -231,6 +231,31 @@ function followingOf(
     // Nobody answers Delay_Reqs that were not granted; Pdelay_Reqs everybody does.
     logDelayInterval: isE2e ? (answers?.logInterval ?? null) : logDelayInterval,
   };
+}
+
+/** Nobody believes a grant that nothing comes of for longer. (s) */
+const SILENCE_S = 8;
+
+/**
+ * Granted, and yet nothing comes on paths that are down: the master has forgotten, or took a cancel
+ * of before for one of now. Paths that go down are {@link doubtGrants}' business.
+ */
+export function doubtSilence(clock: OrdinaryClock, nowNs: Tick): void {
+  const { requester, slave } = clock;
+  if (requester === null) return;
+  for (const { key, contact, syncHeardNs, reverseNs } of slave.paths) {
+    if (contact === 'reachable') continue;
+    const isSilent = (type: Negotiable, heardNs: Tick | null): boolean => {
+      const promise = promiseOf(requester, key, type);
+      if (promise === null) return false;
+      const { untilNs, durationS, logInterval } = promise;
+      const sinceNs = Math.max(untilNs - durationS * NS_PER_S, heardNs ?? 0);
+      return nowNs - sinceNs >= Math.max(SILENCE_S, 4 * 2 ** logInterval) * NS_PER_S;
+    };
+    if (isSilent('Sync', syncHeardNs) || isSilent('Delay_Resp', reverseNs)) {
+      doubtGrants(clock, key, nowNs);
+    }
+  }
 }
 
 /** A path is silent, or the master is gone: whatever it granted may be forgotten there. */

@@ -6,6 +6,7 @@ import { ConfigError, HostError } from '../../src/errors.ts';
 import { parseLeapSeconds } from '../../src/ptp/leapseconds.ts';
 import { openPtpClock, type PtpClock, type PtpClockOptions } from '../../src/ptpclock.ts';
 import { chooseHost } from '../../src/udp/choose.ts';
+import type { Handlers, Host } from '../../src/udp/udp.ts';
 import { stamp } from '../../src/units.ts';
 import { WHOLE_LIST } from '../ptp/leaplist.ts';
 import { portsMoved } from './nat.ts';
@@ -383,6 +384,41 @@ test('mistakes are one sentence with what, where and what is allowed, and leave 
     /cannot bind 192\.0\.2\.77:\d+: EADDRNOTAVAIL/,
   );
   await (await openSlave({ ports })).close(); // all ports are free again
+});
+
+/** The host, and the handlers of its sockets by port. */
+function heldHost(): { held: Host; handlers: Map<number, Handlers> } {
+  const handlers = new Map<number, Handlers>();
+  const held: Host = {
+    ...host,
+    openUdp(local, given, options) {
+      handlers.set(local.port, given);
+      return host.openUdp(local, given, options);
+    },
+  };
+  return { held, handlers };
+}
+
+test('what sockets say of peers and of themselves reaches the machine: grants end, the port is FAULTY (SEC-08)', async () => {
+  const ports = freePorts();
+  const { held, handlers } = heldHost();
+  const master = await openMaster({ ports, host: held });
+  const slave = await openSlave({ ports, addresses: LOCALS });
+  await measured(slave, 3, 1);
+  const served = (ip = '') => master.status().serves.filter(({ path }) => path.startsWith(ip));
+  assert.is(served().length, 9);
+  handlers.get(ports.event)?.onUnreachable?.('127.0.0.4', 'ECONNREFUSED');
+  assert.is(served('127.0.0.4|').length, 0);
+  assert.is(served().length, 6);
+  await slave.close();
+  for (let n = 0; n < 5; n++) {
+    assert.is(master.status().state, 'MASTER');
+    handlers.get(ports.event)?.onError('ENETUNREACH');
+    handlers.get(ports.general)?.onError('ENETUNREACH');
+    await pause(1050);
+  }
+  assert.is(master.status().state, 'FAULTY');
+  await master.close();
 });
 
 test.run();

@@ -133,7 +133,7 @@ for (const [name, share, begin] of sieges) {
 }
 
 /** Requests for everything, three types in one message, from a port of its own. */
-const greedy = (n: number): Uint8Array =>
+const greedy = (n: number, logInterMessagePeriod = -7): Uint8Array =>
   writeMessage({
     type: 'Signaling',
     header: createHeader('Signaling', {
@@ -148,7 +148,7 @@ const greedy = (n: number): Uint8Array =>
     tlvs: [0xb, 0, 9].map((messageType) => ({
       type: 'REQUEST_UNICAST_TRANSMISSION',
       messageType,
-      logInterMessagePeriod: -7,
+      logInterMessagePeriod,
       durationField: 1000,
     })),
   });
@@ -184,6 +184,28 @@ test('spoofed floods: a victim gets no more than was asked × the factor, nor th
   pass(siege, 60e9);
   assert.is(siege.sent.get(victim), before, 'it never ends');
   assert.is(target.clock.grantor?.table.clients.size, 0);
+});
+
+test('a flood of requests that are granted does not make each of them dearer (SEC-07)', () => {
+  const siege = besiege([], { ...master, addresses: MASTERS.slice(0, 1) }, SEED + 8);
+  const { world, target } = siege;
+  const [ip = ''] = MASTERS;
+  pass(siege, 5e9);
+  const request = (n: number) => {
+    const remote = { ip: `${100 + (n % 100)}.${n % 250}.${(n >> 8) % 250}.9`, port: 320 };
+    const local = { ip, port: 320 };
+    const receivedAtNs = stamp(world.nowNs);
+    const datagram = { bytes: greedy(n, 4), local, remote, receivedAtNs };
+    step(world, target, { type: 'datagram', datagram, nowNs: world.nowNs });
+  };
+  const { streams } = target.clock.master;
+  for (let n = 0; n < 2000; n++) request(n);
+  const listsThen = streams.lists;
+  assert.ok(streams.held.size < 6000, 'the list is made at once');
+  pass(siege, 30e6);
+  assert.ok(streams.lists - listsThen <= 2, `${streams.lists - listsThen} lists in 30 ms`);
+  assert.is(streams.held.size, 6000 + 1); // what goes by multicast
+  assert.ok(listsThen < 100, `${listsThen} lists`);
 });
 
 test('floods from made-up addresses: tables end at their caps, others are still served (SEC-07, SEC-08)', () => {

@@ -49,7 +49,7 @@ for (const [index, example] of examples.entries()) {
 test('every option that the README gives to a command exists', () => {
   const program = readFileSync('build/clockbraid.js', 'utf8');
   const calls = readme.matchAll(
-    /(?:npx clockbraid|^\| `)(?: ?)(demo|query|run|serve|record|replay|sim|bench) ([^\n]*)/gm,
+    /(?:npx clockbraid|^\| `)(?: ?)(demo|query|run|serve|ptp|record|replay|sim|bench) ([^\n]*)/gm,
   );
   let checked = 0;
   for (const [, , rest = ''] of calls) {

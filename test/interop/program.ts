@@ -27,6 +27,9 @@ export interface Combined {
   uncertainty: number;
   earliest: number;
   latest: number;
+  /** What no delay can make untrue. */
+  causalEarliest: number;
+  causalLatest: number;
   frequency: number;
 }
 

@@ -51,6 +51,8 @@ test.after(async () => {
 const M = lanIp('here', 1);
 /** Of the shortest grant that we ask for. (s) */
 const GRANT_S = 10;
+/** Our clock and the kernel's are this near. (s) */
+const CLOCKS_S = 1e-6;
 /** By address family: what each address called itself, in every run the same (PTP-S01). */
 const known = new Map<number, string[]>();
 
@@ -82,6 +84,11 @@ for (const [runtime, family, seconds] of [
     assert.is(line?.state, 'SLAVE', text());
     assert.not.match(text(), /expired|denied|unreachable|SYNCHRONIZATION_FAULT/);
     assert.ok(offsetOf(line) < BOUND_S, JSON.stringify(line?.combined));
+    for (const { combined } of slave.lines()) {
+      const { causalEarliest = 0, causalLatest = 0 } = combined ?? {};
+      const holds = causalEarliest < CLOCKS_S && causalLatest > -CLOCKS_S;
+      assert.ok(holds, `surely ${causalEarliest} to ${causalLatest}`);
+    }
     for (const { path, forward, reverse, ageS } of line?.paths ?? []) {
       assert.ok(forward > 6 * seconds && reverse > 4 * seconds, `${path}: ${forward} ${reverse}`);
       assert.ok((ageS ?? 9) < 2, `${path}: ${ageS} s ago`);

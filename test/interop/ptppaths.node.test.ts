@@ -57,6 +57,106 @@ test('one path of a single-ended slave on ptp4l is cut and mended: down in time,
 
 const NOBODY = ['lladdr', '02:00:5e:00:53:01', 'dev', LINK, 'nud', 'permanent'];
 
+test('one dual-ended master serves a dual-ended slave, a single-ended one that knows one of its addresses, and ptp4l slaves (MP-14, MP-16, MP-27)', async () => {
+  const lan = await theLan();
+  const theirs = [1, 2].map((n) => lanIp('there', n));
+  const [one = ''] = theirs;
+  const master = startPtp(lan, lan.there, ['master', ...theirs, '--multicast-sync', ...RATES]);
+  await until('MASTER', () => master.lines().at(-1)?.state === 'MASTER', { detail: master.log });
+  const dual = startPtp(lan, lan.there, [
+    ...['slave', ...[3, 4].map((n) => lanIp('there', n)), '--mode', 'dual-ended'],
+    ...['--clock-identity', '02aabb.fffe.000001'], // else both have that of the interface
+    ...theirs.flatMap((address) => ['--master', address]),
+    ...RATES,
+  ]);
+  const ours = [2, 3].map((n) => lanIp('here', n));
+  const single = startPtp(lan, lan.here, ['slave', ...ours, '--master', one, ...RATES]);
+  const detail = () => [master, dual, single].map(({ log }) => log()).join('\n');
+  const count = ({ lines }: typeof dual) => lines().at(-1)?.paths.length;
+  for (const [slave, paths] of [
+    [dual, 4],
+    [single, 2],
+  ] as const) {
+    const areUp = () => count(slave) === paths && slave.lines().some(isUp);
+    await until(`${paths} paths`, areUp, { timeoutMs: 40_000, detail });
+    assert.ok(offsetOf(slave.lines().at(-1)) < BOUND_S);
+    assert.is(slave.lines().at(-1)?.isDual, slave === dual);
+  }
+  const used = single
+    .lines()
+    .at(-1)
+    ?.paths.map(({ path }) => path.split('|')[0]);
+  assert.equal([...new Set(used)], [one]);
+  assert.is(
+    new Set(
+      single
+        .lines()
+        .at(-1)
+        ?.paths.map(({ identity }) => identity),
+    ).size,
+    2,
+  );
+  await single.running.stop(); // ptp4l wants the ports of every address
+  for (const masters of [[one], []]) {
+    const slave = ptp4l(lan, lan.here, { masters, extra: ['slaveOnly 1'] });
+    await until('its summary', () => /rms +\d+ max/.test(slave.log()), {
+      timeoutMs: 30_000,
+      detail: () => slave.log() + detail(),
+    });
+    await slave.stop();
+  }
+  assert.ok(
+    dual
+      .lines()
+      .at(-1)
+      ?.paths.every(({ state }) => state !== 'unreachable'),
+    dual.log(),
+  );
+}, 120);
+
+test('a dual-ended slave falls back to single-ended on ptp4l, and returns (MP-15, PTP-D15)', async () => {
+  const lan = await theLan();
+  const theirs = [1, 2].map((n) => lanIp('here', n));
+  const own = ['master', ...theirs, '--unicast', ...RATES];
+  let master = startPtp(lan, lan.here, own);
+  const ours = [1, 2, 3].map((n) => lanIp('there', n));
+  const slave = startPtp(lan, lan.there, [
+    ...['slave', ...ours, '--mode', 'dual-ended'],
+    ...theirs.flatMap((address) => ['--master', address]),
+    ...RATES,
+  ]);
+  const detail = () => slave.log();
+  const follows = (isDual: boolean, paths: number) => () => {
+    const line = slave.lines().at(-1);
+    const used = line?.paths.filter(({ state }) => !['waiting', 'unreachable'].includes(state));
+    return line?.state === 'SLAVE' && line.isDual === isDual && used?.length === paths;
+  };
+  const limit = { timeoutMs: 40_000, detail };
+  await until('6 pairs', follows(true, 6), limit);
+  await master.running.stop();
+  const stock = ptp4l(lan, lan.here, { extra: ['unicast_listen 1', 'masterOnly 1'] });
+  // for its first seconds it may be dual-ended yet
+  const identities = () =>
+    new Set(
+      slave
+        .lines()
+        .at(-1)
+        ?.paths.map(({ identity }) => identity),
+    );
+  const areThree = () => follows(false, 3)() && identities().size === 3;
+  await until('3 identities', areThree, limit);
+  await sleep(4000);
+  assert.ok(areThree(), slave.log());
+  await stock.stop();
+  master = startPtp(lan, lan.here, own);
+  await until('6 pairs again', follows(true, 6), limit);
+  const one = slave
+    .lines()
+    .at(-1)
+    ?.paths.map(({ identity }) => identity);
+  assert.is(new Set(one).size, 1);
+}, 150);
+
 test('over IPv6 ptp4l slaves follow our master, by unicast and plain (MP-02, MP-27)', async () => {
   const lan = await theLan();
   const six = lanIp('here', 1, 6);

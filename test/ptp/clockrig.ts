@@ -49,6 +49,8 @@ export interface World {
   delayNs: (from: string, to: string) => number;
   /** The address that receivers see a message come from. */
   sourceOf: (seen: Seen) => string;
+  /** What a host refuses to send, as ENETUNREACH. */
+  refuses?: (output: Output & { readonly type: 'transmit' }) => boolean;
   /** Sees every input of every clock and what it led to. */
   onStep?: (host: Host, input: Input, outputs: readonly Output[]) => void;
 }
@@ -149,6 +151,11 @@ export function perform(world: World, host: Host, outputs: readonly Output[]): v
       continue;
     }
     const { bytes, from, to, seal, context } = output;
+    if (world.refuses?.(output) === true) {
+      if (context === undefined) continue;
+      step(world, host, { type: 'unsent', context, code: 'ENETUNREACH', nowNs });
+      continue;
+    }
     const sentAtNs = stamp(nowNs + host.aheadNs);
     seal?.(bytes, sentAtNs);
     const message = readMessage(bytes);

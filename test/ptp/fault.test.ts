@@ -98,6 +98,22 @@ test('no fault: as long as anything is heard, of one peer only, few, far apart, 
   }
 });
 
+test('requests from an address that nothing can be sent to make no master FAULTY (SEC-08)', () => {
+  const world = createWorld();
+  const master = addClock(world, {
+    ...{ mode: 'single-ended', role: 'master', addresses: [M], masters: [] },
+  });
+  const forger = addClock(world, {
+    ...{ mode: 'single-ended', role: 'slave', addresses: ['198.18.0.9'], masters: [M] },
+  });
+  run(world, 10);
+  forger.isUp = false; // its grants run on
+  world.refuses = ({ to }) => to.ip === '198.18.0.9';
+  run(world, 20);
+  assert.is(master.clock.portDS.portState, 'MASTER');
+  assert.ok(master.clock.master.tally.unsent > 10);
+});
+
 test('a peer that cannot be reached (ICMP) gets nothing more, others do (SEC-08)', () => {
   const world = createWorld();
   const master = addClock(world, { mode: 'single-ended', role: 'master', addresses: [M] });
@@ -112,6 +128,25 @@ test('a peer that cannot be reached (ICMP) gets nothing more, others do (SEC-08)
   const to = (ip: string) => sentBy(world, 'Sync', M, 10.01).filter((seen) => seen.to === ip);
   assert.is(to(gone).length, 0);
   assert.ok(to(other).length > 10);
+});
+
+test('a master that forgets what it has just granted is asked again, even if nothing came of it (PTP-S06, PTP-S19)', () => {
+  const world = createWorld();
+  const master = addClock(world, { mode: 'single-ended', role: 'master', addresses: [M] });
+  const slave = addClock(world, {
+    ...{ mode: 'single-ended', role: 'slave', addresses: LOCALS, masters: [M] },
+  });
+  run(world, 10);
+  const [local = ''] = LOCALS;
+  const contact = () => slave.clock.slave.paths.find(({ localIp }) => localIp === local)?.contact;
+  world.sourceOf = ({ message, from, to }) =>
+    to === local && message.type === 'Sync' ? '192.0.2.77' : from;
+  run(world, 14); // down, and all granted anew
+  assert.is(contact(), 'unreachable');
+  perform(world, master, hearUnreachable(master.clock, local, world.nowNs));
+  world.sourceOf = ({ from }) => from;
+  run(world, 35);
+  assert.is(contact(), 'reachable');
 });
 
 test('the announce receipt timeout is longer by a random part of an interval, or by none (EP-055)', () => {
