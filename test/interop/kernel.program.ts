@@ -9,7 +9,7 @@ import type { Icmp, StampKind } from '../../src/udp/udp.ts';
 import type { Stamp } from '../../src/units.ts';
 
 export interface Plan {
-  readonly role: 'traffic' | 'frames';
+  readonly role: 'traffic' | 'frames' | 'slow';
   readonly link: string;
   readonly ips: readonly string[];
   readonly peers: readonly string[];
@@ -43,6 +43,15 @@ export type Line =
     }
   | { readonly event: 'counts'; readonly local: string; readonly counts: object }
   | { readonly event: 'code'; readonly code: string }
+  | {
+      readonly event: 'slow';
+      readonly fillers: number;
+      /** From the process's stamp to the one that was told (ms). */
+      readonly laterMs: number;
+      readonly kind: StampKind;
+      /** In which order it became known. */
+      readonly order: string;
+    }
   | { readonly event: 'ip'; readonly text: string; readonly hops: number; readonly dscp: number }
   | {
       readonly event: 'frame';
@@ -214,5 +223,49 @@ async function converse(ip: string, peer: string): Promise<void> {
   await udp.close();
 }
 
-if (plan.role === 'frames') await frames();
+/**
+ * Over a link that lets little through: what is sent waits in the system, and leaves some ms later,
+ * with `fillers` before it.
+ */
+async function slow(): Promise<void> {
+  say({ event: 'ready', host: host.name });
+  const ip = '127.0.0.1';
+  const ignore = { onDatagram: () => {}, onError: () => {} };
+  const sink = await host.openUdp({ ip, port: 0 }, ignore);
+  const far = await host.openUdp(
+    { ip, port: 0 },
+    {
+      onDatagram({ bytes, remote }) {
+        far.send(bytes.slice(), remote);
+      },
+      onError: () => {},
+    },
+  );
+  let order: string[] = [];
+  const near = await host.openUdp(
+    { ip, port: 0 },
+    { onDatagram: () => void order.push('answer'), onError: () => {} },
+  );
+  for (const fillers of [2, 12]) {
+    for (let round = 0; round < 8; round++) {
+      order = [];
+      for (let n = 0; n < fillers; n++) near.send(new Uint8Array(1400), sink.local);
+      const told: { laterMs: number; kind: StampKind }[] = [];
+      const sent = near.send(new Uint8Array(8), far.local, undefined, {
+        departed(at, kind) {
+          order.push('departed');
+          told.push({ laterMs: (at - Number(sent)) / 1e6, kind });
+        },
+      });
+      await until(() => order.length >= 2);
+      await pause(20);
+      for (const each of told) say({ event: 'slow', fillers, ...each, order: order.join(' ') });
+    }
+  }
+  await Promise.all([sink.close(), far.close(), near.close()]);
+  say({ event: 'done' });
+}
+
+if (plan.role === 'slow') await slow();
+else if (plan.role === 'frames') await frames();
 else await traffic();

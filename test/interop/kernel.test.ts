@@ -144,6 +144,40 @@ const said = (from: Running, event: 'ready' | 'done') =>
   });
 
 for (const { host, argv } of RUNTIMES) {
+  test(`${host}: a stamp that comes late is waited for, some ms, and so are answers`, async () => {
+    const slow = `${newPrefix()}-slow`;
+    try {
+      await setUp(); // the program
+      await createNamespace(slow, false);
+      ip(['-n', slow, 'link', 'set', 'lo', 'mtu', '1500', 'up']);
+      const bucket = ['tbf', 'rate', '4mbit', 'burst', '1540', 'latency', '100ms'];
+      const shaping = await start(slow, ['tc', 'qdisc', 'add', 'dev', 'lo', 'root', ...bucket])
+        .exited;
+      assert.is(shaping.code, 0, shaping.stderr);
+      const plan: Plan = {
+        role: 'slow',
+        link: 'lo',
+        ips: [],
+        peers: [],
+        port: 0,
+        closedPort: 0,
+      };
+      const talking = launch(slow, [...argv, program, JSON.stringify(plan)]);
+      await said(talking, 'done');
+      const told = only(linesOf(talking), 'slow');
+      // Each once, before its answer
+      assert.is(told.length, 16);
+      for (const { order } of told) assert.is(order, 'departed answer');
+      // 2 fillers take 3 ms, 12 take 30, more than one waits; a busy machine may be late for some
+      const [few, many] = [2, 12].map((fillers) => told.filter((each) => each.fillers === fillers));
+      const late = few?.filter(({ kind, laterMs }) => kind === 'kernel' && laterMs > 1) ?? [];
+      assert.ok(late.length > 0, JSON.stringify(told));
+      assert.ok(many?.some(({ kind, laterMs }) => kind === 'user' && laterMs === 0));
+    } finally {
+      removeNamespace(slow);
+    }
+  });
+
   test(`${host}: routers are named, hops and DSCP set, arrivals told, frames whole`, async () => {
     const { here, router, there } = await setUp();
     const echoing = launch(there, [process.execPath, echo]);
