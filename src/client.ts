@@ -14,8 +14,8 @@ import { allPairs, isIpv6, isUnicast, type PathKey, pathParts, requireIp } from 
 import { createReader, type Reader } from './reader.ts';
 import { type PathView, viewPath } from './status.ts';
 import { NTP_PORT, parseTarget } from './target.ts';
-import { chooseHost } from './udp/choose.ts';
-import type { Host } from './udp/udp.ts';
+import { chooseHost, type Stamps } from './udp/choose.ts';
+import { type Host, type StampKind, stampsOf } from './udp/udp.ts';
 
 export interface ClientPair {
   readonly server: string;
@@ -59,7 +59,9 @@ export interface ClientOptions {
   readonly maxPaths?: number;
   /** Closes the client when it fires. */
   readonly signal?: AbortSignal;
-  /** Default: the runtime's own. */
+  /** Whose stamps, see {@link Stamps}. (default `auto`) */
+  readonly stamps?: Stamps;
+  /** Default: the runtime's own, with these stamps. */
   readonly host?: Host;
   /** Watches everything; see {@link ClientEvents}. */
   readonly events?: ClientEvents;
@@ -85,6 +87,8 @@ export interface ClientStatus {
   readonly clock: CombinedClock | null;
   readonly paths: readonly PathView[];
   readonly host: string;
+  /** Why there are no kernel stamps though they were wished for, one sentence; else null. */
+  readonly whyPlain: string | null;
   readonly combiner: CombinerName;
 }
 
@@ -108,7 +112,7 @@ export interface Client extends AsyncDisposable {
  */
 export async function openClient(options: ClientOptions): Promise<Client> {
   options.signal?.throwIfAborted();
-  const host = options.host ?? chooseHost();
+  const host = options.host ?? chooseHost(options.stamps);
   const pairs = await resolvePairs(host, options);
   const core = createCore(options.combiner === undefined ? {} : { combiner: options.combiner });
   const rest: Core[] = (options.compare ?? []).map((combiner) => createCore({ combiner }));
@@ -182,6 +186,12 @@ export async function openClient(options: ClientOptions): Promise<Client> {
   options.signal?.addEventListener('abort', onAbort, { once: true });
   if (options.signal?.aborted) await close();
 
+  function stamps(path: PathKey): StampKind {
+    const { localIp } = pathParts(path);
+    const socket = driven.sockets.find(({ local }) => local.ip === localIp);
+    return socket === undefined ? 'user' : stampsOf(socket);
+  }
+
   return {
     host,
     ensemble,
@@ -198,9 +208,10 @@ export async function openClient(options: ClientOptions): Promise<Client> {
       return {
         clock: core.clock(),
         host: host.name,
+        whyPlain: host.whyPlain ?? null,
         combiner: core.combiner,
         paths: pathStatuses(machine).map((status) =>
-          viewPath(status, ensemble.report(status.path), nowNs),
+          viewPath(status, ensemble.report(status.path), nowNs, stamps(status.path)),
         ),
       };
     },

@@ -54,6 +54,6 @@ export {
   type ServerStatus,
 } from './serve.ts';
 export type { PathView, ViewState } from './status.ts';
-export { chooseHost } from './udp/choose.ts';
+export { chooseHost, type Stamps } from './udp/choose.ts';
 export type { Clock, Handlers, Host, StampKind, Udp } from './udp/udp.ts';
 export { VERSION } from './version.ts';

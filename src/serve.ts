@@ -16,7 +16,7 @@ import {
 } from './ntp/server.ts';
 import { isIpv6 } from './path.ts';
 import { NTP_PORT, parseTarget } from './target.ts';
-import { chooseHost } from './udp/choose.ts';
+import { chooseHost, type Stamps } from './udp/choose.ts';
 import type { Host } from './udp/udp.ts';
 
 export type { Access, RateLimitConfig, Source };
@@ -34,6 +34,8 @@ export interface ServerOptions {
   /** Answer in interleaved mode (RFC 9769) whom asks for it. Default true. */
   readonly interleaved?: boolean;
   readonly signal?: AbortSignal;
+  /** Whose stamps, see {@link Stamps}. (default `auto`) */
+  readonly stamps?: Stamps;
   readonly host?: Host;
   readonly onDrop?: (reason: string, from: string) => void;
 }
@@ -92,7 +94,7 @@ export function localSource(stratum: number, host: Host): Partial<Source> {
  */
 export async function openServer(options: ServerOptions): Promise<Server> {
   options.signal?.throwIfAborted();
-  const host = options.host ?? chooseHost();
+  const host = options.host ?? chooseHost(options.stamps);
   if (options.addresses.length === 0) {
     throw new ConfigError('addresses', 'at least one local address', options.addresses);
   }

@@ -31,6 +31,7 @@ export function pathJson(view: PathView): object {
     path: view.path,
     state: view.state,
     reason: view.reason,
+    stamps: view.stamps,
     since: report?.sinceS ? timeText(Math.floor(report.sinceS), (report.sinceS % 1) * 1e9) : null,
     shiftReverse: report?.shiftReverseS ?? null,
     shiftForward: report?.shiftForwardS ?? null,
