@@ -11,6 +11,7 @@ import { processIo } from './io.ts';
 import { ptpCommand } from './ptp.ts';
 import { queryCommand } from './query.ts';
 import { recordCommand } from './record.ts';
+import { relayCommand } from './relay.ts';
 import { replayCommand } from './replay.ts';
 import { runCommand } from './run.ts';
 import { serveCommand } from './serve.ts';
@@ -22,6 +23,7 @@ const COMMANDS: readonly Command[] = [
   runCommand,
   serveCommand,
   ptpCommand,
+  relayCommand,
   checkCommand,
   recordCommand,
   replayCommand,

@@ -177,6 +177,35 @@ const ptpLines = <Line>(running: Running) => ({
       .flatMap((line) => parse<{ ptp?: Line }>(line)?.ptp ?? []),
 });
 
+/** What `clockbraid relay … --json` says. (s) */
+export interface RelayLine {
+  events: number;
+  corrected: number;
+  unmatched: number;
+  lost: number;
+  refused: number;
+  stamped: { kernel: number; user: number };
+  residence: { least: number; mean: number; most: number } | null;
+}
+
+/** Starts `clockbraid relay` between two interfaces of `ns`. */
+export function startRelay(
+  lab: Pick<Lab, 'start'>,
+  ns: string,
+  args: readonly string[],
+  runtime: Runtime = 'node',
+) {
+  const running = lab.start(ns, [...command(runtime), 'relay', ...args, '--json']);
+  return {
+    running,
+    lines: (): RelayLine[] =>
+      running
+        .stdout()
+        .split('\n')
+        .flatMap((line) => parse<{ relay?: RelayLine }>(line)?.relay ?? []),
+  };
+}
+
 /** UDP sockets with this local port in the namespace of a process. */
 function boundTo(pid: number, port: number): number {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
