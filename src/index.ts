@@ -54,6 +54,12 @@ export {
   type ServerStatus,
 } from './serve.ts';
 export type { PathView, ViewState } from './status.ts';
-export { chooseHost } from './udp/choose.ts';
+export {
+  openTransparentClock,
+  type TransparentClock,
+  type TransparentClockOptions,
+  type TransparentClockStatus,
+} from './transparent.ts';
+export { chooseHost, type Stamps } from './udp/choose.ts';
 export type { Clock, Handlers, Host, StampKind, Udp } from './udp/udp.ts';
 export { VERSION } from './version.ts';

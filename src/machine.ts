@@ -23,11 +23,23 @@ export interface Datagram {
   readonly remote: Address;
   /** Local clock at receipt. */
   readonly receivedAtNs: Stamp;
+  /** How it came, where the host can tell. */
+  readonly arrival?: Arrival;
+}
+
+/** What the network layer knew of a datagram. */
+export interface Arrival {
+  /** The address it was sent to, also where the socket is bound to all. */
+  readonly ip: string;
+  /** Number of the interface it came by. */
+  readonly ifindex: number;
+  /** Hop limit (TTL) that was left. */
+  readonly hops: number;
 }
 
 export type Input =
   | { readonly type: 'datagram'; readonly datagram: Datagram; readonly nowNs: Tick }
-  /** A transmit output left the host at `sentAtNs`. */
+  /** A transmit output left the host at `sentAtNs`; with kernel stamps this comes ms later. */
   | {
       readonly type: 'sent';
       readonly context: number;

@@ -25,8 +25,8 @@ import { offsetFromMasterNs } from './ptp/slave.ts';
 import { type OwnSource, ownTime } from './ptp/timeprops.ts';
 import { onlyCounted, type PtpPathView, viewPtpPaths } from './ptpstatus.ts';
 import { createReader, type Reader } from './reader.ts';
-import { chooseHost } from './udp/choose.ts';
-import type { Host } from './udp/udp.ts';
+import { chooseHost, type Stamps } from './udp/choose.ts';
+import { type Host, type StampKind, stampsOf } from './udp/udp.ts';
 import type { Stamp, Tick } from './units.ts';
 import { VERSION } from './version.ts';
 
@@ -44,7 +44,9 @@ export interface PtpRunOptions {
   readonly loopback?: boolean;
   readonly leapTable?: LeapTable | null;
   readonly signal?: AbortSignal;
-  /** Default: the runtime's own. */
+  /** Whose stamps, see {@link Stamps}. (default `auto`) */
+  readonly stamps?: Stamps;
+  /** Default: the runtime's own, with these stamps. */
   readonly host?: Host;
   readonly events?: PtpEvents;
 }
@@ -105,6 +107,8 @@ export interface PtpRunStatus {
   /** Why our own time has no leap second count, one sentence; null if it has. */
   readonly problem: string | null;
   readonly host: string;
+  /** Why there are no kernel stamps though they were wished for, one sentence; else null. */
+  readonly whyPlain: string | null;
   readonly combiner: CombinerName;
 }
 
@@ -130,7 +134,7 @@ export async function runPtp<Machine extends PtpMachine>(
   create: (start: Start) => Machine,
 ): Promise<PtpRun<Machine>> {
   options.signal?.throwIfAborted();
-  const host = options.host ?? chooseHost();
+  const host = options.host ?? chooseHost(options.stamps);
   const { epochS } = host.clock;
   const { leapTable = null, source = FREE_RUNNING, events, hops = 1, loopback = false } = options;
   requireInteger('ptp.hops', hops, 1, 255);
@@ -228,6 +232,16 @@ export async function runPtp<Machine extends PtpMachine>(
   options.signal?.addEventListener('abort', onAbort, { once: true });
   if (options.signal?.aborted) await close();
 
+  /** By the event socket of an address. */
+  const stamps =
+    ({ ports }: OrdinaryClock) =>
+    (localIp: string): StampKind => {
+      const socket = driven.sockets.find(
+        ({ local }) => local.ip === localIp && local.port === ports.event,
+      );
+      return socket === undefined ? 'user' : stampsOf(socket);
+    };
+
   const handle: PtpHandle = {
     host,
     ensemble,
@@ -245,12 +259,13 @@ export async function runPtp<Machine extends PtpMachine>(
     clock: core.clock(),
     paths: machine.ports.flatMap((port) => {
       const reportOf = (key: PathKey) => ensemble.report(keyOf(port, key));
-      const views = viewPtpPaths(port, reportOf, nowNs);
+      const views = viewPtpPaths(port, reportOf, nowNs, stamps(port));
       return views.map((view) => ({ ...view, path: keyOf(port, view.path) }));
     }),
     drops: onlyCounted(drops),
     problem: own.problem,
     host: host.name,
+    whyPlain: host.whyPlain ?? null,
     combiner: core.combiner,
   });
   return { machine, handle, status };

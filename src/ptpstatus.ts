@@ -9,13 +9,15 @@ import { portText } from './ptp/identity.ts';
 import type { PortDS } from './ptp/portds.ts';
 import { askedPaths } from './ptp/requester.ts';
 import { type SlavePathStatus, status as slaveStatus } from './ptp/slave.ts';
-import type { ViewState } from './status.ts';
+import type { ViewStamps, ViewState } from './status.ts';
 import { type Tick, tickSpan } from './units.ts';
 
 export interface PtpPathView {
   readonly path: PathKey;
   readonly remoteIp: string;
   readonly localIp: string;
+  /** Who takes its event stamps on this side: the kernel, or this process. */
+  readonly stamps: ViewStamps;
   /** What we are on this path, as pmc prints it. */
   readonly identity: string;
   readonly master: string | null;
@@ -87,10 +89,11 @@ export function viewPtpPaths(
   clock: OrdinaryClock,
   report: (path: PathKey) => PathReport | null,
   nowNs: Tick,
+  stampsOf: (localIp: string) => ViewStamps,
 ): PtpPathView[] {
   const grants = grantsByPath(clock, nowNs);
   return slaveStatus(clock.slave).map((status) =>
-    viewPtpPath(status, grants.get(status.path) ?? {}, report(status.path), nowNs),
+    viewPtpPath(status, grants.get(status.path) ?? {}, report(status.path), nowNs, stampsOf),
   );
 }
 
@@ -99,6 +102,7 @@ function viewPtpPath(
   granted: Readonly<Record<string, number>>,
   report: PathReport | null,
   nowNs: Tick,
+  stampsOf: (localIp: string) => ViewStamps,
 ): PtpPathView {
   const { path, identity, following, tally, forwardNs, reverseNs } = status;
   const { forward, reverse, sent, drops } = tally;
@@ -108,6 +112,7 @@ function viewPtpPath(
   return {
     path,
     ...pathParts(path),
+    stamps: stampsOf(pathParts(path).localIp),
     identity: portText(identity),
     master: following === null ? null : portText(following.master),
     state,

@@ -53,7 +53,16 @@ function portOf(args: Args, spec: Spec): BoundaryPortConfig {
 }
 
 /** As if the clock had this port only. */
-function optionsOf(args: Args, { where, addresses, values }: Spec) {
+function optionsOf(args: Args, spec: Spec) {
+  const { args: both, role, addresses } = argsOfPort(args, spec);
+  return ptpOptions(both, role, addresses);
+}
+
+/** What each port was asked for, its own options over those of all. Throws ConfigError. */
+export const argsOfPorts = (args: Args, options: Options) =>
+  args.texts('port').map((text) => argsOfPort(args, specOf(text, options)));
+
+function argsOfPort(args: Args, { where, addresses, values }: Spec) {
   const own = argsOf([], values, (name) => `${where}: ${name}`);
   const isOwn = (name: string) => name in values;
   const both: Args = {
@@ -64,7 +73,8 @@ function optionsOf(args: Args, { where, addresses, values }: Spec) {
     number: (name, fallback, limits) => (isOwn(name) ? own : args).number(name, fallback, limits),
     choice: (name, fallback, allowed) => (isOwn(name) ? own : args).choice(name, fallback, allowed),
   };
-  return ptpOptions(both, own.flag(SLAVE_ONLY) ? 'slave' : 'master', addresses);
+  const role: 'slave' | 'master' = own.flag(SLAVE_ONLY) ? 'slave' : 'master';
+  return { args: both, role, addresses };
 }
 
 /** `ADDR[,ADDR…][,option[=value]…]` */

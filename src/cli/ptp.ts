@@ -6,7 +6,6 @@ import { formatSeconds } from '../format.ts';
 import { type LeapTable, parseLeapSeconds } from '../ptp/leapseconds.ts';
 import { PROFILE_NAMES } from '../ptp/profile.ts';
 import { openPtpClock, type PtpClockOptions, type PtpEvents } from '../ptpclock.ts';
-import { chooseHost } from '../udp/choose.ts';
 import { type Args, type Command, UsageError } from './args.ts';
 import { boundaryOptions } from './boundary.ts';
 import { readText } from './files.ts';
@@ -15,6 +14,7 @@ import { ptpOptions } from './ptpargs.ts';
 import { ptpTable } from './ptptable.ts';
 import { type PtpView, viewOfBoundary, viewOfClock } from './ptpview.ts';
 import { createRecordingFile } from './recordfile.ts';
+import { hostOf, STAMPS_OPTION } from './stamps.ts';
 import { clockLine } from './table.ts';
 
 export const ptpCommand: Command = {
@@ -104,6 +104,7 @@ export const ptpCommand: Command = {
       help: "leap-seconds.list (default the system's)",
     },
     combiner: { type: 'string', value: 'NAME', help: `${COMBINERS.join(', ')} (default braid)` },
+    ...STAMPS_OPTION,
     seconds: { type: 'string', value: 'N', help: 'stop after N seconds (default: on Ctrl-C)' },
     record: { type: 'string', value: 'FILE', help: 'write a recording, to replay later' },
     json: { type: 'boolean', help: 'one status line of JSON per second' },
@@ -136,7 +137,7 @@ async function run(args: Args, io: Io): Promise<number> {
   if (!isBoundary && args.texts('port').length > 0) {
     throw new UsageError('"--port" is for "clockbraid ptp boundary"');
   }
-  const host = chooseHost();
+  const host = hostOf(args, io);
   const seconds = args.number('seconds', Number.POSITIVE_INFINITY, { least: 0.1, most: 1e9 });
   const json = args.flag('json');
   const leapTable = await leapList(args.text('leap-file'), io);

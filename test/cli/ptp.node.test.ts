@@ -9,7 +9,14 @@ import { lastJson, type Outcome, RUNTIMES, run, start } from './program.ts';
 
 const test = suite('cli ptp');
 
-const DENO = ['--allow-net', '--unstable-net', '--allow-read', '--allow-write', '--allow-sys'];
+const DENO = [
+  '--allow-net',
+  '--unstable-net',
+  '--allow-read',
+  '--allow-write',
+  '--allow-sys',
+  '--allow-ffi',
+];
 
 let last = 22_000 + 2 * Math.floor(Math.random() * 4000);
 /** Ports of their own, and quick intervals. */

@@ -67,7 +67,7 @@ export async function createLan(
   if (isParted) {
     connect(here, LINK, between, BETWEEN[0]);
     connect(there, LINK, between, BETWEEN[1]);
-    for (const name of BETWEEN) ip(['-n', between, 'link', 'set', name, 'up']);
+    for (const name of ['lo', ...BETWEEN]) ip(['-n', between, 'link', 'set', name, 'up']);
   } else connect(here, LINK, there, LINK);
   for (const side of ['here', 'there'] as const) {
     const ns = spaces[side];

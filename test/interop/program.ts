@@ -9,6 +9,8 @@ import { describe, type Running, run, until } from './spawn.ts';
 export interface PathLine {
   path: string;
   samples: number;
+  /** Of these, answers in interleaved mode. */
+  interleaved: number;
   offset: number | null;
   delay: number | null;
   jitter: number | null;
@@ -175,6 +177,35 @@ const ptpLines = <Line>(running: Running) => ({
       .flatMap((line) => parse<{ ptp?: Line }>(line)?.ptp ?? []),
 });
 
+/** What `clockbraid relay … --json` says. (s) */
+export interface RelayLine {
+  events: number;
+  corrected: number;
+  unmatched: number;
+  lost: number;
+  refused: number;
+  stamped: { kernel: number; user: number };
+  residence: { least: number; mean: number; most: number } | null;
+}
+
+/** Starts `clockbraid relay` between two interfaces of `ns`. */
+export function startRelay(
+  lab: Pick<Lab, 'start'>,
+  ns: string,
+  args: readonly string[],
+  runtime: Runtime = 'node',
+) {
+  const running = lab.start(ns, [...command(runtime), 'relay', ...args, '--json']);
+  return {
+    running,
+    lines: (): RelayLine[] =>
+      running
+        .stdout()
+        .split('\n')
+        .flatMap((line) => parse<{ relay?: RelayLine }>(line)?.relay ?? []),
+  };
+}
+
 /** UDP sockets with this local port in the namespace of a process. */
 function boundTo(pid: number, port: number): number {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
@@ -189,6 +220,8 @@ export interface RunConfig {
   /** Poll exponent of every path, and the highest it may rise to. (log2 s, default fixed) */
   pollLog2S: number;
   maxPollLog2S?: number;
+  /** default false */
+  interleaved?: boolean;
 }
 
 /** Starts `clockbraid run` on the client host; `lines()` gives the status lines so far. */
@@ -207,11 +240,13 @@ export function startRun(lab: Lab, config: RunConfig, args: readonly string[] = 
   };
 }
 
-function toml({ servers, locals: ips, pollLog2S, maxPollLog2S = pollLog2S }: RunConfig): string {
+function toml(config: RunConfig): string {
+  const { servers, locals: ips, pollLog2S, maxPollLog2S = pollLog2S, interleaved = false } = config;
   return [
     '[[source]]',
     `addresses = ${JSON.stringify(servers)}`,
     `local-addresses = ${JSON.stringify(ips)}`,
+    `interleaved = ${interleaved}`,
     '[poll]',
     `min = ${pollLog2S}`,
     `max = ${maxPollLog2S}`,
@@ -227,4 +262,31 @@ function parse<T>(line: string): T | undefined {
   } catch {
     return undefined; // the table for people, or a line cut short
   }
+}
+
+/** The summary of `clockbraid check …`, run to its end in a namespace. */
+export interface Checked {
+  readonly messages: number;
+  readonly copies: number;
+  readonly errors: number;
+  readonly warnings: number;
+  readonly rules: readonly {
+    rule: string;
+    severity: string;
+    count: number;
+    senders: readonly string[];
+  }[];
+  readonly code: number | null;
+  /** All it said. */
+  readonly text: string;
+}
+
+/** @throws Error with all it said, if its last line is not the promised JSON */
+export async function checked(ns: string, args: readonly string[]): Promise<Checked> {
+  const argv = [...command(), 'check', ...args, '--json'];
+  const result = await run(ns, argv, { timeoutMs: 40_000 });
+  const last = result.stdout.trimEnd().split('\n').at(-1) ?? '';
+  const check = parse<{ check?: Omit<Checked, 'code' | 'text'> }>(last)?.check;
+  if (check === undefined) throw new Error(`no {"check":…} line\n${describe(argv, result)}`);
+  return { ...check, code: result.code, text: describe(argv, result) };
 }

@@ -498,7 +498,12 @@ test('a master that measures peer to peer, as in the Power profile, is told by w
   run(world, 60);
   assert.is(stateOf(slave), 'UNCALIBRATED');
   assert.is(sentBy(world, 'Pdelay_Req', SLAVE).length + sentBy(world, 'Delay_Resp').length, 0);
-  const [view] = viewPtpPaths(slave.clock, () => null, world.nowNs);
+  const [view] = viewPtpPaths(
+    slave.clock,
+    () => null,
+    world.nowNs,
+    () => 'user',
+  );
   assert.is(view?.state, 'waiting');
   assert.match(
     view?.reason ?? '',
