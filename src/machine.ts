@@ -132,7 +132,16 @@ export interface PathEvent {
 /** PTP: a port changed its state, or heard of or chose a master. */
 export interface PortOutput {
   readonly type: 'port';
-  readonly event: 'state' | 'foreign-master' | 'best-master' | 'grandmaster';
+  readonly event:
+    | 'state'
+    | 'foreign-master'
+    | 'best-master'
+    | 'grandmaster'
+    | 'alternate-master' // one that may be used beside the best
+    | 'rogue-master' // acts as master although another is better
+    | 'unacceptable-master' // not in the acceptable master table
+    | 'duplicate-identity' // two clocks, or two ways, with one identity
+    | 'leap-seconds'; // not master, for want of their current count
   /** State of the port now, as ptp4l prints it. */
   readonly state: string;
   /** One sentence, as ptp4l logs it: `port 1: LISTENING to UNCALIBRATED on RS_SLAVE`. */

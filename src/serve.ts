@@ -31,6 +31,8 @@ export interface ServerOptions {
   /** Default: 1 request per second and client, bursts of 16. null: none. */
   readonly rateLimit?: RateLimitConfig | null;
   readonly access?: Partial<Access>;
+  /** Answer in interleaved mode (RFC 9769) whom asks for it. Default true. */
+  readonly interleaved?: boolean;
   readonly signal?: AbortSignal;
   /** Whose stamps, see {@link Stamps}. (default `auto`) */
   readonly stamps?: Stamps;
@@ -41,6 +43,8 @@ export interface ServerOptions {
 export interface ServerStatus {
   readonly received: number;
   readonly answered: number;
+  /** Of these, in interleaved mode. */
+  readonly interleaved: number;
   readonly kisses: number;
   readonly drops: Readonly<Record<string, number>>;
 }
@@ -61,6 +65,9 @@ export const DEFAULT_RATE_LIMIT: RateLimitConfig = {
   leak: 2,
   tableSize: 4096,
 };
+
+/** Answers remembered for interleaved clients: a thousand clients and more. */
+const SAVED_ANSWERS = 8192;
 
 const UNSYNCHRONIZED: Source = {
   leap: 3,
@@ -103,6 +110,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     source,
     rateLimit: rateLimit === null ? null : { seed: randomSeed(host), ...rateLimit },
     access: { allow: options.access?.allow ?? [], deny: options.access?.deny ?? [] },
+    interleaved:
+      options.interleaved === false ? null : { tableSize: SAVED_ANSWERS, seed: randomSeed(host) },
   });
   const driven: Drive = await drive({
     host,
@@ -124,9 +133,9 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     host,
     addresses: driven.sockets.map((socket) => socket.local),
     status() {
-      const { received, answered, kisses, drops } = machine.tally;
+      const { received, answered, interleaved, kisses, drops } = machine.tally;
       const occurred = Object.entries(drops).filter(([, count]) => count > 0);
-      return { received, answered, kisses, drops: Object.fromEntries(occurred) };
+      return { received, answered, interleaved, kisses, drops: Object.fromEntries(occurred) };
     },
     setSource(change) {
       const next = { ...source, ...change };

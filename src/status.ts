@@ -31,6 +31,8 @@ export interface PathView {
   readonly ageS: number | null;
   readonly sent: number;
   readonly valid: number;
+  /** Of these, in interleaved mode. */
+  readonly interleaved: number;
   /** Dropped datagrams by reason, only those that occurred. */
   readonly drops: Readonly<Record<string, number>>;
   /** The core's figures; null before the first valid exchange. */
@@ -48,7 +50,7 @@ export function viewPath(
   stamps: ViewStamps,
 ): PathView {
   const { remoteIp, localIp } = pathParts(status.path);
-  const { remotePort, reach, pollLog2S, stratum, refid, sent, valid } = status;
+  const { remotePort, reach, pollLog2S, stratum, refid, sent, valid, interleaved } = status;
   const measured = report !== null && report.taken > 0 ? report : null;
   const ageS = status.lastValidNs === null ? null : tickSpan(status.lastValidNs, nowNs);
   const drops = Object.fromEntries(Object.entries(status.drops).filter(([, count]) => count > 0));
@@ -68,6 +70,7 @@ export function viewPath(
     ageS,
     sent,
     valid,
+    interleaved,
     drops,
     report: measured,
   };

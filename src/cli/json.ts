@@ -41,6 +41,7 @@ export function pathJson(view: PathView): object {
     refid: view.refid,
     sent: view.sent,
     samples: view.valid,
+    interleaved: view.interleaved,
     age: view.ageS,
     offset: report?.offsetS ?? null,
     delay: report?.delayS ?? null,

@@ -36,6 +36,7 @@ Example:
   [[source]]
   address = "ntp1.example.net"                  # or addresses = ["192.0.2.1", "192.0.2.2"]
   local-addresses = ["198.51.100.7", "203.0.113.9"]   # each pair is a path
+  interleaved = true                            # RFC 9769, where the server can; default false
 
   [[source]]
   address = "192.0.2.50"
