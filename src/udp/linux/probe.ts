@@ -62,8 +62,8 @@ function tryStamps(ffi: Ffi, fd: number): string {
   let isSendStamped = false;
   for (let turn = 0; turn < MOST_TRIES && !(isReceiveStamped && isSendStamped); turn++) {
     if (turn > 0) libc.poll(polled.bytes, 0, BETWEEN_MS); // waits
-    sender.toAddress({ ip, port: name.view.getUint16(2) });
-    if (sender.send(fd, { bytes: Uint8Array.of(turn), isStamped: true }) < 0) {
+    sender.prepare({ ip, port: name.view.getUint16(2) }, { isStamped: true });
+    if (sender.send(fd, Uint8Array.of(turn)) < 0) {
       return `sending over ${ip} failed with ${codeOfErrno(ffi.errno())}`;
     }
     libc.poll(polled.bytes, 1, WAIT_MS);
