@@ -36,14 +36,14 @@ function makeSystem(answers: (number | null)[]) {
 const open = (answers: (number | null)[] = []) => {
   const { system, log } = makeSystem(answers);
   const outlet = makeOutlet(system, 3, { isClosed: () => false, onIcmp: () => {} });
-  const message = { bytes: new Uint8Array(1), isStamped: true };
-  return { outlet, log, send: () => outlet.send(message, () => log.push('aimed')) };
+  const bytes = new Uint8Array(1);
+  return { outlet, log, send: () => outlet.send(bytes, true, () => log.push('prepared')) };
 };
 
 test('what an earlier datagram’s error kept back is sent again, with numbers from 0', () => {
   const { send, log } = open([113]);
   assert.is(send(), null);
-  assert.equal(log, ['aimed', 'refused 113', 'errors read', 'restart', 'aimed', 'sent']);
+  assert.equal(log, ['refused 113', 'errors read', 'restart', 'prepared', 'sent']);
 });
 
 test('what is refused twice has the code of the second time', () => {

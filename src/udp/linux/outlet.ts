@@ -7,17 +7,16 @@ import type { Icmp } from '../udp.ts';
 import { type Departed, type Departures, makeDepartures } from './departures.ts';
 import { codeOfErrno } from './errno.ts';
 import { readErrors } from './errorqueue.ts';
-import type { SendMessage } from './sender.ts';
 import type { System } from './system.ts';
 
 export interface Outlet {
   readonly counts: Departures['counts'];
   /**
-   * Sends, a second time if the first brought out an earlier datagram's error.
-   * @param aim sets the address; called before each try
+   * Sends what was prepared, a second time if the first brought out an earlier datagram's error.
+   * @param prepare prepares it again for that
    * @returns the code if it was refused
    */
-  send(message: SendMessage, aim: () => void): string | null;
+  send(bytes: Uint8Array, isStamped: boolean, prepare: () => void): string | null;
   /** After a stamped send: who is to be told of the departure. */
   expect(userNs: Stamp, departed: Departed): void;
   takeErrors(): void;
@@ -63,14 +62,13 @@ export function makeOutlet(
   return {
     counts: departures.counts,
     takeErrors,
-    send(message, aim) {
-      aim();
-      if (sender.send(fd, message) >= 0) return null;
+    send(bytes, isStamped, prepare) {
+      if (sender.send(fd, bytes) >= 0) return null;
       // Perhaps an earlier datagram's error: it comes out once, and this one has not left
-      failed(message.isStamped);
+      failed(isStamped);
       if (owner.isClosed()) return 'EBADF';
-      aim();
-      return sender.send(fd, message) >= 0 ? null : failed(message.isStamped);
+      prepare();
+      return sender.send(fd, bytes) >= 0 ? null : failed(isStamped);
     },
     expect: (userNs, departed) => departures.add(userNs, performance.now(), departed),
     settle: (nowMs) => departures.isAwaiting && departures.settle(nowMs),

@@ -184,10 +184,12 @@ function attach(
       if (frame.length < LEAST_BYTES) return 'EINVAL';
       to.set(frame.subarray(0, 6), 12);
       to.set(frame.subarray(MACS_BYTES, MACS_BYTES + 2), 2); // sll_protocol
+      const isStamped = departed !== undefined;
+      const prepare = () => sender.prepareRaw(to, isStamped);
+      prepare();
       const sentAtNs = clock.now();
       seal?.(frame, sentAtNs);
-      const message = { bytes: frame, isStamped: departed !== undefined };
-      const refused = outlet.send(message, () => sender.toSockaddr(to));
+      const refused = outlet.send(frame, isStamped, prepare);
       if (refused !== null) return refused;
       if (departed !== undefined) outlet.expect(sentAtNs, departed);
       pump.expect();

@@ -17,7 +17,8 @@ import { makeSender } from './sender.ts';
 import { makeAddresses, SOCKADDR_BYTES } from './sockaddr.ts';
 
 /** The kernel begins to stamp a moment after it was asked to. */
-const MOST_TRIES = 50;
+const MOST_TRIES = 100;
+const BETWEEN_MS = 1;
 const WAIT_MS = 20;
 
 /**
@@ -60,8 +61,9 @@ function tryStamps(ffi: Ffi, fd: number): string {
   let isReceiveStamped = false;
   let isSendStamped = false;
   for (let turn = 0; turn < MOST_TRIES && !(isReceiveStamped && isSendStamped); turn++) {
-    sender.toAddress({ ip, port: name.view.getUint16(2) });
-    if (sender.send(fd, { bytes: Uint8Array.of(turn), isStamped: true }) < 0) {
+    if (turn > 0) libc.poll(polled.bytes, 0, BETWEEN_MS); // waits
+    sender.prepare({ ip, port: name.view.getUint16(2) }, { isStamped: true });
+    if (sender.send(fd, Uint8Array.of(turn)) < 0) {
       return `sending over ${ip} failed with ${codeOfErrno(ffi.errno())}`;
     }
     libc.poll(polled.bytes, 1, WAIT_MS);

@@ -29,7 +29,7 @@ export interface Pump {
 
 /** Time between two looks while something happens, and when nothing has for a while (ms). */
 const BUSY_MS = 4;
-const IDLE_MS = 16;
+const IDLE_MS = 8;
 const IDLE_AFTER_MS = 500;
 /** While a departure is awaited, or a few datagrams come in every turn (ms). */
 const SOON_MS = 1;

@@ -15,8 +15,8 @@ import type { Ffi } from './libc.ts';
 import { allocate, type Memory, setPointer } from './memory.ts';
 import { type Addresses, SOCKADDR_BYTES } from './sockaddr.ts';
 
-export interface SendMessage {
-  readonly bytes: Uint8Array;
+/** What goes beside the bytes of one message. */
+export interface Beside {
   /** Ask the kernel when it leaves. */
   readonly isStamped: boolean;
   readonly hops?: number | undefined;
@@ -26,12 +26,12 @@ export interface SendMessage {
 export interface Sender {
   /** As in {@link Batch}. */
   readonly memory: readonly Memory[];
-  /** Where the bytes go. Kept until the next call. */
-  toAddress(to: Address): void;
-  /** As {@link toAddress}, with a socket address as it stands in memory. */
-  toSockaddr(bytes: Uint8Array): void;
-  /** @returns −1 if it was refused: errno says why */
-  send(fd: number, message: SendMessage): number;
+  /** Where the next message goes, and with what. What takes time is done here, before the stamp. */
+  prepare(to: Address, beside: Beside): void;
+  /** As {@link prepare}, with a socket address as it stands in memory. */
+  prepareRaw(sockaddr: Uint8Array, isStamped: boolean): void;
+  /** Sends what was prepared, with these bytes. @returns −1 if it was refused: errno says why */
+  send(fd: number, bytes: Uint8Array): number;
 }
 
 /** Longest datagram that UDP over IPv4 takes. */
@@ -40,7 +40,7 @@ export const MOST_BYTES = 65507;
 const INT_CONTROL_BYTES = 24;
 const INT_CONTROL_LENGTH = 20;
 
-export function makeSender(ffi: Ffi, addresses: Addresses | null): Sender {
+export function makeSender(ffi: Ffi, addresses: Addresses): Sender {
   const header = allocate(ffi, 56);
   const iovec = allocate(ffi, 16);
   const name = allocate(ffi, SOCKADDR_BYTES);
@@ -50,7 +50,6 @@ export function makeSender(ffi: Ffi, addresses: Addresses | null): Sender {
   setPointer(header, 16, iovec.address);
   header.view.setUint32(24, 1, true);
   setPointer(iovec, 0, data.address);
-  let isIpv6 = false;
   let controlBytes = 0;
 
   function say(level: number, type: number, value: number): void {
@@ -62,20 +61,17 @@ export function makeSender(ffi: Ffi, addresses: Addresses | null): Sender {
     controlBytes += INT_CONTROL_BYTES;
   }
 
+  function prepared(nameBytes: number): void {
+    header.view.setUint32(8, nameBytes, true);
+    setPointer(header, 32, controlBytes === 0 ? 0 : control.address);
+    header.view.setUint32(40, controlBytes, true);
+  }
+
   return {
     memory: [header, iovec, name, control, data],
-    toAddress(to) {
-      const length = addresses?.write(name, 0, to) ?? 0;
-      isIpv6 = length === SOCKADDR_BYTES;
-      header.view.setUint32(8, length, true);
-    },
-    toSockaddr(bytes) {
-      name.bytes.set(bytes);
-      header.view.setUint32(8, bytes.length, true);
-    },
-    send(fd, { bytes, isStamped, hops, dscp }) {
-      data.bytes.set(bytes);
-      iovec.view.setUint32(8, bytes.length, true);
+    prepare(to, { isStamped, hops, dscp }) {
+      const length = addresses.write(name, 0, to);
+      const isIpv6 = length === SOCKADDR_BYTES;
       controlBytes = 0;
       if (isStamped) say(SOL_SOCKET, SO_TIMESTAMPING, TX_SOFTWARE);
       if (hops !== undefined) {
@@ -86,8 +82,17 @@ export function makeSender(ffi: Ffi, addresses: Addresses | null): Sender {
         if (isIpv6) say(SOL_IPV6, IPV6_TCLASS, dscp << 2);
         else say(SOL_IP, IP_TOS, dscp << 2);
       }
-      setPointer(header, 32, controlBytes === 0 ? 0 : control.address);
-      header.view.setUint32(40, controlBytes, true);
+      prepared(length);
+    },
+    prepareRaw(sockaddr, isStamped) {
+      name.bytes.set(sockaddr);
+      controlBytes = 0;
+      if (isStamped) say(SOL_SOCKET, SO_TIMESTAMPING, TX_SOFTWARE);
+      prepared(sockaddr.length);
+    },
+    send(fd, bytes) {
+      data.bytes.set(bytes);
+      iovec.view.setUint32(8, bytes.length, true);
       return ffi.libc.sendmsg(fd, header.bytes, 0);
     },
   };

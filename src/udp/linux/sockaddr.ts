@@ -11,8 +11,8 @@ export const SOCKADDR_BYTES = 28;
 const IPV4_BYTES = 16;
 const NAME_BYTES = 16;
 
-/** Texts of addresses seen are kept, as the same peers come again; strangers cannot fill it up. */
-const MOST_TEXTS = 1024;
+/** Addresses are kept as text and as bytes, as the same peers come again; strangers cannot fill it. */
+const MOST_KEPT = 1024;
 
 export interface Addresses {
   /**
@@ -35,6 +35,29 @@ export interface Addresses {
 export function makeAddresses(ffi: Ffi): Addresses {
   const name = new Uint8Array(new ArrayBuffer(256));
   const texts = new Map<string, string>();
+  const written = new Map<string, Uint8Array>();
+
+  /** What follows the port in a socket address. */
+  function bytesOf(ip: string): Uint8Array {
+    const known = written.get(ip);
+    if (known !== undefined) return known;
+    const bytes = isIpv6(ip) ? ipv6Bytes(ip) : new Uint8Array(IPV4_BYTES - 4);
+    if (!isIpv6(ip)) bytes.set(ipv4Octets(ip) ?? []);
+    if (zoneOf(ip) !== null) return bytes; // interfaces come, go and are renumbered
+    if (written.size >= MOST_KEPT) written.clear();
+    written.set(ip, bytes);
+    return bytes;
+  }
+
+  function ipv6Bytes(ip: string): Uint8Array {
+    const bytes = new Uint8Array(SOCKADDR_BYTES - 4);
+    const view = new DataView(bytes.buffer);
+    const groups = ipv6Groups(withoutZone(ip)) ?? [];
+    for (let n = 0; n < 8; n++) view.setUint16(4 + 2 * n, groups[n] ?? 0);
+    const zone = zoneOf(ip);
+    view.setUint32(20, zone === null ? 0 : /^\d+$/.test(zone) ? +zone : indexOf(zone), true);
+    return bytes;
+  }
 
   const indexOf = (text: string): number => {
     name.fill(0);
@@ -56,7 +79,7 @@ export function makeAddresses(ffi: Ffi): Addresses {
     const long = groups.join(':');
     const known = texts.get(long);
     if (known !== undefined) return known;
-    if (texts.size >= MOST_TEXTS) texts.clear();
+    if (texts.size >= MOST_KEPT) texts.clear();
     const text = canonicalIp(long) ?? long;
     texts.set(long, text);
     return text;
@@ -71,20 +94,11 @@ export function makeAddresses(ffi: Ffi): Addresses {
     readIpv4,
     readIpv6,
     write({ bytes, view }, at, { ip, port }) {
+      const rest = bytesOf(ip);
+      view.setUint16(at, isIpv6(ip) ? AF_INET6 : AF_INET, true);
       view.setUint16(at + 2, port);
-      if (!isIpv6(ip)) {
-        view.setUint16(at, AF_INET, true);
-        bytes.set(ipv4Octets(ip) ?? [0, 0, 0, 0], at + 4);
-        bytes.fill(0, at + 8, at + IPV4_BYTES);
-        return IPV4_BYTES;
-      }
-      view.setUint16(at, AF_INET6, true);
-      view.setUint32(at + 4, 0);
-      const groups = ipv6Groups(withoutZone(ip)) ?? [];
-      for (let n = 0; n < 8; n++) view.setUint16(at + 8 + 2 * n, groups[n] ?? 0);
-      const zone = zoneOf(ip);
-      view.setUint32(at + 24, zone === null ? 0 : /^\d+$/.test(zone) ? +zone : indexOf(zone), true);
-      return SOCKADDR_BYTES;
+      bytes.set(rest, at + 4);
+      return 4 + rest.length;
     },
     read({ bytes, view }, at) {
       const port = view.getUint16(at + 2);

@@ -193,10 +193,12 @@ function attach(
       const code = isClosed ? 'EBADF' : refusalOf(local, to, bytes, options);
       if (code !== null) return code;
       const { departed, hops, dscp } = options ?? {};
+      const beside = { isStamped: departed !== undefined, hops, dscp };
+      const prepare = () => sender.prepare(to, beside);
+      prepare();
       const sentAtNs = clock.now();
       seal?.(bytes, sentAtNs);
-      const message = { bytes, isStamped: departed !== undefined, hops, dscp };
-      const refused = outlet.send(message, () => sender.toAddress(to));
+      const refused = outlet.send(bytes, beside.isStamped, prepare);
       if (refused !== null) return refused;
       if (departed !== undefined) outlet.expect(sentAtNs, departed);
       pump.expect();
