@@ -7,6 +7,7 @@ import { groupOf, nameInC, nativeJobs } from './native.ts';
 import { type Runtime, startWorker, type Worker } from './processes.ts';
 import { ptpRmsTables, ptpTables } from './ptptables.ts';
 import { type ServerRound, serverBench } from './server.ts';
+import { stampsTables } from './stampstable.ts';
 import { type Column, figure, type Row, type Table } from './table.ts';
 import type { About, Described, Replayed, Round } from './worker.ts';
 
@@ -56,6 +57,7 @@ export const TABLES: Readonly<Record<string, (plan: Plan) => Promise<Made>>> = {
   server: serverTables,
   ptp: ptpTables,
   ptprms: ptpRmsTables,
+  stamps: stampsTables,
 };
 
 export const runtimeColumns = ({ crews }: Pick<Plan, 'crews'>): Column[] =>

@@ -134,7 +134,7 @@ export async function ptpRmsTables({ crews, workerFile, say }: Plan): Promise<Ma
         columns,
         rows: rms,
         notes: [
-          'veth behind a bridge, 8 Syncs and 8 Delay_Reqs a second on each path; ptp4l stamps in the kernel, clockbraid in user space',
+          'veth behind a bridge, 8 Syncs and 8 Delay_Reqs a second on each path; ptp4l stamps in the kernel, clockbraid too where its host can (`clockbraid about`)',
           'all paths are identities on one link: what they share (late wake-ups) no combiner takes out',
         ],
       },

@@ -4,7 +4,8 @@
  *   node bench/run.mjs [--runtime node|deno|bun|all] [--rounds N] [--json FILE] [case …]
  * Cases: accuracy, exchange, kalman, braid, rfc5905, combiners, oneway (ns per Sync or Delay_Req),
  * native, replay, server, ptp (packets that a PTP master serves, beside ptp4l's as root), ptprms (offset
- * from a ptp4l master with our clock; needs root, namespaces and test/interop/peers.sh); default all.
+ * from a ptp4l master with our clock; needs root, namespaces and test/interop/peers.sh), stamps (errors
+ * of plain and kernel stamps, idle and with every core busy); default all.
  * Needs `npm run build` before.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';

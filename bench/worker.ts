@@ -6,12 +6,20 @@
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
+import type { Stamps } from '../src/udp/choose.ts';
 import { comparisons } from './core.ts';
 import { generate, type LoadFigures, type LoadOptions } from './load.ts';
 import { drained, type Warm, warm } from './measure.ts';
 import { generatePtp, type PtpLoadFigures, type PtpLoadOptions } from './ptpload.ts';
 import { measurePtpRms, type PtpRmsFigures, type PtpRmsOptions } from './ptprms.ts';
 import { type ReplayFigures, replayBench } from './replay.ts';
+import {
+  exchangeStamps,
+  reflect,
+  type StampsFigures,
+  type StampsOptions,
+  unreflect,
+} from './stamps.ts';
 
 export type Request =
   | { readonly ask: 'about' }
@@ -20,7 +28,10 @@ export type Request =
   | { readonly ask: 'replay'; readonly exchanges: number; readonly rounds: number }
   | { readonly ask: 'load'; readonly load: LoadOptions }
   | { readonly ask: 'ptpload'; readonly load: PtpLoadOptions }
-  | { readonly ask: 'ptprms'; readonly slave: PtpRmsOptions };
+  | { readonly ask: 'ptprms'; readonly slave: PtpRmsOptions }
+  | { readonly ask: 'reflect'; readonly stamps: Stamps }
+  | { readonly ask: 'unreflect' }
+  | { readonly ask: 'stamps'; readonly exchanges: StampsOptions };
 
 export interface About {
   readonly runtime: string;
@@ -50,7 +61,9 @@ export type Answer =
   | Replayed
   | LoadFigures
   | PtpLoadFigures
-  | PtpRmsFigures;
+  | PtpRmsFigures
+  | { readonly port: number }
+  | StampsFigures;
 
 let current: Warm | null = null;
 
@@ -81,6 +94,12 @@ async function answer(request: Request): Promise<Answer> {
       return await generatePtp(request.load);
     case 'ptprms':
       return await measurePtpRms(request.slave);
+    case 'reflect':
+      return { port: await reflect(request.stamps) };
+    case 'unreflect':
+      return { port: await unreflect() };
+    case 'stamps':
+      return await exchangeStamps(request.exchanges);
   }
 }
 

@@ -14,8 +14,16 @@ import { allPairs, isIpv6, isUnicast, type PathKey, pathParts, requireIp } from 
 import { createReader, type Reader } from './reader.ts';
 import { type PathView, viewPath } from './status.ts';
 import { NTP_PORT, parseTarget } from './target.ts';
-import { chooseHost } from './udp/choose.ts';
-import type { Host } from './udp/udp.ts';
+import { chooseHost, type Stamps } from './udp/choose.ts';
+import { type Host, type StampKind, stampsOf } from './udp/udp.ts';
+
+export interface ClientPair {
+  readonly server: string;
+  /** IP literal. Default: left to the system. */
+  readonly local?: string;
+  /** Default: as the client's. */
+  readonly interleaved?: boolean;
+}
 
 export interface ClientOptions {
   /**
@@ -25,8 +33,13 @@ export interface ClientOptions {
   readonly servers: readonly string[];
   /** Local addresses (IP literals). Default: one path per server, local address left to the system. */
   readonly locals?: readonly string[];
-  /** Explicit paths, beside all pairs of `servers` and `locals`; `local` is an IP literal. */
-  readonly pairs?: readonly { readonly server: string; readonly local: string }[];
+  /** Explicit paths, beside all pairs of `servers` and `locals`. */
+  readonly pairs?: readonly ClientPair[];
+  /**
+   * Ask in interleaved mode (RFC 9769): servers that can tell when their last answer really left,
+   * one poll later. Only while a path polls about every 32 s or faster. Default false.
+   */
+  readonly interleaved?: boolean;
   /** Combiner by name. Default `braid`. */
   readonly combiner?: CombinerName;
   /** Combiners run beside it on the same exchanges, for comparison. */
@@ -46,7 +59,9 @@ export interface ClientOptions {
   readonly maxPaths?: number;
   /** Closes the client when it fires. */
   readonly signal?: AbortSignal;
-  /** Default: the runtime's own. */
+  /** Whose stamps, see {@link Stamps}. (default `auto`) */
+  readonly stamps?: Stamps;
+  /** Default: the runtime's own, with these stamps. */
   readonly host?: Host;
   /** Watches everything; see {@link ClientEvents}. */
   readonly events?: ClientEvents;
@@ -72,6 +87,8 @@ export interface ClientStatus {
   readonly clock: CombinedClock | null;
   readonly paths: readonly PathView[];
   readonly host: string;
+  /** Why there are no kernel stamps though they were wished for, one sentence; else null. */
+  readonly whyPlain: string | null;
   readonly combiner: CombinerName;
 }
 
@@ -95,7 +112,7 @@ export interface Client extends AsyncDisposable {
  */
 export async function openClient(options: ClientOptions): Promise<Client> {
   options.signal?.throwIfAborted();
-  const host = options.host ?? chooseHost();
+  const host = options.host ?? chooseHost(options.stamps);
   const pairs = await resolvePairs(host, options);
   const core = createCore(options.combiner === undefined ? {} : { combiner: options.combiner });
   const rest: Core[] = (options.compare ?? []).map((combiner) => createCore({ combiner }));
@@ -110,9 +127,9 @@ export async function openClient(options: ClientOptions): Promise<Client> {
 
   const minPollLog2S = options.minPollLog2S ?? 6;
   const machine = createNtpClient({
-    paths: pairs.map(({ key, port }) => {
+    paths: pairs.map(({ key, port, interleaved }) => {
       const { remoteIp, localIp } = pathParts(key);
-      return { remote: { ip: remoteIp, port }, localIp };
+      return { remote: { ip: remoteIp, port }, localIp, interleaved };
     }),
     minPollLog2S,
     maxPollLog2S: options.maxPollLog2S ?? Math.max(10, minPollLog2S),
@@ -169,6 +186,12 @@ export async function openClient(options: ClientOptions): Promise<Client> {
   options.signal?.addEventListener('abort', onAbort, { once: true });
   if (options.signal?.aborted) await close();
 
+  function stamps(path: PathKey): StampKind {
+    const { localIp } = pathParts(path);
+    const socket = driven.sockets.find(({ local }) => local.ip === localIp);
+    return socket === undefined ? 'user' : stampsOf(socket);
+  }
+
   return {
     host,
     ensemble,
@@ -185,9 +208,10 @@ export async function openClient(options: ClientOptions): Promise<Client> {
       return {
         clock: core.clock(),
         host: host.name,
+        whyPlain: host.whyPlain ?? null,
         combiner: core.combiner,
         paths: pathStatuses(machine).map((status) =>
-          viewPath(status, ensemble.report(status.path), nowNs),
+          viewPath(status, ensemble.report(status.path), nowNs, stamps(status.path)),
         ),
       };
     },
@@ -199,11 +223,13 @@ export async function openClient(options: ClientOptions): Promise<Client> {
 interface Pair {
   readonly key: PathKey;
   readonly port: number;
+  readonly interleaved: boolean;
 }
 
 /** All {server address, local address} pairs, names resolved (NTP-D1…D3). */
 async function resolvePairs(host: Host, options: ClientOptions): Promise<Pair[]> {
-  const pairs = await explicitPairs(host, options.pairs ?? [], options.port);
+  const pairs = await explicitPairs(host, options);
+  const { interleaved = false } = options;
   if (options.servers.length === 0 && pairs.size === 0) {
     throw new ConfigError('servers', 'at least one server', options.servers);
   }
@@ -213,8 +239,11 @@ async function resolvePairs(host: Host, options: ClientOptions): Promise<Pair[]>
     const remotes = await resolveUnicast(host, `servers.${index}`, target.name);
     const before = pairs.size;
     for (const remote of remotes) {
-      const own = locals ?? [isIpv6(remote) ? '::' : '0.0.0.0'];
-      for (const key of allPairs([remote], own)) pairs.set(key, { key, port: target.port });
+      const own = locals ?? [anyLocal(remote)];
+      for (const key of allPairs([remote], own)) {
+        const isInterleaved = pairs.get(key)?.interleaved ?? interleaved;
+        pairs.set(key, { key, port: target.port, interleaved: isInterleaved });
+      }
     }
     if (pairs.size === before && locals !== undefined && !remotes.some((ip) => known(pairs, ip))) {
       throw new ConfigError('locals', `an address of the family of ${remotes.join(', ')}`, locals);
@@ -223,24 +252,24 @@ async function resolvePairs(host: Host, options: ClientOptions): Promise<Pair[]>
   return [...pairs.values()];
 }
 
-async function explicitPairs(
-  host: Host,
-  given: NonNullable<ClientOptions['pairs']>,
-  port = NTP_PORT,
-): Promise<Map<PathKey, Pair>> {
+async function explicitPairs(host: Host, options: ClientOptions): Promise<Map<PathKey, Pair>> {
   const pairs = new Map<PathKey, Pair>();
-  for (const [index, { server, local }] of given.entries()) {
-    const target = parseTarget(`pairs.${index}.server`, server, port);
-    const localIp = requireIp(`pairs.${index}.local`, local);
+  for (const [index, { server, local, ...own }] of (options.pairs ?? []).entries()) {
+    const target = parseTarget(`pairs.${index}.server`, server, options.port ?? NTP_PORT);
+    const localIp = local === undefined ? undefined : requireIp(`pairs.${index}.local`, local);
     const remotes = await resolveUnicast(host, `pairs.${index}.server`, target.name);
-    const keys = allPairs(remotes, [localIp]);
+    const keys = remotes.flatMap((remote) => allPairs([remote], [localIp ?? anyLocal(remote)]));
     if (keys.length === 0) {
       throw new ConfigError(`pairs.${index}.local`, `an address of the family of ${server}`, local);
     }
-    for (const key of keys) pairs.set(key, { key, port: target.port });
+    const interleaved = own.interleaved ?? options.interleaved ?? false;
+    for (const key of keys) pairs.set(key, { key, port: target.port, interleaved });
   }
   return pairs;
 }
+
+/** The system chooses. */
+const anyLocal = (remote: string): string => (isIpv6(remote) ? '::' : '0.0.0.0');
 
 async function resolveUnicast(host: Host, field: string, name: string): Promise<string[]> {
   const ips = await host.resolve(name);

@@ -5,7 +5,7 @@
  */
 import { type Address, type Input, type Output, RANDOM_BYTES, type Step } from './machine.ts';
 import type { Handlers, Host, MulticastOptions, MulticastUdp, Udp } from './udp/udp.ts';
-import { NS_PER_MS, type Seconds, type Tick } from './units.ts';
+import { NS_PER_MS, type Seconds, type Stamp, type Tick } from './units.ts';
 
 /** Outputs that are for people and the core, not for the host. */
 export type Report = Exclude<Output, { type: 'transmit' } | { type: 'timer' }>;
@@ -91,13 +91,19 @@ export async function drive<State>(options: DriveOptions<State>): Promise<Drive>
   }
 
   function transmit(output: Output & { type: 'transmit' }): void {
-    const { from, to, bytes, seal } = output;
-    const sent = byIp.get(from.ip)?.get(from.port)?.send(bytes, to, seal) ?? 'ENOSOCKET';
-    if (output.context === undefined) return;
-    const { context } = output;
-    const nowNs = host.clock.tick();
-    if (typeof sent === 'string') feed({ type: 'unsent', context, code: sent, nowNs });
-    else feed({ type: 'sent', context, sentAtNs: sent, nowNs });
+    const { from, to, bytes, seal, context } = output;
+    const udp = byIp.get(from.ip)?.get(from.port);
+    if (context === undefined) {
+      udp?.send(bytes, to, seal);
+      return;
+    }
+    const departed = (sentAtNs: Stamp) =>
+      feed({ type: 'sent', context, sentAtNs, nowNs: host.clock.tick() });
+    const options = udp?.stampKind === 'kernel' ? { departed } : {};
+    const sent = udp?.send(bytes, to, seal, options) ?? 'ENOSOCKET';
+    if (typeof sent === 'string') {
+      feed({ type: 'unsent', context, code: sent, nowNs: host.clock.tick() });
+    } else if (options.departed === undefined) departed(sent); // else it tells by itself
   }
 
   function arm(atNs: Tick): void {
@@ -133,7 +139,9 @@ export async function drive<State>(options: DriveOptions<State>): Promise<Drive>
   const handlersOf = (local: Address): Handlers => ({
     onDatagram: (datagram) => feed({ type: 'datagram', datagram, nowNs: host.clock.tick() }),
     onError: (code) => options.onSocketError?.(local, code),
-    onUnreachable: (remoteIp, code) => options.onUnreachable?.(remoteIp, code),
+    ...(options.onUnreachable && {
+      onUnreachable: (remoteIp: string, code: string) => options.onUnreachable?.(remoteIp, code),
+    }),
   });
 
   try {

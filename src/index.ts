@@ -3,6 +3,14 @@
  * Multipath NTP (RFC 8039) for Node, Deno and Bun, combined in a WASM core. Observes only.
  */
 export {
+  type BoundaryClockHandle,
+  type BoundaryClockOptions,
+  type BoundaryPortConfig,
+  type BoundaryPortStatus,
+  type BoundaryStatus,
+  openBoundaryClock,
+} from './boundaryclock.ts';
+export {
   type Client,
   type ClientEvents,
   type ClientOptions,
@@ -46,6 +54,12 @@ export {
   type ServerStatus,
 } from './serve.ts';
 export type { PathView, ViewState } from './status.ts';
-export { chooseHost } from './udp/choose.ts';
+export {
+  openTransparentClock,
+  type TransparentClock,
+  type TransparentClockOptions,
+  type TransparentClockStatus,
+} from './transparent.ts';
+export { chooseHost, type Stamps } from './udp/choose.ts';
 export type { Clock, Handlers, Host, StampKind, Udp } from './udp/udp.ts';
 export { VERSION } from './version.ts';

@@ -23,11 +23,23 @@ export interface Datagram {
   readonly remote: Address;
   /** Local clock at receipt. */
   readonly receivedAtNs: Stamp;
+  /** How it came, where the host can tell. */
+  readonly arrival?: Arrival;
+}
+
+/** What the network layer knew of a datagram. */
+export interface Arrival {
+  /** The address it was sent to, also where the socket is bound to all. */
+  readonly ip: string;
+  /** Number of the interface it came by. */
+  readonly ifindex: number;
+  /** Hop limit (TTL) that was left. */
+  readonly hops: number;
 }
 
 export type Input =
   | { readonly type: 'datagram'; readonly datagram: Datagram; readonly nowNs: Tick }
-  /** A transmit output left the host at `sentAtNs`. */
+  /** A transmit output left the host at `sentAtNs`; with kernel stamps this comes ms later. */
   | {
       readonly type: 'sent';
       readonly context: number;
@@ -120,7 +132,16 @@ export interface PathEvent {
 /** PTP: a port changed its state, or heard of or chose a master. */
 export interface PortOutput {
   readonly type: 'port';
-  readonly event: 'state' | 'foreign-master' | 'best-master' | 'grandmaster';
+  readonly event:
+    | 'state'
+    | 'foreign-master'
+    | 'best-master'
+    | 'grandmaster'
+    | 'alternate-master' // one that may be used beside the best
+    | 'rogue-master' // acts as master although another is better
+    | 'unacceptable-master' // not in the acceptable master table
+    | 'duplicate-identity' // two clocks, or two ways, with one identity
+    | 'leap-seconds'; // not master, for want of their current count
   /** State of the port now, as ptp4l prints it. */
   readonly state: string;
   /** One sentence, as ptp4l logs it: `port 1: LISTENING to UNCALIBRATED on RS_SLAVE`. */

@@ -2,19 +2,22 @@
 import type { PathReport } from './core.ts';
 import { explainPath } from './explain.ts';
 import { type PathKey, pathParts } from './path.ts';
-import type { OrdinaryClock } from './ptp/clock.ts';
+import { isDualNow, type OrdinaryClock } from './ptp/clock.ts';
 import type { Datasets } from './ptp/dataset.ts';
+import { activeGrants } from './ptp/grantor.ts';
 import { portText } from './ptp/identity.ts';
 import type { PortDS } from './ptp/portds.ts';
 import { askedPaths } from './ptp/requester.ts';
 import { type SlavePathStatus, status as slaveStatus } from './ptp/slave.ts';
-import type { ViewState } from './status.ts';
+import type { ViewStamps, ViewState } from './status.ts';
 import { type Tick, tickSpan } from './units.ts';
 
 export interface PtpPathView {
   readonly path: PathKey;
   readonly remoteIp: string;
   readonly localIp: string;
+  /** Who takes its event stamps on this side: the kernel, or this process. */
+  readonly stamps: ViewStamps;
   /** What we are on this path, as pmc prints it. */
   readonly identity: string;
   readonly master: string | null;
@@ -37,20 +40,60 @@ export interface PtpPathView {
   readonly report: PathReport | null;
 }
 
+/** One port. */
+export interface PtpPortStatus {
+  /** As ptp4l prints it. */
+  readonly state: string;
+  readonly mode: OrdinaryClock['mode'];
+  /** The master is followed over several of its addresses. */
+  readonly isDual: boolean;
+  /** {address, clockIdentity} of each address of ours. */
+  readonly identities: readonly { readonly address: string; readonly clockIdentity: string }[];
+  /** Unicast grants that we serve now. */
+  readonly serves: readonly {
+    readonly path: PathKey;
+    readonly messageType: string;
+    readonly logInterval: number;
+  }[];
+  /** Messages that we sent as a master. */
+  readonly sent: Readonly<Record<string, number>>;
+}
+
 /** As pmc names them. */
 export interface PtpDatasets extends Datasets {
   readonly portDS: PortDS;
 }
 
-/** All paths of a clock. @param report the core's view of a path */
+export function viewPtpPort(port: OrdinaryClock, nowNs: Tick): PtpPortStatus {
+  const { sets, portDS, grantor, master, mode, identities } = port;
+  const isDual = isDualNow(port);
+  return {
+    state: portDS.portState,
+    mode,
+    isDual,
+    identities: identities.map(({ address, clockIdentity }) => ({
+      address,
+      clockIdentity: isDual ? sets.defaultDS.clockIdentity : clockIdentity,
+    })),
+    serves: (grantor === null ? [] : activeGrants(grantor, nowNs)).map((grant) => ({
+      path: `${grant.remote}|${grant.localIp}` as const,
+      messageType: grant.messageType,
+      logInterval: grant.logInterval,
+    })),
+    sent: onlyCounted({ ...master.tally }),
+  };
+}
+
+/** All paths of a port. @param report the core's view of a path */
 export function viewPtpPaths(
   clock: OrdinaryClock,
   report: (path: PathKey) => PathReport | null,
   nowNs: Tick,
+  stampsOf: (localIp: string) => ViewStamps,
 ): PtpPathView[] {
   const grants = grantsByPath(clock, nowNs);
   return slaveStatus(clock.slave).map((status) =>
-    viewPtpPath(status, grants.get(status.path) ?? {}, report(status.path), nowNs),
+    viewPtpPath(status, grants.get(status.path) ?? {}, report(status.path), nowNs, stampsOf),
   );
 }
 
@@ -59,6 +102,7 @@ function viewPtpPath(
   granted: Readonly<Record<string, number>>,
   report: PathReport | null,
   nowNs: Tick,
+  stampsOf: (localIp: string) => ViewStamps,
 ): PtpPathView {
   const { path, identity, following, tally, forwardNs, reverseNs } = status;
   const { forward, reverse, sent, drops } = tally;
@@ -68,6 +112,7 @@ function viewPtpPath(
   return {
     path,
     ...pathParts(path),
+    stamps: stampsOf(pathParts(path).localIp),
     identity: portText(identity),
     master: following === null ? null : portText(following.master),
     state,
@@ -90,10 +135,20 @@ function judge(status: SlavePathStatus, report: PathReport | null): [ViewState, 
   if (contact === 'unreachable') return ['unreachable', 'not measured both ways any more'];
   if (contact === 'new' || report === null) {
     if (tally.forward === 0) return ['waiting', 'no Sync to use yet'];
-    return ['waiting', tally.sent === 0 ? 'no Delay_Resp granted yet' : 'no Delay_Resp to use yet'];
+    return ['waiting', unanswered(tally)];
   }
   return [report.state, explainPath(report)];
 }
+
+/** Masters of the Power profile measure peer to peer (EP-130); ptpd's multicast mode hears no other. */
+function unanswered({ sent, reverse }: SlavePathStatus['tally']): string {
+  if (sent === 0) return 'no Delay_Resp granted yet';
+  if (sent < MANY || reverse > 0) return 'no Delay_Resp to use yet';
+  return `no answer to ${sent} requests: the master may measure peer to peer, or hear multicast only`;
+}
+
+/** Requests without any answer that are no accident. */
+const MANY = 8;
 
 function grantsByPath(
   { requester }: OrdinaryClock,

@@ -16,7 +16,7 @@ import {
 } from './ntp/server.ts';
 import { isIpv6 } from './path.ts';
 import { NTP_PORT, parseTarget } from './target.ts';
-import { chooseHost } from './udp/choose.ts';
+import { chooseHost, type Stamps } from './udp/choose.ts';
 import type { Host } from './udp/udp.ts';
 
 export type { Access, RateLimitConfig, Source };
@@ -31,7 +31,11 @@ export interface ServerOptions {
   /** Default: 1 request per second and client, bursts of 16. null: none. */
   readonly rateLimit?: RateLimitConfig | null;
   readonly access?: Partial<Access>;
+  /** Answer in interleaved mode (RFC 9769) whom asks for it. Default true. */
+  readonly interleaved?: boolean;
   readonly signal?: AbortSignal;
+  /** Whose stamps, see {@link Stamps}. (default `auto`) */
+  readonly stamps?: Stamps;
   readonly host?: Host;
   readonly onDrop?: (reason: string, from: string) => void;
 }
@@ -39,6 +43,8 @@ export interface ServerOptions {
 export interface ServerStatus {
   readonly received: number;
   readonly answered: number;
+  /** Of these, in interleaved mode. */
+  readonly interleaved: number;
   readonly kisses: number;
   readonly drops: Readonly<Record<string, number>>;
 }
@@ -59,6 +65,9 @@ export const DEFAULT_RATE_LIMIT: RateLimitConfig = {
   leak: 2,
   tableSize: 4096,
 };
+
+/** Answers remembered for interleaved clients: a thousand clients and more. */
+const SAVED_ANSWERS = 8192;
 
 const UNSYNCHRONIZED: Source = {
   leap: 3,
@@ -85,7 +94,7 @@ export function localSource(stratum: number, host: Host): Partial<Source> {
  */
 export async function openServer(options: ServerOptions): Promise<Server> {
   options.signal?.throwIfAborted();
-  const host = options.host ?? chooseHost();
+  const host = options.host ?? chooseHost(options.stamps);
   if (options.addresses.length === 0) {
     throw new ConfigError('addresses', 'at least one local address', options.addresses);
   }
@@ -101,6 +110,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     source,
     rateLimit: rateLimit === null ? null : { seed: randomSeed(host), ...rateLimit },
     access: { allow: options.access?.allow ?? [], deny: options.access?.deny ?? [] },
+    interleaved:
+      options.interleaved === false ? null : { tableSize: SAVED_ANSWERS, seed: randomSeed(host) },
   });
   const driven: Drive = await drive({
     host,
@@ -122,9 +133,9 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     host,
     addresses: driven.sockets.map((socket) => socket.local),
     status() {
-      const { received, answered, kisses, drops } = machine.tally;
+      const { received, answered, interleaved, kisses, drops } = machine.tally;
       const occurred = Object.entries(drops).filter(([, count]) => count > 0);
-      return { received, answered, kisses, drops: Object.fromEntries(occurred) };
+      return { received, answered, interleaved, kisses, drops: Object.fromEntries(occurred) };
     },
     setSource(change) {
       const next = { ...source, ...change };

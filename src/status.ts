@@ -9,11 +9,16 @@ import { type Tick, tickSpan } from './units.ts';
 /** A core state, or what only the machine knows. */
 export type ViewState = PathState | 'unreachable' | 'stopped' | 'waiting';
 
+/** As the hosts have them. */
+export type ViewStamps = 'kernel' | 'user';
+
 export interface PathView {
   readonly path: PathKey;
   readonly remoteIp: string;
   readonly remotePort: number;
   readonly localIp: string;
+  /** Who takes its stamps on this side: the kernel, or this process. */
+  readonly stamps: ViewStamps;
   readonly state: ViewState;
   /** One sentence, '' if there is nothing to say. */
   readonly reason: string;
@@ -26,6 +31,8 @@ export interface PathView {
   readonly ageS: number | null;
   readonly sent: number;
   readonly valid: number;
+  /** Of these, in interleaved mode. */
+  readonly interleaved: number;
   /** Dropped datagrams by reason, only those that occurred. */
   readonly drops: Readonly<Record<string, number>>;
   /** The core's figures; null before the first valid exchange. */
@@ -36,9 +43,14 @@ export interface PathView {
 export const reachText = (reach: number): string => reach.toString(8).padStart(3, '0');
 
 /** Joins the two views of one path. */
-export function viewPath(status: PathStatus, report: PathReport | null, nowNs: Tick): PathView {
+export function viewPath(
+  status: PathStatus,
+  report: PathReport | null,
+  nowNs: Tick,
+  stamps: ViewStamps,
+): PathView {
   const { remoteIp, localIp } = pathParts(status.path);
-  const { remotePort, reach, pollLog2S, stratum, refid, sent, valid } = status;
+  const { remotePort, reach, pollLog2S, stratum, refid, sent, valid, interleaved } = status;
   const measured = report !== null && report.taken > 0 ? report : null;
   const ageS = status.lastValidNs === null ? null : tickSpan(status.lastValidNs, nowNs);
   const drops = Object.fromEntries(Object.entries(status.drops).filter(([, count]) => count > 0));
@@ -48,6 +60,7 @@ export function viewPath(status: PathStatus, report: PathReport | null, nowNs: T
     remoteIp,
     remotePort,
     localIp,
+    stamps,
     state,
     reason,
     reach,
@@ -57,6 +70,7 @@ export function viewPath(status: PathStatus, report: PathReport | null, nowNs: T
     ageS,
     sent,
     valid,
+    interleaved,
     drops,
     report: measured,
   };

@@ -10,6 +10,7 @@ import { nativeJobs } from '../bench/native.ts';
 import { generatePtp } from '../bench/ptpload.ts';
 import { figuresOf, measurePtpRms } from '../bench/ptprms.ts';
 import { replayBench } from '../bench/replay.ts';
+import { exchangeStamps, reflect, unreflect } from '../bench/stamps.ts';
 import { figure, formatTable } from '../bench/table.ts';
 import { openPtpClock } from '../src/ptpclock.ts';
 import { localSource, openServer } from '../src/serve.ts';
@@ -208,6 +209,25 @@ test('the replay bench replays what it recorded, in both forms', async () => {
   const [one, other] = figures;
   assert.is(one?.summary.exchanges, 5000);
   assert.equal(other?.summary.combiners, one?.summary.combiners);
+});
+
+test('stamps: offsets between two of our hosts, with plain stamps and the kernel’s', async () => {
+  const { whyPlain } = chooseHost();
+  for (const stamps of whyPlain === undefined
+    ? (['plain', 'kernel'] as const)
+    : ['plain' as const]) {
+    const port = await reflect(stamps);
+    const figures = await exchangeStamps({ stamps, port, count: 20, everyMs: 2 });
+    await unreflect();
+    assert.is(figures.lost, 0);
+    assert.is(figures.host, chooseHost(stamps).name);
+    for (const offsets of [figures.sealed, figures.twoStep]) {
+      assert.is(offsets.length, 20);
+      assert.ok(offsets.every((s) => Math.abs(s) < 0.5)); // the truth is 0, the machine busy
+    }
+    if (stamps === 'plain') assert.equal(figures.sealed, figures.twoStep);
+    else assert.is.not(figures.sealed.join(), figures.twoStep.join());
+  }
 });
 
 test.run();

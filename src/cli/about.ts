@@ -19,13 +19,14 @@ export const aboutCommand: Command = {
       version: VERSION,
       runtime: runtimeName(),
       host: host.name,
+      whyPlain: host.whyPlain ?? null,
       core: { bytes: coreBytes.length, ...core },
     };
     if (args.flag('json')) {
       await io.out(`${JSON.stringify({ about })}\n`);
       return 0;
     }
-    await io.out(`clockbraid ${about.version} on ${about.runtime}, UDP by ${about.host}
+    await io.out(`clockbraid ${about.version} on ${about.runtime}, UDP by ${about.host}${about.whyPlain === null ? '' : ` (${about.whyPlain})`}
 core: ABI ${core.abiVersion}, ${coreBytes.length} bytes${core.simd ? ', SIMD' : ''}, up to ${core.maxPaths} paths
 combiners: ${core.combiners.join(', ')}
 `);

@@ -58,7 +58,7 @@ export function readArgs(command: Command, argv: readonly string[]): Args | null
   } catch (error) {
     throw new UsageError(`${sentence(error, options)}; see "clockbraid ${command.name} --help"`);
   }
-  const values = parsed.values as Record<string, string | boolean | (string | boolean)[]>;
+  const values = parsed.values as Values;
   if (values.help === true) return null;
   const { positionals } = parsed;
   const { least, most, name } = command.positionals;
@@ -69,6 +69,18 @@ export function readArgs(command: Command, argv: readonly string[]): Args | null
       `"clockbraid ${command.name}" takes ${wanted}${most === 0 ? '' : ` ${name}`}, got ${got}; see "clockbraid ${command.name} --help"`,
     );
   }
+  return argsOf(positionals, values, (key) => `--${key}`);
+}
+
+/** What options were given: text, true, or texts of those that may be repeated. */
+export type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[]>>;
+
+/** Arguments from values. @param nameOf how messages call an option */
+export function argsOf(
+  positionals: readonly string[],
+  values: Values,
+  nameOf: (key: string) => string,
+): Args {
   const text = (key: string) => {
     const value = values[key];
     return typeof value === 'string' ? value : undefined;
@@ -87,7 +99,7 @@ export function readArgs(command: Command, argv: readonly string[]): Args | null
       const value = given.trim() === '' ? Number.NaN : Number(given);
       if (!(value >= low && value <= high) || (integer && !Number.isInteger(value))) {
         throw new ConfigError(
-          `--${key}`,
+          nameOf(key),
           `${integer ? 'an integer' : 'a number'} ${low}..${high}`,
           given,
         );
@@ -99,7 +111,7 @@ export function readArgs(command: Command, argv: readonly string[]): Args | null
       if (given === undefined) return fallback;
       const found = allowed.find((word) => word === given);
       if (found === undefined) {
-        throw new ConfigError(`--${key}`, `one of ${allowed.join(', ')}`, given);
+        throw new ConfigError(nameOf(key), `one of ${allowed.join(', ')}`, given);
       }
       return found;
     },

@@ -20,6 +20,10 @@ export const CLIENT_OPTIONS: Readonly<Record<string, Option>> = {
     help: "at most N paths; without --local, over this machine's own addresses",
   },
   port: { type: 'string', value: 'P', help: 'port of servers that name none (default 123)' },
+  interleaved: {
+    type: 'boolean',
+    help: 'ask in interleaved mode (RFC 9769) where servers can',
+  },
   combiner: { type: 'string', value: 'NAME', help: `${COMBINERS.join(', ')} (default braid)` },
 };
 
@@ -46,6 +50,7 @@ export async function clientOptions(
     return ip;
   });
   const combiner = args.choice('combiner', 'braid', COMBINERS);
+  const interleaved = args.flag('interleaved');
   const targets = servers.map((text, index) => parseTarget(`HOST ${index + 1}`, text, port));
   const resolved = await Promise.all(
     targets.map(async (target) => ({ ...target, ips: await host.resolve(target.name) })),
@@ -53,7 +58,7 @@ export async function clientOptions(
   const remotes = resolved.flatMap(({ ips }) => ips);
   const locals = given.length > 0 ? given : most === undefined ? undefined : host.localAddresses();
   if (locals === undefined) {
-    return { options: { servers, port, combiner, host }, remotes };
+    return { options: { servers, port, combiner, interleaved, host }, remotes };
   }
   const pairs: { server: string; local: string }[] = [];
   for (const { ips, port: own } of resolved) {
@@ -73,7 +78,10 @@ export async function clientOptions(
     );
   }
   const limit = most ?? pairs.length;
-  return { options: { servers: [], pairs: pairs.slice(0, limit), port, combiner, host }, remotes };
+  return {
+    options: { servers: [], pairs: pairs.slice(0, limit), port, combiner, interleaved, host },
+    remotes,
+  };
 }
 
 type Scope = 'loopback' | 'link' | 'private' | 'public';

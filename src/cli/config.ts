@@ -1,8 +1,9 @@
 /** The daemon's configuration file: TOML, kebab-case, every unknown key an error. */
-import type { ClientOptions } from '../client.ts';
+import type { ClientOptions, ClientPair } from '../client.ts';
 import { COMBINERS } from '../core.ts';
 import { ConfigError } from '../errors.ts';
 import {
+  flag,
   integer,
   knownKeys,
   optionalText,
@@ -35,7 +36,7 @@ export function readConfig(text: string, file: string): RunConfig {
   const sources = tables(root.source, at('source'));
   if (sources.length === 0) throw new ConfigError(at('source'), 'at least one [[source]]', 'none');
   const servers: string[] = [];
-  const pairs: { server: string; local: string }[] = [];
+  const pairs: ClientPair[] = [];
   for (const [index, source] of sources.entries()) {
     readSource(source, at(`source.${index}`), servers, pairs);
   }
@@ -70,13 +71,18 @@ export function readConfig(text: string, file: string): RunConfig {
   };
 }
 
-function readSource(
-  source: Table,
-  at: string,
-  servers: string[],
-  pairs: { server: string; local: string }[],
-): void {
-  knownKeys(at, source, ['mode', 'address', 'addresses', 'port', 'local-addresses', 'path']);
+function readSource(source: Table, at: string, servers: string[], pairs: ClientPair[]): void {
+  knownKeys(at, source, [
+    'mode',
+    'address',
+    'addresses',
+    'port',
+    'local-addresses',
+    'interleaved',
+    'path',
+  ]);
+  const interleaved = flag(source.interleaved, `${at}.interleaved`, false);
+  const manner = (isInterleaved: boolean) => (isInterleaved ? { interleaved: true } : {});
   word(source.mode, `${at}.mode`, ['mpntp'] as const, 'mpntp');
   const port = integer(source.port, `${at}.port`, 1, 65535, NTP_PORT);
   const target = (text: string, field: string) => {
@@ -91,7 +97,8 @@ function readSource(
   const paths = tables(source.path, `${at}.path`);
   for (const [index, path] of paths.entries()) {
     const field = `${at}.path.${index}`;
-    knownKeys(field, path, ['name', 'remote-address', 'local-address']);
+    knownKeys(field, path, ['name', 'remote-address', 'local-address', 'interleaved']);
+    const own = flag(path.interleaved, `${field}.interleaved`, interleaved);
     optionalText(path.name, `${field}.name`);
     const remote = optionalText(path['remote-address'], `${field}.remote-address`);
     const local = optionalText(path['local-address'], `${field}.local-address`);
@@ -99,14 +106,18 @@ function readSource(
       throw new ConfigError(`${field}.local-address`, 'a local IP address', 'nothing');
     }
     const remotes = remote === undefined ? addresses : [target(remote, `${field}.remote-address`)];
-    for (const server of remotes) pairs.push({ server, local });
+    for (const server of remotes) pairs.push({ server, local, ...manner(own) });
   }
   if (addresses.length === 0 && pairs.length === 0) {
     throw new ConfigError(`${at}.address`, 'a host name or IP address', 'nothing');
   }
   const locals = texts(source['local-addresses'], `${at}.local-addresses`);
   if (locals.length > 0) {
-    for (const server of addresses) for (const local of locals) pairs.push({ server, local });
+    for (const server of addresses) {
+      for (const local of locals) pairs.push({ server, local, ...manner(interleaved) });
+    }
+  } else if (paths.length === 0 && interleaved) {
+    pairs.push(...addresses.map((server) => ({ server, interleaved })));
   } else if (paths.length === 0) {
     servers.push(...addresses);
   }

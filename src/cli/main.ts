@@ -5,11 +5,13 @@ import { nearest } from '../nearest.ts';
 import { aboutCommand } from './about.ts';
 import { type Command, helpOf, readArgs, UsageError } from './args.ts';
 import { benchCommand } from './bench.ts';
+import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import { processIo } from './io.ts';
 import { ptpCommand } from './ptp.ts';
 import { queryCommand } from './query.ts';
 import { recordCommand } from './record.ts';
+import { relayCommand } from './relay.ts';
 import { replayCommand } from './replay.ts';
 import { runCommand } from './run.ts';
 import { serveCommand } from './serve.ts';
@@ -21,6 +23,8 @@ const COMMANDS: readonly Command[] = [
   runCommand,
   serveCommand,
   ptpCommand,
+  relayCommand,
+  checkCommand,
   recordCommand,
   replayCommand,
   simCommand,

@@ -1,27 +1,35 @@
-/** `clockbraid ptp slave` and `ptp master`: one PTP clock over one or many addresses. */
-import { networkInterfaces } from 'node:os';
+/** `clockbraid ptp slave`, `master`, `boundary`: a PTP clock over one or many addresses. */
+import { openBoundaryClock } from '../boundaryclock.ts';
 import { COMBINERS } from '../core.ts';
 import { ConfigError } from '../errors.ts';
 import { formatSeconds } from '../format.ts';
-import { canonicalIp } from '../path.ts';
 import { type LeapTable, parseLeapSeconds } from '../ptp/leapseconds.ts';
-import { openPtpClock, type PtpClock, type PtpClockOptions, type PtpEvents } from '../ptpclock.ts';
-import { chooseHost } from '../udp/choose.ts';
+import { PROFILE_NAMES } from '../ptp/profile.ts';
+import { openPtpClock, type PtpClockOptions, type PtpEvents } from '../ptpclock.ts';
 import { type Args, type Command, UsageError } from './args.ts';
+import { boundaryOptions } from './boundary.ts';
 import { readText } from './files.ts';
 import { type Io, pause } from './io.ts';
-import { offsetLine, ptpStatusLine, ptpTable } from './ptptable.ts';
+import { ptpOptions } from './ptpargs.ts';
+import { ptpTable } from './ptptable.ts';
+import { type PtpView, viewOfBoundary, viewOfClock } from './ptpview.ts';
 import { createRecordingFile } from './recordfile.ts';
+import { hostOf, STAMPS_OPTION } from './stamps.ts';
 import { clockLine } from './table.ts';
-
-const LOG_INTERVAL = { least: -7, most: 4, integer: true };
 
 export const ptpCommand: Command = {
   name: 'ptp',
-  summary: 'be a PTP slave or master on one or many addresses (multipath PTP, RFC 8039)',
-  usage: 'slave|master ADDR… [options]',
-  positionals: { least: 2, most: 65, name: '"slave" or "master", and ADDR' },
+  summary: 'be a PTP slave, master or boundary clock on many addresses (RFC 8039)',
+  usage:
+    'slave|master ADDR… [options]\n       clockbraid ptp boundary --port ADDR[,OPTION…] --port ADDR[,OPTION…]… [options]',
+  positionals: { least: 1, most: 65, name: '"slave" or "master" and ADDR, or "boundary"' },
   options: {
+    port: {
+      type: 'string',
+      multiple: true,
+      value: 'SPEC',
+      help: 'of a boundary clock: ADDR[,ADDR…][,OPTION[=VALUE]…], options without --',
+    },
     mode: {
       type: 'string',
       value: 'MODE',
@@ -39,14 +47,45 @@ export const ptpCommand: Command = {
     hybrid: { type: 'boolean', help: 'a plain slave asks by unicast' },
     pairing: { type: 'string', value: 'P', help: 'dual-ended: mesh (default) or 1:1' },
     primary: { type: 'string', value: 'IP', help: 'primary of the addresses (default the first)' },
+    profile: { type: 'string', value: 'NAME', help: `${PROFILE_NAMES.join(' (usual) or ')}` },
+    revision: {
+      type: 'string',
+      value: 'REV',
+      help: 'of the Enterprise Profile: draft-01 (usual) or rfc9760',
+    },
+    preferred: { type: 'boolean', help: 'enterprise: meant to be master, or else alternate' },
+    alternate: { type: 'boolean', help: 'enterprise: alternate master while not the best' },
+    'delay-mode': {
+      type: 'string',
+      value: 'MODE',
+      help: 'enterprise master: multicast, unicast or hybrid (usual)',
+    },
+    'max-adjustment': {
+      type: 'string',
+      value: 'STEP',
+      help: 'enterprise: what others may move this clock by in a Sync interval, e.g. 500ns',
+    },
+    acceptable: {
+      type: 'string',
+      multiple: true,
+      value: 'ID',
+      help: 'clockIdentity of a master to follow (default any)',
+    },
+    scope: { type: 'string', value: 'X', help: 'of the IPv6 group ff0X::181 (0..f, default e)' },
+    management: { type: 'boolean', help: 'rfc9760: answer management messages' },
     'clock-identity': { type: 'string', value: 'ID', help: 'clockIdentity (default from the MAC)' },
-    domain: { type: 'string', value: 'N', help: 'domainNumber (0..127, default 0)' },
+    domain: {
+      type: 'string',
+      multiple: true,
+      value: 'N',
+      help: 'domainNumber (0..127, default 0); several are combined',
+    },
     priority1: { type: 'string', value: 'N', help: '0..255 (default 128)' },
     priority2: { type: 'string', value: 'N', help: '0..255 (default 128)' },
     'clock-class': { type: 'string', value: 'N', help: 'of a master (0..254, default 248)' },
-    announce: { type: 'string', value: 'LOG2S', help: 'Announce interval (-7..4, default 1)' },
-    sync: { type: 'string', value: 'LOG2S', help: 'Sync interval (-7..4, default 0)' },
-    delay: { type: 'string', value: 'LOG2S', help: 'Delay_Req interval (-7..4, default 0)' },
+    announce: { type: 'string', value: 'LOG2S', help: 'Announce interval (-7..7, default 1)' },
+    sync: { type: 'string', value: 'LOG2S', help: 'Sync interval (-7..7, default 0)' },
+    delay: { type: 'string', value: 'LOG2S', help: 'Delay_Req interval (-7..7, default 0)' },
     'announce-timeout': { type: 'string', value: 'N', help: 'intervals (2..255, default 3)' },
     'grant-seconds': { type: 'string', value: 'N', help: 'asked for (10..1000, default 300)' },
     'delay-asymmetry': {
@@ -65,6 +104,7 @@ export const ptpCommand: Command = {
       help: "leap-seconds.list (default the system's)",
     },
     combiner: { type: 'string', value: 'NAME', help: `${COMBINERS.join(', ')} (default braid)` },
+    ...STAMPS_OPTION,
     seconds: { type: 'string', value: 'N', help: 'stop after N seconds (default: on Ctrl-C)' },
     record: { type: 'string', value: 'FILE', help: 'write a recording, to replay later' },
     json: { type: 'boolean', help: 'one status line of JSON per second' },
@@ -73,29 +113,38 @@ export const ptpCommand: Command = {
 --mode dual-ended a clock with one identity on all; a master on several is dual-ended. Nothing sets or
 steers the local clock; a master serves it as it is. Ports below 1024 need root or CAP_NET_BIND_SERVICE.
 
+A boundary clock follows the best master on one port and serves what it makes of its time on the others,
+which may differ in all but clock identity, domain, priorities, class and UDP ports: IPv4 and IPv6,
+multicast and unicast. Options outside --port are for all its ports; slave-only is a port's alone.
+
+  clockbraid ptp boundary --port 192.0.2.1 --port fd00::1,sync=-3,delay=-3
+  clockbraid ptp boundary --port 192.0.2.1,mode=single-ended,master=192.0.2.9 --port 198.51.100.1,master-only
   clockbraid ptp master 127.0.0.1 --unicast --event-port 11319 --general-port 11320
   clockbraid ptp slave 127.0.0.2 127.0.0.3 --master 127.0.0.1 --event-port 11319 --general-port 11320`,
   run,
 };
 
 async function run(args: Args, io: Io): Promise<number> {
-  const [role, ...addresses] = args.positionals;
-  if (role !== 'slave' && role !== 'master') {
-    throw new UsageError(`"clockbraid ptp" is for "slave" or "master", not "${role}"`);
+  const [role = '', ...addresses] = args.positionals;
+  if (role !== 'slave' && role !== 'master' && role !== 'boundary') {
+    throw new UsageError(`"clockbraid ptp" is for "slave", "master" or "boundary", not "${role}"`);
   }
-  const host = chooseHost();
+  const isBoundary = role === 'boundary';
+  if (isBoundary !== (addresses.length === 0)) {
+    const wanted = isBoundary ? '--port ADDR, not ADDR' : 'ADDR';
+    throw new UsageError(`"clockbraid ptp ${role}" takes ${wanted}; see "clockbraid ptp --help"`);
+  }
+  if (!isBoundary && args.texts('port').length > 0) {
+    throw new UsageError('"--port" is for "clockbraid ptp boundary"');
+  }
+  const host = hostOf(args, io);
   const seconds = args.number('seconds', Number.POSITIVE_INFINITY, { least: 0.1, most: 1e9 });
   const json = args.flag('json');
   const leapTable = await leapList(args.text('leap-file'), io);
-  const options: PtpClockOptions = {
-    ...optionsOf(args, role, addresses),
-    leapTable,
-    host,
-    signal: io.signal,
-  };
+  const combiner = args.choice('combiner', 'braid', COMBINERS);
+  const open = openerOf(args, role, addresses);
   const file = args.text('record');
-  const recording =
-    file === undefined ? null : await createRecordingFile(file, host, options.combiner ?? 'braid');
+  const recording = file === undefined ? null : await createRecordingFile(file, host, combiner);
   const startNs = host.clock.tick();
   const log = (text: string) => {
     const atS = (host.clock.tick() - startNs) / 1e9;
@@ -103,14 +152,16 @@ async function run(args: Args, io: Io): Promise<number> {
     if (json || io.isTty) io.err(line);
     else void io.out(line);
   };
-  const ptp = await openPtpClock({ ...options, events: eventsOf(log, recording?.events) });
+  const events = eventsOf(log, recording?.events);
+  const ptp = await open({ leapTable, host, signal: io.signal, events });
   try {
-    if (role === 'master') {
+    if (role !== 'slave') {
       const { problem } = ptp.status();
-      if (problem !== null) log(`${problem}: serving UTC as an arbitrary timescale`);
+      if (problem !== null && args.text('profile') !== 'enterprise')
+        log(`${problem}: serving UTC as an arbitrary timescale`);
     }
     const isSynchronized = await watch(ptp, io, { seconds, json, log });
-    return role === 'master' || isSynchronized ? 0 : 1;
+    return role !== 'slave' || isSynchronized ? 0 : 1;
   } finally {
     await ptp.close();
     await recording?.close();
@@ -120,89 +171,27 @@ async function run(args: Args, io: Io): Promise<number> {
 const MASTERS_OPTIONS = ['unicast', 'multicast-sync', 'master-only'];
 const SLAVES_OPTIONS = ['hybrid'];
 
-function optionsOf(
+type Common = Pick<PtpClockOptions, 'leapTable' | 'host' | 'signal' | 'events'>;
+
+/** Reads the options at once. Throws ConfigError, UsageError. */
+function openerOf(
   args: Args,
-  role: 'slave' | 'master',
+  role: 'slave' | 'master' | 'boundary',
   addresses: readonly string[],
-): PtpClockOptions {
-  const masters = args.texts('master');
-  const others = role === 'slave' ? MASTERS_OPTIONS : SLAVES_OPTIONS;
-  const misplaced = others.find((name) => args.flag(name));
-  if (misplaced !== undefined) {
-    throw new UsageError(`"--${misplaced}" is not for "clockbraid ptp ${role}"`);
-  }
-  const isUnicast = masters.length > 0 || args.flag('unicast');
-  const several = role === 'slave' ? 'single-ended' : 'dual-ended';
-  const usual = addresses.length > 1 ? several : isUnicast ? 'single-ended' : 'plain';
-  const byte = (name: string) =>
-    args.number(name, undefined, { least: 0, most: 255, integer: true });
-  const port = (name: string, usualPort: number) =>
-    args.number(name, usualPort, { least: 1, most: 65535, integer: true });
-  const role3 = role === 'slave' ? 'slave' : args.flag('master-only') ? 'master' : 'any';
-  const primary = args.text('primary');
-  const clockIdentity = args.text('clock-identity');
-  const mac = macOf(primary ?? addresses[0] ?? '');
-  return {
-    mode: args.choice('mode', usual, ['plain', 'single-ended', 'dual-ended']),
-    role: role3,
-    addresses,
-    ...given({ primary, clockIdentity, mac }),
-    ...(isUnicast && { masters }),
-    ...(args.flag('multicast-sync') && { multicastSync: true }),
-    ...(args.flag('hybrid') && { delayRequests: 'unicast' as const }),
-    pairing: args.choice('pairing', 'mesh', ['mesh', '1:1']),
-    clock: {
-      domainNumber: args.number('domain', 0, { least: 0, most: 127, integer: true }),
-      ...given({
-        priority1: byte('priority1'),
-        priority2: byte('priority2'),
-        clockClass: args.number('clock-class', undefined, { least: 0, most: 254, integer: true }),
-      }),
-    },
-    port: {
-      logAnnounceInterval: args.number('announce', 1, LOG_INTERVAL),
-      logSyncInterval: args.number('sync', 0, LOG_INTERVAL),
-      logMinDelayReqInterval: args.number('delay', 0, LOG_INTERVAL),
-      logMinPdelayReqInterval: args.number('delay', 0, LOG_INTERVAL),
-      announceReceiptTimeout: args.number('announce-timeout', 3, {
-        ...{ least: 2, most: 255, integer: true },
-      }),
-      delayMechanism: args.flag('p2p') ? 2 : 1,
-    },
-    ports: { event: port('event-port', 319), general: port('general-port', 320) },
-    delayAsymmetryNs: asymmetries(args.texts('delay-asymmetry')),
-    grantDurationS: args.number('grant-seconds', 300, { least: 10, most: 1000, integer: true }),
-    hops: args.number('hops', 1, { least: 1, most: 255, integer: true }),
-    combiner: args.choice('combiner', 'braid', COMBINERS),
-  };
-}
-
-/** `NS` for all paths, `ADDR=NS` for some. */
-function asymmetries(texts: readonly string[]): Record<string, number> {
-  const found: Record<string, number> = {};
-  for (const text of texts) {
-    const at = text.lastIndexOf('=');
-    const ns = text.slice(at + 1).trim();
-    if (!/^[+-]?[0-9]+(\.[0-9]+)?$/.test(ns)) {
-      throw new UsageError(`--delay-asymmetry expects NS or ADDR=NS, not "${text}"`);
+): (common: Common) => Promise<PtpView> {
+  if (role !== 'boundary') {
+    const others = role === 'slave' ? MASTERS_OPTIONS : SLAVES_OPTIONS;
+    const misplaced = others.find((name) => args.flag(name));
+    if (misplaced !== undefined) {
+      throw new UsageError(`"--${misplaced}" is not for "clockbraid ptp ${role}"`);
     }
-    found[text.slice(0, Math.max(at, 0))] = Number(ns);
   }
-  return found;
-}
-
-/** Only what was given. */
-const given = <T extends object>(values: T): { [K in keyof T]?: NonNullable<T[K]> } =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
-
-/** MAC address of the interface with this address; undefined for loopback and unknown ones. */
-function macOf(address: string): string | undefined {
-  const wanted = canonicalIp(address)?.replace(/%.*$/, '');
-  for (const entry of Object.values(networkInterfaces()).flat()) {
-    if (entry === undefined || canonicalIp(entry.address)?.replace(/%.*$/, '') !== wanted) continue;
-    return entry.mac === '00:00:00:00:00:00' ? undefined : entry.mac;
+  if (role === 'boundary') {
+    const options = boundaryOptions(args, ptpCommand.options);
+    return async (common) => viewOfBoundary(await openBoundaryClock({ ...options, ...common }));
   }
-  return undefined;
+  const options = ptpOptions(args, role, addresses);
+  return async (common) => viewOfClock(await openPtpClock({ ...options, ...common }));
 }
 
 const SYSTEM_LISTS = [
@@ -250,7 +239,7 @@ interface Watching {
 }
 
 /** Reports once a second until the time is up or Ctrl-C. @returns true if anything was measured */
-async function watch(ptp: PtpClock, io: Io, { seconds, json, log }: Watching): Promise<boolean> {
+async function watch(ptp: PtpView, io: Io, { seconds, json, log }: Watching): Promise<boolean> {
   const { clock } = ptp.host;
   const startNs = clock.tick();
   let drawn = 0;
@@ -260,12 +249,10 @@ async function watch(ptp: PtpClock, io: Io, { seconds, json, log }: Watching): P
     const dueS = Math.min(turn, seconds);
     await pause(Math.max(0, (dueS - passedS) * 1000), io.signal);
     const status = ptp.status();
-    if (json) await io.out(`${ptpStatusLine(ptp)}\n`);
+    if (json) await io.out(`${ptp.json()}\n`);
     else if (io.isTty) {
-      const { datasets, state, serves } = status;
       const lines = [
-        `clockbraid ptp  ${state}, ${datasets.defaultDS.clockIdentity} on ${status.host}, ${serves.length} grants served`,
-        `grandmaster ${datasets.parentDS.grandmasterIdentity}, stepsRemoved ${datasets.currentDS.stepsRemoved}`,
+        ...status.head.map((line) => line.slice(0, io.columns)),
         '',
         ...ptpTable(status.paths, io.columns),
         '',
@@ -274,7 +261,7 @@ async function watch(ptp: PtpClock, io: Io, { seconds, json, log }: Watching): P
       await io.out(`${drawn > 0 ? `\x1b[${drawn}A\x1b[0J` : ''}${lines.join('\n')}\n`);
       drawn = lines.length;
     } else {
-      const line = offsetLine(status);
+      const { line } = status;
       const now = status.clock?.taken ?? 0;
       if (line !== null && now !== taken) log(line);
       taken = now;

@@ -1,7 +1,9 @@
 /** A PTP clock for people and programs: table, log line as ptp4l's, status document. */
+import type { BoundaryClockHandle } from '../boundaryclock.ts';
 import { formatSeconds } from '../format.ts';
 import { offsetFromMasterNs } from '../ptp/slave.ts';
 import type { PtpClock, PtpPathView, PtpStatus } from '../ptpclock.ts';
+import type { Host } from '../udp/udp.ts';
 import { clockJson, STATUS_VERSION, timeText } from './json.ts';
 import { formatOffset } from './table.ts';
 
@@ -38,8 +40,13 @@ export function ptpTable(views: readonly PtpPathView[], columns: number): string
 /** Of the columns after the identity. */
 const WIDTHS = [6, 6, 13, 7, 7, 5];
 
+/** What a log line tells of. */
+type Offset = Pick<PtpStatus, 'clock' | 'state' | 'paths'> & {
+  readonly datasets: Pick<PtpStatus['datasets'], 'currentDS'>;
+};
+
 /** As ptp4l: `master offset         -4 s2 freq  +12345 path delay      9876`. */
-export function offsetLine({ clock, state, datasets, paths }: PtpStatus): string | null {
+export function offsetLine({ clock, state, datasets, paths }: Offset): string | null {
   if (clock === null) return null;
   const servo = state === 'SLAVE' ? 's2' : 's0';
   const offset = `${Math.round(offsetFromMasterNs(clock.offsetS))}`.padStart(10);
@@ -51,8 +58,17 @@ export function offsetLine({ clock, state, datasets, paths }: PtpStatus): string
 }
 
 export function ptpStatusLine(ptp: PtpClock): string {
-  const { clock } = ptp.host;
-  const { datasets, clock: combined, paths, serves, ...rest } = ptp.status();
+  const { serves, ...status } = ptp.status();
+  return statusLine(ptp.host, status, { serves });
+}
+
+export const boundaryStatusLine = (boundary: BoundaryClockHandle): string =>
+  statusLine(boundary.host, boundary.status());
+
+type Told = Pick<PtpStatus, 'clock' | 'paths'> & { readonly datasets: object };
+
+function statusLine({ clock }: Host, status: Told, last: object = {}): string {
+  const { datasets, clock: combined, paths, ...rest } = status;
   return JSON.stringify({
     ptp: {
       version: STATUS_VERSION,
@@ -68,7 +84,7 @@ export function ptpStatusLine(ptp: PtpClock): string {
         noise: report?.noiseS ?? null,
         weight: report?.weight ?? null,
       })),
-      serves,
+      ...last,
     },
   });
 }

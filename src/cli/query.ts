@@ -1,11 +1,11 @@
 /** `clockbraid query`: ask once, over one path or many, print what came of it. */
 import { type Client, openClient } from '../client.ts';
 import { ConfigError } from '../errors.ts';
-import { chooseHost } from '../udp/choose.ts';
 import type { Args, Command } from './args.ts';
 import { CLIENT_OPTIONS, clientOptions, scopeOf } from './client.ts';
 import { type Io, pause } from './io.ts';
 import { clockJson, pathJson } from './json.ts';
+import { hostOf, STAMPS_OPTION } from './stamps.ts';
 import { clockLine, pathTable } from './table.ts';
 
 /** Servers of strangers are asked no faster than this, s (RFC 8633 §3). */
@@ -29,6 +29,7 @@ export const queryCommand: Command = {
       value: 'S',
       help: 'seconds between them (default 2; 0.25 to loopback and private addresses)',
     },
+    ...STAMPS_OPTION,
     json: { type: 'boolean', help: 'one line of JSON instead of the table' },
   },
   details: `HOST is a name or address, with :port if it is not 123. Offset is remote − local: what
@@ -44,7 +45,7 @@ says so.
 async function run(args: Args, io: Io): Promise<number> {
   const samples = args.number('samples', 4, { least: 1, most: 8, integer: true });
   const asked = args.number('interval', undefined, { least: 0.0625, most: 64 });
-  const host = chooseHost();
+  const host = hostOf(args, io);
   const { options, remotes } = await clientOptions(args, host);
   const isPublic = remotes.some((ip) => scopeOf(ip) === 'public');
   if (

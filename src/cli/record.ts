@@ -1,12 +1,12 @@
 /** `clockbraid record`: run a client and write every exchange and event to a file. */
 import { openClient } from '../client.ts';
-import { chooseHost } from '../udp/choose.ts';
 import type { Args, Command } from './args.ts';
 import { CLIENT_OPTIONS, clientOptions } from './client.ts';
 import { createEventTail } from './events.ts';
 import type { Io } from './io.ts';
 import { createRecordingFile } from './recordfile.ts';
 import { mergeEvents, watchClient } from './run.ts';
+import { hostOf, STAMPS_OPTION } from './stamps.ts';
 
 export const recordCommand: Command = {
   name: 'record',
@@ -17,6 +17,7 @@ export const recordCommand: Command = {
     ...CLIENT_OPTIONS,
     poll: { type: 'string', value: 'LOG2S', help: 'poll exponent (-4..17, default 6)' },
     'per-path': { type: 'boolean', help: 'every path polls at the full rate, not all together' },
+    ...STAMPS_OPTION,
     seconds: { type: 'string', value: 'N', help: 'stop after N seconds (default: on Ctrl-C)' },
     json: { type: 'boolean', help: 'status lines as JSON' },
   },
@@ -26,7 +27,7 @@ export const recordCommand: Command = {
 
 async function run(args: Args, io: Io): Promise<number> {
   const [file = '', ...servers] = args.positionals;
-  const host = chooseHost();
+  const host = hostOf(args, io);
   const poll = args.number('poll', 6, { least: -4, most: 17, integer: true });
   const seconds = args.number('seconds', Number.POSITIVE_INFINITY, { least: 0.1, most: 1e9 });
   const { options } = await clientOptions(args, host, servers);

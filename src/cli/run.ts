@@ -5,7 +5,6 @@ import { formatSeconds } from '../format.ts';
 import type { PathKey } from '../path.ts';
 import { eventLine } from '../recording/jsonout.ts';
 import type { ViewState } from '../status.ts';
-import { chooseHost } from '../udp/choose.ts';
 import type { Host } from '../udp/udp.ts';
 import { type Args, type Command, UsageError } from './args.ts';
 import { readConfig } from './config.ts';
@@ -14,6 +13,7 @@ import { readText } from './files.ts';
 import { type Io, pause } from './io.ts';
 import { clockJson, pathJson, STATUS_VERSION, timeText } from './json.ts';
 import { createRecordingFile, type RecordingFile } from './recordfile.ts';
+import { hostOf, STAMPS_OPTION } from './stamps.ts';
 import { clockLine, pathTable } from './table.ts';
 
 export const runCommand: Command = {
@@ -23,6 +23,7 @@ export const runCommand: Command = {
   positionals: { least: 0, most: 0, name: '' },
   options: {
     config: { type: 'string', value: 'FILE', help: 'TOML configuration (required)' },
+    ...STAMPS_OPTION,
     seconds: { type: 'string', value: 'N', help: 'stop after N seconds (default: on Ctrl-C)' },
     record: { type: 'string', value: 'FILE', help: 'write a recording, to replay later' },
     json: { type: 'boolean', help: 'one status line of JSON per status interval' },
@@ -35,6 +36,7 @@ Example:
   [[source]]
   address = "ntp1.example.net"                  # or addresses = ["192.0.2.1", "192.0.2.2"]
   local-addresses = ["198.51.100.7", "203.0.113.9"]   # each pair is a path
+  interleaved = true                            # RFC 9769, where the server can; default false
 
   [[source]]
   address = "192.0.2.50"
@@ -65,7 +67,7 @@ async function run(args: Args, io: Io): Promise<number> {
   }
   const seconds = args.number('seconds', Number.POSITIVE_INFINITY, { least: 0.1, most: 1e9 });
   const config = readConfig(await readText(file), file);
-  const host = chooseHost();
+  const host = hostOf(args, io);
   const recording = await openRecording(
     args.text('record') ?? config.record,
     host,
@@ -138,13 +140,14 @@ export async function watchClient(client: Client, io: Io, options: WatchOptions)
 
 function statusLine(client: Client): string {
   const { clock } = client.host;
-  const { clock: combined, paths, combiner, host } = client.status();
+  const { clock: combined, paths, combiner, host, whyPlain } = client.status();
   return JSON.stringify({
     status: {
       version: STATUS_VERSION,
       at: timeText(clock.epochS, clock.now()),
       combiner,
       host,
+      whyPlain,
       combined: clockJson(combined),
       paths: paths.map(pathJson),
     },

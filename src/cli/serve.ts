@@ -1,9 +1,9 @@
 /** `clockbraid serve`: an NTP server on one or more local addresses. */
 import { DEFAULT_RATE_LIMIT, localSource, openServer, type ServerOptions } from '../serve.ts';
 import { formatTarget } from '../target.ts';
-import { chooseHost } from '../udp/choose.ts';
 import type { Args, Command } from './args.ts';
 import { type Io, pause } from './io.ts';
+import { hostOf, STAMPS_OPTION } from './stamps.ts';
 
 export const serveCommand: Command = {
   name: 'serve',
@@ -24,6 +24,7 @@ export const serveCommand: Command = {
       value: 'LOG2S',
       help: 'one request per client each 2^LOG2S s (-10..17, default 0), or "off"',
     },
+    ...STAMPS_OPTION,
     seconds: { type: 'string', value: 'N', help: 'stop after N seconds (default: on Ctrl-C)' },
     json: { type: 'boolean', help: 'print counts as JSON at the end' },
   },
@@ -35,7 +36,7 @@ with a RATE kiss now and then and otherwise not answered. Nothing sets or steers
 };
 
 async function run(args: Args, io: Io): Promise<number> {
-  const host = chooseHost();
+  const host = hostOf(args, io);
   const stratum = args.number('stratum', undefined, { least: 1, most: 15, integer: true });
   const seconds = args.number('seconds', Number.POSITIVE_INFINITY, { least: 0.1, most: 1e9 });
   const rateLimit =

@@ -1,7 +1,8 @@
 /**
  * Weather for real packets: wraps a host so that each datagram it sends is held back, lost or
  * altered by a law of its path before it goes out of the real socket. Stamps are read when the
- * program sends, so whatever the law adds is network delay to both ends.
+ * program sends, so whatever the law adds is network delay to both ends, and the kernel's stamps of
+ * departure, which come after it, are not asked for.
  */
 import { setImmediate } from 'node:timers';
 import type { Address } from '../machine.ts';
@@ -28,7 +29,7 @@ export function impairedHost(host: Host, fateOf: FateOf): Host {
       return {
         ...udp,
         local: udp.local,
-        stampKind: udp.stampKind,
+        stampKind: 'user',
         send(bytes, to, seal) {
           const sentAtNs = host.clock.now();
           seal?.(bytes, sentAtNs);
@@ -119,11 +120,15 @@ export function shiftedHost(host: Host, show: (real: Stamp) => Stamp): Host {
         ...udp,
         local: udp.local,
         stampKind: udp.stampKind,
-        send(bytes, to, seal) {
+        send(bytes, to, seal, options) {
+          const departed = options?.departed;
           const sent = udp.send(
             bytes,
             to,
             seal && ((sealed: Uint8Array, real: Stamp) => seal(sealed, show(real))),
+            departed
+              ? { ...options, departed: (real, kind) => departed(show(real), kind) }
+              : options,
           );
           return typeof sent === 'string' ? sent : show(sent);
         },

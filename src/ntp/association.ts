@@ -6,6 +6,7 @@
 import { type Address, type Drops, noDrops } from '../machine.ts';
 import { type PathKey, pathKey } from '../path.ts';
 import type { Stamp, Tick } from '../units.ts';
+import type { Base, Interleave } from './interleave.ts';
 import { NO_TIME, type NtpTime } from './packet.ts';
 import { refidText } from './refid.ts';
 
@@ -16,8 +17,10 @@ export interface Tally {
   unsent: number;
   /** Datagrams that came in on this path, good or bad. */
   received: number;
-  /** Datagrams that became an exchange. */
+  /** Answers that were used. */
   valid: number;
+  /** Those of them in interleaved mode. */
+  interleaved: number;
   drops: Drops;
 }
 
@@ -29,6 +32,8 @@ export interface Request {
   cookie: NtpTime;
   /** True time of sending; null until the host has told. */
   sentAtNs: Stamp | null;
+  /** What it asks for in interleaved mode; null if it is a basic request. */
+  interleave: Interleave | null;
 }
 
 /** What the server said about itself in its last valid answer. */
@@ -58,6 +63,9 @@ export interface Association {
   /** When the last request was handed out. */
   polledNs: Tick | null;
   request: Request | null;
+  /** Ask in interleaved mode where the server can (RFC 9769). */
+  interleaved: boolean;
+  base: Base | null;
   /** Receive and transmit stamp of the last valid answer (duplicate test). */
   lastReceive: NtpTime;
   lastTransmit: NtpTime;
@@ -95,6 +103,8 @@ export interface PathStatus {
   readonly unsent: number;
   readonly received: number;
   readonly valid: number;
+  /** Of these, in interleaved mode. */
+  readonly interleaved: number;
   readonly drops: Readonly<Drops>;
   readonly stopped: 'DENY' | 'RSTR' | null;
   readonly lastValidNs: Tick | null;
@@ -103,7 +113,7 @@ export interface PathStatus {
 export function createAssociation(
   remote: Address,
   localIp: string,
-  start: { pollLog2S: number; burst: number; atNs: Tick },
+  start: { pollLog2S: number; burst: number; atNs: Tick; interleaved: boolean },
 ): Association {
   return {
     key: pathKey(remote.ip, localIp),
@@ -117,6 +127,8 @@ export function createAssociation(
     jitterNs: 0,
     polledNs: null,
     request: null,
+    interleaved: start.interleaved,
+    base: null,
     lastReceive: NO_TIME,
     lastTransmit: NO_TIME,
     reach: 0,
@@ -126,7 +138,7 @@ export function createAssociation(
     stopped: null,
     server: null,
     lastValidNs: null,
-    tally: { sent: 0, unsent: 0, received: 0, valid: 0, drops: noDrops() },
+    tally: { sent: 0, unsent: 0, received: 0, valid: 0, interleaved: 0, drops: noDrops() },
   };
 }
 
@@ -147,6 +159,7 @@ export function statusOf(path: Association): PathStatus {
     unsent: tally.unsent,
     received: tally.received,
     valid: tally.valid,
+    interleaved: tally.interleaved,
     drops: { ...tally.drops },
     stopped: path.stopped,
     lastValidNs: path.lastValidNs,

@@ -5,18 +5,11 @@
  * core's business. Begin by arming a timer for {@link nextTimer}.
  */
 import { ConfigError } from '../errors.ts';
-import {
-  type Address,
-  type Drops,
-  type Input,
-  noDrops,
-  type Output,
-  type Step,
-} from '../machine.ts';
+import { type Drops, type Input, noDrops, type Output, type Step } from '../machine.ts';
 import { type PathKey, pathKey, requireIp } from '../path.ts';
 import { type Tick, tick } from '../units.ts';
 import { type Association, createAssociation, type PathStatus, statusOf } from './association.ts';
-import { type ClientConfig, checkConfig, checkPath } from './config.ts';
+import { type ClientConfig, type ClientPath, checkConfig, checkPath } from './config.ts';
 import { refidOfIp } from './refid.ts';
 import { receive, stoppedEvent } from './reply.ts';
 import { poll, unsent } from './request.ts';
@@ -24,7 +17,7 @@ import { spread } from './schedule.ts';
 import { arm, byContext, type NtpClient } from './state.ts';
 
 export type { PathStatus } from './association.ts';
-export type { ClientConfig } from './config.ts';
+export type { ClientConfig, ClientPath } from './config.ts';
 export type { NtpClient } from './state.ts';
 
 /** Throws ConfigError. All paths must be of one family each and no pair may come twice. */
@@ -78,17 +71,16 @@ export const stepNtpClient: Step<NtpClient> = (client: NtpClient, input: Input):
       return poll(client, input.nowNs, input.random);
     case 'clock-step':
       // Send times read before the step say nothing about receipts after it
-      for (const path of client.paths) path.request = null;
+      for (const path of client.paths) {
+        path.request = null;
+        path.base = null;
+      }
       return [];
   }
 };
 
 /** Takes up a path found later. Throws ConfigError if it exists, is malformed or one too many. */
-export function addPath(
-  client: NtpClient,
-  path: { readonly remote: Address; readonly localIp: string },
-  nowNs: Tick,
-): Output[] {
+export function addPath(client: NtpClient, path: ClientPath, nowNs: Tick): Output[] {
   const lastNs = Math.max(nowNs, ...client.paths.map((other) => other.gridNs));
   const added = insert(client, path, tick(lastNs + 1));
   added.burstNs = nowNs;
@@ -122,12 +114,8 @@ export const strays = (client: NtpClient): { received: number; drops: Drops } =>
   drops: { ...client.strays.drops },
 });
 
-function insert(
-  client: NtpClient,
-  wanted: { readonly remote: Address; readonly localIp: string },
-  atNs: Tick,
-): Association {
-  const { remote, localIp } = checkPath(`paths.${client.paths.length}`, wanted);
+function insert(client: NtpClient, wanted: ClientPath, atNs: Tick): Association {
+  const { remote, localIp, interleaved } = checkPath(`paths.${client.paths.length}`, wanted);
   const key = pathKey(remote.ip, localIp);
   if (client.index[key] !== undefined) throw new ConfigError('paths', 'each pair once', key);
   if (client.paths.length >= client.maxPaths) {
@@ -137,6 +125,7 @@ function insert(
     pollLog2S: client.minPollLog2S,
     burst: client.burst,
     atNs,
+    interleaved,
   });
   path.stopped = client.deniedIps[remote.ip] ?? null;
   client.index[key] = client.paths.length;

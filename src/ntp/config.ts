@@ -4,9 +4,16 @@ import type { Address } from '../machine.ts';
 import { isIpv6, requireIp } from '../path.ts';
 import { NS_PER_S, type Tick } from '../units.ts';
 
+export interface ClientPath {
+  readonly remote: Address;
+  readonly localIp: string;
+  /** Ask in interleaved mode (RFC 9769) where the server can. Default false. */
+  readonly interleaved?: boolean;
+}
+
 export interface ClientConfig {
   /** One entry per path; each {remote IP, local IP} pair once. */
-  readonly paths: readonly { readonly remote: Address; readonly localIp: string }[];
+  readonly paths: readonly ClientPath[];
   /** Poll exponent to begin with, and the highest it may rise to. (log2 s, −4..17) */
   readonly minPollLog2S: number;
   readonly maxPollLog2S: number;
@@ -57,13 +64,17 @@ export function checkConfig(config: ClientConfig): ClientSettings {
 /** The pair in canonical form. Throws ConfigError with the field under `field`. */
 export function checkPath(
   field: string,
-  path: { readonly remote: Address; readonly localIp: string },
-): { remote: Address; localIp: string } {
+  path: ClientPath,
+): { remote: Address; localIp: string; interleaved: boolean } {
   const ip = requireIp(`${field}.remote.ip`, path.remote.ip);
   const localIp = requireIp(`${field}.localIp`, path.localIp);
   requireInteger(`${field}.remote.port`, path.remote.port, 1, 65535);
   if (isIpv6(ip) !== isIpv6(localIp)) {
     throw new ConfigError(`${field}.localIp`, `an address of the family of ${ip}`, localIp);
   }
-  return { remote: { ip, port: path.remote.port }, localIp };
+  const { interleaved = false } = path;
+  if (typeof interleaved !== 'boolean') {
+    throw new ConfigError(`${field}.interleaved`, 'true or false', interleaved);
+  }
+  return { remote: { ip, port: path.remote.port }, localIp, interleaved };
 }

@@ -41,7 +41,9 @@ export const HEADER_BYTES = 48;
 export const CLIENT_MODE = 3;
 export const SERVER_MODE = 4;
 export const NO_TIME: NtpTime = { seconds: 0, fraction: 0 };
-/** Offset of the transmit timestamp in the header. */
+const ORIGIN_OFFSET = 24;
+/** Offsets of the two timestamps an exchange needs. */
+export const RECEIVE_OFFSET = 32;
 export const TRANSMIT_OFFSET = 40;
 
 const UNITS_PER_SECOND = 4294967296; // 2^32
@@ -66,8 +68,8 @@ export function readHeader(bytes: Uint8Array): Header | DropReason {
     rootDispersionS: secondsFromShort(readU32(bytes, 8)),
     refid: readU32(bytes, 12),
     reference: readTime(bytes, 16),
-    origin: readTime(bytes, 24),
-    receive: readTime(bytes, 32),
+    origin: readTime(bytes, ORIGIN_OFFSET),
+    receive: readTime(bytes, RECEIVE_OFFSET),
     transmit: readTime(bytes, TRANSMIT_OFFSET),
     trailer,
   };
@@ -76,12 +78,21 @@ export function readHeader(bytes: Uint8Array): Header | DropReason {
 /**
  * A client request that tells nothing about this host: leap 0, version 4, mode 3, the poll
  * exponent, precision 32 (as chrony sends) and a random cookie as transmit timestamp.
+ * In interleaved mode (RFC 9769 §2) also a receive timestamp of the server's own as origin, and
+ * another cookie as receive timestamp.
  */
-export function writeRequest(cookie: NtpTime, pollLog2S: number): Uint8Array {
+export function writeRequest(
+  cookie: NtpTime,
+  pollLog2S: number,
+  origin = NO_TIME,
+  receive = NO_TIME,
+): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES);
   bytes[0] = 0x23;
   bytes[2] = pollLog2S;
   bytes[3] = 32;
+  writeTime(bytes, ORIGIN_OFFSET, origin);
+  writeTime(bytes, RECEIVE_OFFSET, receive);
   writeTime(bytes, TRANSMIT_OFFSET, cookie);
   return bytes;
 }
@@ -96,8 +107,8 @@ export function writeHeader(bytes: Uint8Array, fields: Fields): void {
   writeU32(bytes, 8, shortFromSeconds(fields.rootDispersionS));
   writeU32(bytes, 12, fields.refid);
   writeTime(bytes, 16, fields.reference);
-  writeTime(bytes, 24, fields.origin);
-  writeTime(bytes, 32, fields.receive);
+  writeTime(bytes, ORIGIN_OFFSET, fields.origin);
+  writeTime(bytes, RECEIVE_OFFSET, fields.receive);
   writeTime(bytes, TRANSMIT_OFFSET, fields.transmit);
 }
 

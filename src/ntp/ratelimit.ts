@@ -5,6 +5,7 @@
  */
 import { ConfigError, requireInteger } from '../errors.ts';
 import type { Tick } from '../units.ts';
+import { hash } from './hash.ts';
 
 export interface RateLimitConfig {
   /** One request per 2^this seconds and client in the long run. (log2 s, −10..17) */
@@ -94,7 +95,7 @@ function find(limit: RateLimit, groups: ArrayLike<number>, nowNs: Tick): number 
   const isIpv4 = groups[5] === 0xffff && word(0) === 0 && word(2) === 0 && groups[4] === 0;
   const high = isIpv4 ? 0xffff : word(0); // ::ffff:0:0/96 keeps its 32 bits, IPv6 its /64
   const low = isIpv4 ? word(6) : word(2);
-  const first = hash(high, low, limit.seed) & (limit.seenNs.length - 1) & ~(WAYS - 1);
+  const first = hash([high, low], limit.seed) & (limit.seenNs.length - 1) & ~(WAYS - 1);
   let oldest = first;
   for (let at = first; at < first + WAYS; at++) {
     const seenNs = limit.seenNs[at] ?? NEVER;
@@ -108,18 +109,4 @@ function find(limit: RateLimit, groups: ArrayLike<number>, nowNs: Tick): number 
   limit.excess[oldest] = 0;
   limit.kissNs[oldest] = NEVER;
   return oldest;
-}
-
-/** Murmur3's mixing of three words (public domain, A. Appleby). */
-function hash(a: number, b: number, seed: number): number {
-  let h = seed;
-  for (const part of [a, b]) {
-    let k = Math.imul(part, 0xcc9e2d51);
-    k = (k << 15) | (k >>> 17);
-    h ^= Math.imul(k, 0x1b873593);
-    h = Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64;
-  }
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }

@@ -3,7 +3,8 @@ import type { Datagram, DropReason, Output } from '../machine.ts';
 import { pathKey } from '../path.ts';
 import type { Tick } from '../units.ts';
 import type { Association } from './association.ts';
-import { HEADER_BYTES, type Header, readHeader } from './packet.ts';
+import { pair } from './interleave.ts';
+import { HEADER_BYTES, type Header, RECEIVE_OFFSET, readHeader, writeTime } from './packet.ts';
 import { kissCode } from './refid.ts';
 import { recover, slowDown, spread } from './schedule.ts';
 import { arm, type NtpClient } from './state.ts';
@@ -42,11 +43,24 @@ function accept(
   datagram: Datagram,
   nowNs: Tick,
 ): Output[] {
-  const localSendNs = path.request?.sentAtNs;
-  if (localSendNs == null) return drop(path, 'origin', datagram); // judge() has seen to it
+  const { receivedAtNs } = datagram;
+  const sentAtNs = path.request?.sentAtNs;
+  const pairing = pair(path.request, header, receivedAtNs);
+  if (pairing === null || sentAtNs == null) return drop(path, 'origin', datagram); // judge() has seen to it
+  const { base, localSendNs, localReceiveNs } = pairing;
   const packet = new Uint8Array(HEADER_BYTES); // not slice(): a Buffer's would share its memory
   packet.set(datagram.bytes.subarray(0, HEADER_BYTES));
+  writeTime(packet, RECEIVE_OFFSET, pairing.remoteReceive);
   path.request = null; // a replay meets no cookie
+  if (path.interleaved) {
+    path.base = {
+      remoteReceive: header.receive,
+      localSendNs: sentAtNs,
+      localReceiveNs: receivedAtNs,
+      atNs: nowNs,
+      isMeasured: base === null,
+    };
+  }
   path.lastReceive = header.receive;
   path.lastTransmit = header.transmit;
   path.server = {
@@ -61,14 +75,17 @@ function accept(
   path.unanswered = 0;
   path.lastValidNs = nowNs;
   path.tally.valid++;
+  if (base !== null) path.tally.interleaved++;
   const outputs: Output[] = [];
   if (path.contact !== 'reachable') {
     const reason = path.contact === 'new' ? 'first answer' : 'answers again';
     path.contact = 'reachable';
     outputs.push({ type: 'path', path: path.key, event: 'reachable', reason });
   }
-  const localReceiveNs = datagram.receivedAtNs;
-  outputs.push({ type: 'exchange', path: path.key, packet, localSendNs, localReceiveNs });
+  // An exchange counts once, also where a better departure of the same answer comes later
+  if (!base?.isMeasured) {
+    outputs.push({ type: 'exchange', path: path.key, packet, localSendNs, localReceiveNs });
+  }
   if (path.backoff === 0) return outputs;
   recover(client, path, nowNs);
   return arm(client, outputs, false);

@@ -2,14 +2,16 @@
 import type { Output } from '../machine.ts';
 import type { Tick } from '../units.ts';
 import type { Association } from './association.ts';
-import { writeRequest } from './packet.ts';
+import { usableBase } from './interleave.ts';
+import { type NtpTime, sameTime, writeRequest } from './packet.ts';
 import { advance, backOff, dueNs, nextPath, skip, turnIsOver } from './schedule.ts';
 import { arm, byContext, type NtpClient } from './state.ts';
 
 /** Polls without answer that make a path unreachable. */
 const REACH_POLLS = 8;
-/** Random bytes one request takes: 8 for the cookie, 2 for the jitter. */
+/** Random bytes one request takes: 8 for each cookie, 2 for the jitter. */
 const REQUEST_RANDOM_BYTES = 10;
+const INTERLEAVED_RANDOM_BYTES = 18;
 
 /** Hands out every request that is due, as far as the random bytes reach. */
 export function poll(client: NtpClient, nowNs: Tick, random: Uint8Array): Output[] {
@@ -23,9 +25,10 @@ export function poll(client: NtpClient, nowNs: Tick, random: Uint8Array): Output
       skip(client, path, nowNs);
       continue;
     }
-    if (used + REQUEST_RANDOM_BYTES > random.length) break; // the rest at the next timeout
-    request(client, path, nowNs, { random, used, outputs });
-    used += REQUEST_RANDOM_BYTES;
+    const needed = path.interleaved ? INTERLEAVED_RANDOM_BYTES : REQUEST_RANDOM_BYTES;
+    if (used + needed > random.length) break; // the rest at the next timeout
+    request(client, path, nowNs, { random: random.subarray(used, used + needed), outputs });
+    used += needed;
     polled = true;
   }
   return arm(client, outputs, true, nowNs);
@@ -35,7 +38,7 @@ function request(
   client: NtpClient,
   path: Association,
   nowNs: Tick,
-  { random, used, outputs }: { random: Uint8Array; used: number; outputs: Output[] },
+  { random, outputs }: { random: Uint8Array; outputs: Output[] },
 ): void {
   if (path.unanswered >= REACH_POLLS && path.contact !== 'unreachable') {
     path.contact = 'unreachable';
@@ -45,28 +48,45 @@ function request(
   path.reach = (path.reach << 1) & 0xff;
   path.unanswered++;
   backOff(client, path);
-  const word = (at: number): number =>
-    (((random[at] ?? 0) << 24) |
-      ((random[at + 1] ?? 0) << 16) |
-      ((random[at + 2] ?? 0) << 8) |
-      (random[at + 3] ?? 0)) >>>
-    0;
-  const high = word(used);
-  const low = word(used + 4);
-  // Zero would mean "unknown"; one in 2^64 requests is guessable instead
-  const cookie = { seconds: high, fraction: high === 0 && low === 0 ? 1 : low };
+  const cookie = cookieFrom(random, 0);
   const context = client.nextContext++;
-  path.request = { context, cookie, sentAtNs: null };
+  const base = usableBase(path.base, path.unanswered, nowNs);
+  const interleave = base === null ? null : { cookie: otherThan(cookie, random), base };
+  path.request = { context, cookie, sentAtNs: null, interleave };
   path.polledNs = nowNs;
   outputs.push({
     type: 'transmit',
-    bytes: writeRequest(cookie, path.pollLog2S + path.backoff),
+    bytes: writeRequest(
+      cookie,
+      path.pollLog2S + path.backoff,
+      interleave?.base.remoteReceive,
+      interleave?.cookie,
+    ),
     from: { ip: path.localIp, port: 0 },
     to: path.remote,
     context,
   });
-  const jitter = ((random[used + 8] ?? 0) * 256 + (random[used + 9] ?? 0)) / 65536;
+  const jitter = ((random.at(-2) ?? 0) * 256 + (random.at(-1) ?? 0)) / 65536;
   advance(client, path, nowNs, jitter);
+}
+
+/** Zero would mean "unknown"; one in 2^64 requests is guessable instead. */
+function cookieFrom(random: Uint8Array, at: number): NtpTime {
+  const word = (from: number): number =>
+    (((random[from] ?? 0) << 24) |
+      ((random[from + 1] ?? 0) << 16) |
+      ((random[from + 2] ?? 0) << 8) |
+      (random[from + 3] ?? 0)) >>>
+    0;
+  const seconds = word(at);
+  const fraction = word(at + 4);
+  return { seconds, fraction: seconds === 0 && fraction === 0 ? 1 : fraction };
+}
+
+/** The second cookie: by it an interleaved answer is told from a basic one. */
+function otherThan(cookie: NtpTime, random: Uint8Array): NtpTime {
+  const other = cookieFrom(random, 8);
+  return sameTime(other, cookie) ? { ...other, fraction: (other.fraction ^ 2) >>> 0 } : other;
 }
 
 /** The host could not send: the poll is lost, the next one is tried as planned. */

@@ -1,6 +1,6 @@
 /**
- * Stateless NTP responder: every request is answered from its own contents, the clock and one
- * record about the source. RFC 5905 §8, fig. 31; RFC 8039 §5.2.2, §5.3.2: from the address that
+ * NTP responder: every request is answered from its own contents, the clock and one record about
+ * the source; only clients that ask in interleaved mode (RFC 9769) leave something behind (saved.ts). RFC 5905 §8, fig. 31; RFC 8039 §5.2.2, §5.3.2: from the address that
  * was asked, so that a client's path stays a path. Never says more than it was asked: 48 octets.
  */
 import { ConfigError, requireInteger } from '../errors.ts';
@@ -21,6 +21,7 @@ import {
   isNoTime,
   NO_TIME,
   type NtpTime,
+  RECEIVE_OFFSET,
   readHeader,
   readTime,
   SERVER_MODE,
@@ -32,10 +33,22 @@ import {
 import { type Access, createRules, isAllowed, type Rule, readIp } from './prefix.ts';
 import { createRateLimit, type RateLimit, type RateLimitConfig, take } from './ratelimit.ts';
 import { asciiRefid } from './refid.ts';
+import {
+  claim,
+  clientOf,
+  createSaved,
+  departed,
+  departureOf,
+  forget,
+  keep,
+  type Saved,
+  type SavedConfig,
+} from './saved.ts';
 import { ntpFromStamp } from './stamp.ts';
 
 export type { Access } from './prefix.ts';
 export type { RateLimitConfig } from './ratelimit.ts';
+export type { SavedConfig } from './saved.ts';
 
 /** What the server says about its time. Said word for word: whoever sets it keeps it current. */
 export interface Source {
@@ -60,6 +73,8 @@ export interface ServerConfig {
   /** null: answer everybody as often as they ask. */
   readonly rateLimit: RateLimitConfig | null;
   readonly access: Access;
+  /** What to remember for clients in interleaved mode. null or left out: basic mode only. */
+  readonly interleaved?: SavedConfig | null;
 }
 
 export interface NtpServer {
@@ -75,7 +90,15 @@ export interface NtpServer {
   /** Poll exponent a RATE kiss asks for. */
   kissPollLog2S: number;
   rules: Rule[];
-  tally: { received: number; answered: number; kisses: number; drops: Drops };
+  saved: Saved | null;
+  tally: {
+    received: number;
+    answered: number;
+    /** Of these, in interleaved mode. */
+    interleaved: number;
+    kisses: number;
+    drops: Drops;
+  };
 }
 
 /** What ntpsec, too, shows while it has no time (stratum 0 would else read as a kiss). */
@@ -97,7 +120,8 @@ export function createNtpServer(config: ServerConfig): NtpServer {
     limit: config.rateLimit === null ? null : createRateLimit(config.rateLimit),
     kissPollLog2S: config.rateLimit?.intervalLog2S ?? 0,
     rules: createRules(config.access),
-    tally: { received: 0, answered: 0, kisses: 0, drops: noDrops() },
+    saved: config.interleaved == null ? null : createSaved(config.interleaved),
+    tally: { received: 0, answered: 0, interleaved: 0, kisses: 0, drops: noDrops() },
   };
   setSource(server, config.source);
   return server;
@@ -130,9 +154,15 @@ export function setSource(server: NtpServer, source: Source): void {
   server.reference = referenceNs === null ? NO_TIME : ntpFromStamp(server.epochS, referenceNs);
 }
 
-/** The one mutator; only datagrams matter to it. */
-export const stepNtpServer: Step<NtpServer> = (server: NtpServer, input: Input): Output[] =>
-  input.type === 'datagram' ? answer(server, input.datagram, input.nowNs) : [];
+/** The one mutator. */
+export const stepNtpServer: Step<NtpServer> = (server: NtpServer, input: Input): Output[] => {
+  if (input.type === 'datagram') return answer(server, input.datagram, input.nowNs);
+  const { saved, epochS } = server;
+  if (saved === null) return [];
+  if (input.type === 'sent') departed(saved, input.context, ntpFromStamp(epochS, input.sentAtNs));
+  if (input.type === 'clock-step') forget(saved); // of two clocks, so to speak
+  return [];
+};
 
 const scratch = new Uint16Array(8); // filled and used up within one step
 
@@ -148,7 +178,11 @@ function answer(server: NtpServer, datagram: Datagram, nowNs: Tick): Output[] {
   }
   const taken = server.limit === null ? 'pass' : take(server.limit, scratch, nowNs);
   if (taken === 'drop') return drop(server, 'rate-limited', datagram);
-  return taken === 'kiss' ? [kiss(server, request, datagram)] : [reply(server, request, datagram)];
+  if (taken === 'kiss') return [kiss(server, request, datagram)];
+  server.tally.answered++;
+  return server.saved !== null && asksInterleaved(request)
+    ? [replySaved(server, server.saved, request, datagram, nowNs)]
+    : [reply(server, request, datagram)];
 }
 
 function drop(server: NtpServer, reason: DropReason, datagram: Datagram): Output[] {
@@ -157,9 +191,63 @@ function drop(server: NtpServer, reason: DropReason, datagram: Datagram): Output
 }
 
 function reply(server: NtpServer, request: Header, datagram: Datagram): Output {
-  server.tally.answered++;
   const { epochS } = server;
   const receive = known(ntpFromStamp(epochS, datagram.receivedAtNs));
+  return {
+    type: 'transmit',
+    bytes: writeReply(server, request, {
+      origin: request.transmit,
+      receive,
+      transmit: after(receive), // until sealed
+    }),
+    from: datagram.local,
+    to: datagram.remote,
+    seal: (sealed, sentAtNs) => sealReply(sealed, epochS, sentAtNs),
+  };
+}
+
+/** RFC 9769 §2: a client that copies nothing but its two cookies has these three, all different. */
+const asksInterleaved = ({ version, origin, receive, transmit }: Header): boolean =>
+  version === 4 && !isNoTime(origin) && !isNoTime(receive) && !sameTime(receive, transmit);
+
+/**
+ * Answers with the departure of the answer that the request names, if that is known; else in basic
+ * mode. Either way the client can ask for this answer's departure next. Expects the client's address
+ * in `scratch`.
+ */
+function replySaved(
+  server: NtpServer,
+  saved: Saved,
+  request: Header,
+  datagram: Datagram,
+  nowNs: Tick,
+): Output {
+  const { epochS } = server;
+  const client = clientOf(saved, scratch);
+  const transmit = claim(saved, client, request.origin, nowNs);
+  const arrival = ntpFromStamp(epochS, datagram.receivedAtNs);
+  const { receive, context } = keep(saved, client, arrival, nowNs);
+  const route = { from: datagram.local, to: datagram.remote, context };
+  if (transmit !== null) {
+    server.tally.interleaved++;
+    const times = { origin: request.receive, receive, transmit };
+    return { type: 'transmit', bytes: writeReply(server, request, times), ...route };
+  }
+  const times = { origin: request.transmit, receive, transmit: NO_TIME };
+  return {
+    type: 'transmit',
+    bytes: writeReply(server, request, times),
+    ...route,
+    seal: (sealed, sentAtNs) =>
+      writeTime(sealed, TRANSMIT_OFFSET, departureOf(receive, ntpFromStamp(epochS, sentAtNs))),
+  };
+}
+
+function writeReply(
+  server: NtpServer,
+  request: Header,
+  times: { origin: NtpTime; receive: NtpTime; transmit: NtpTime },
+): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES);
   writeHeader(bytes, {
     leap: server.leap,
@@ -172,17 +260,11 @@ function reply(server: NtpServer, request: Header, datagram: Datagram): Output {
     rootDispersionS: server.rootDispersionS,
     refid: server.refid,
     reference: server.reference,
-    origin: request.transmit,
-    receive,
-    transmit: after(receive), // until sealed
+    origin: times.origin,
+    receive: times.receive,
+    transmit: times.transmit,
   });
-  return {
-    type: 'transmit',
-    bytes,
-    from: datagram.local,
-    to: datagram.remote,
-    seal: (sealed, sentAtNs) => sealReply(sealed, epochS, sentAtNs),
-  };
+  return bytes;
 }
 
 /** Tells nothing but the code: like ntpd, the request's own stamp stands in for all three. */
@@ -210,7 +292,7 @@ function kiss(server: NtpServer, request: Header, datagram: Datagram): Output {
 /** Writes the departure; a clock too coarse to have moved must not make it equal the arrival. */
 function sealReply(bytes: Uint8Array, epochS: number, sentAtNs: Stamp): void {
   const sent = known(ntpFromStamp(epochS, sentAtNs));
-  const receive = readTime(bytes, 32);
+  const receive = readTime(bytes, RECEIVE_OFFSET);
   writeTime(bytes, TRANSMIT_OFFSET, sameTime(sent, receive) ? after(receive) : sent);
 }
 

@@ -5,6 +5,7 @@
 import type { DropReason } from '../machine.ts';
 import type { Stamp } from '../units.ts';
 import type { Association } from './association.ts';
+import { type Pairing, pair } from './interleave.ts';
 import { type Header, isNoTime, SERVER_MODE, sameTime, timeSpanS } from './packet.ts';
 import { kissCode } from './refid.ts';
 
@@ -48,16 +49,14 @@ export function judge(
   ) {
     return 'duplicate';
   }
-  const request = path.request;
-  if (request === null || request.sentAtNs === null || !sameTime(header.origin, request.cookie)) {
-    return 'origin';
-  }
+  const pairing = pair(path.request, header, receivedAtNs);
+  if (pairing === null) return 'origin';
   // Before the zero test: the stamps of a kiss mean nothing and may be zero
   if (header.stratum === 0) return judgeKiss(header.refid);
   if (isNoTime(header.receive) || isNoTime(header.transmit)) return 'zero-timestamp';
   if (header.leap === 3 || header.stratum > 15) return 'unsynchronized';
   if (header.rootDelayS / 2 + header.rootDispersionS >= MAX_DISTANCE_S) return 'root-distance';
-  if (!holdIsPlausible(header, (receivedAtNs - request.sentAtNs) / 1e9)) return 'hold';
+  if (!holdIsPlausible(header, pairing)) return 'hold';
   if (header.stratum >= 2 && ownRefids.includes(header.refid)) return 'loop';
   return 'valid';
 }
@@ -71,8 +70,9 @@ function judgeKiss(refid: number): Verdict {
 }
 
 /** The remote cannot have held the packet for less than nothing or longer than we waited. */
-function holdIsPlausible(header: Header, exchangeS: number): boolean {
-  const holdS = timeSpanS(header.receive, header.transmit);
+function holdIsPlausible(header: Header, pairing: Pairing): boolean {
+  const exchangeS = (pairing.localReceiveNs - pairing.localSendNs) / 1e9;
+  const holdS = timeSpanS(pairing.remoteReceive, header.transmit);
   const precision = Math.min(Math.max(header.precisionLog2S, FINEST_LOG2S), COARSEST_LOG2S);
   const slackS = HOLD_SLACK_S + 2 ** precision + HOLD_SLACK_RATE * Math.abs(exchangeS);
   return holdS >= -slackS && holdS <= exchangeS + slackS && holdS <= MAX_HOLD_S;

@@ -1,7 +1,8 @@
 /**
  * One ordinary clock: a pure machine (machine.ts) that gives every message to the part it is for,
  * and time to each part when it wants it. RFC 8039 §5; IEEE 1588-2008 §9. decide.ts says what the
- * port is, ways.ts over which addresses it follows whom.
+ * port is, ways.ts over which addresses it follows whom. A boundary clock is several of its ports
+ * (boundary.ts).
  */
 import type { Address, Datagram, DropReason, Input, Output } from '../machine.ts';
 import { isUnicast, type PathKey } from '../path.ts';
@@ -10,6 +11,7 @@ import type { OrdinaryClock } from './clockconfig.ts';
 import { becomeGrandmaster, type TimePropertiesDS } from './dataset.ts';
 import {
   breakDown,
+  decide,
   decisionDue,
   fire,
   initialize,
@@ -17,22 +19,24 @@ import {
   mend,
   passTime,
   takeAnnounce,
+  toldLeading,
 } from './decide.ts';
 import { type Destination, multicastDestinations } from './destination.ts';
+import { hearOwnIdentity, tellProblem } from './enterprise.ts';
 import { noteError, noteSuccess } from './fault.ts';
 import { activeGrants, forgetPeer, grantorDue, grantsVersion, stepGrantor } from './grantor.ts';
-import { portText } from './identity.ts';
 import type { Incoming } from './incoming.ts';
 import { answerManagement } from './manage.ts';
-import { nextMasterDue, setDestinations } from './master.ts';
+import { isServing, nextMasterDue, setDestinations } from './master.ts';
 import { type Message, readMessage } from './message.ts';
+import { relayManagement } from './relay.ts';
 import { requesterDue, stepRequester } from './requester.ts';
 import { answerDelayReq, answerPdelayReq } from './respond.ts';
 import { hearSignaling } from './signaling.ts';
-import { hear, sent, nextDue as slaveDue, stepClock, unsent, wake } from './slave.ts';
+import { hear, pathTo, sent, nextDue as slaveDue, stepClock, unsent, wake } from './slave.ts';
 import { masterSent, masterUnsent, sendDue } from './transmit.ts';
 import { MESSAGE_TYPES } from './types.ts';
-import { doubtGrants, followParent } from './ways.ts';
+import { arrange, doubtGrants, followParent } from './ways.ts';
 
 export {
   createOrdinaryClock,
@@ -43,37 +47,70 @@ export { isDualNow } from './ways.ts';
 
 /** Processes one input. Strangers' bytes become drops. */
 export function stepOrdinaryClock(clock: OrdinaryClock, input: Input): Output[] {
-  return conclude(clock, take(clock, input), input.nowNs);
+  return armed(clock, stepPort([clock], clock, input));
 }
 
 /** The trouble of a socket that the host told of its own accord. */
-export function hearSocketError(
+export const hearSocketError = (
   clock: OrdinaryClock,
   local: Address,
   code: string,
   nowNs: Tick,
-): Output[] {
-  if (local.port !== clock.ports.event) return [];
-  return conclude(clock, suffer(clock, code, nowNs), nowNs);
-}
+): Output[] => armed(clock, hearPortError([clock], clock, local, code, nowNs));
 
 /** Nobody takes datagrams at an address (ICMP): nothing is sent there until it asks again (SEC-08). */
 export function hearUnreachable(clock: OrdinaryClock, remoteIp: string, nowNs: Tick): Output[] {
-  if (clock.grantor !== null) forgetPeer(clock.grantor, remoteIp);
-  return conclude(clock, [], nowNs);
+  forgetAddress(clock, remoteIp);
+  return armed(clock, conclude([clock], clock, [], nowNs));
 }
 
-const suffer = (clock: OrdinaryClock, code: string, nowNs: Tick): Output[] =>
-  noteError(clock.trouble, code, nowNs) ? breakDown(clock, nowNs) : [];
-
-function conclude(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): Output[] {
-  followContact(clock, outputs, nowNs);
-  serve(clock, outputs, nowNs);
+function armed(clock: OrdinaryClock, outputs: Output[]): Output[] {
   const dueNs = nextDue(clock);
   if (dueNs !== clock.armedNs) {
     clock.armedNs = dueNs;
     outputs.push({ type: 'timer', atNs: dueNs });
   }
+  return outputs;
+}
+
+/** Processes the input of one port, and what follows from it for all ports of its clock. */
+export const stepPort = (
+  ports: readonly OrdinaryClock[],
+  port: OrdinaryClock,
+  input: Input,
+): Output[] => conclude(ports, port, take(ports, port, input), input.nowNs);
+
+/** As {@link hearSocketError}, of one port. */
+export const hearPortError = (
+  ports: readonly OrdinaryClock[],
+  port: OrdinaryClock,
+  local: Address,
+  code: string,
+  nowNs: Tick,
+): Output[] =>
+  local.port === port.ports.event ? conclude(ports, port, suffer(port, code, nowNs), nowNs) : [];
+
+/** Nothing is sent there until it asks again. */
+export function forgetAddress({ grantor }: OrdinaryClock, remoteIp: string): void {
+  if (grantor !== null) forgetPeer(grantor, remoteIp);
+}
+
+const suffer = (clock: OrdinaryClock, code: string, nowNs: Tick): Output[] =>
+  noteError(clock.trouble, code, nowNs) ? breakDown(clock, nowNs) : [];
+
+/** What follows from what one port did, for all ports of its clock. */
+export function conclude(
+  ports: readonly OrdinaryClock[],
+  port: OrdinaryClock,
+  outputs: Output[],
+  nowNs: Tick,
+): Output[] {
+  if (port.isUndecided) outputs.push(...decide(ports, nowNs));
+  if (port.isUnarranged) outputs.push(...arrange(port, nowNs));
+  for (const each of ports) followContact(each, outputs, nowNs);
+  outputs.push(...toldLeading(ports));
+  if (ports.length > 1) refreshServed(ports);
+  for (const each of ports) serve(each, outputs, nowNs);
   return outputs;
 }
 
@@ -94,22 +131,45 @@ export function nextDue(clock: OrdinaryClock): Tick {
 }
 
 /** Says what our own time is from now on: leap seconds come, lists expire. */
-export function tellTime(clock: OrdinaryClock, own: TimePropertiesDS): void {
-  clock.own = { ...own };
-  if (!isFollowing(clock.portDS.portState)) becomeGrandmaster(clock.sets, own);
+export const tellTime = (
+  clock: OrdinaryClock,
+  own: TimePropertiesDS,
+  problem: string | null = null,
+): void => tellPorts([clock], own, problem);
+
+/** As {@link tellTime}, to all ports of a clock. */
+export function tellPorts(
+  ports: readonly OrdinaryClock[],
+  own: TimePropertiesDS,
+  problem: string | null = null,
+): void {
+  for (const port of ports) {
+    port.own = { ...own };
+    tellProblem(port, own, problem);
+    const { alternateSets } = port.master;
+    if (alternateSets !== null) becomeGrandmaster(alternateSets, own);
+  }
+  if (ports.some(({ portDS }) => isFollowing(portDS.portState))) return;
+  const [first] = ports;
+  if (first !== undefined) becomeGrandmaster(first.sets, own);
 }
 
-function take(clock: OrdinaryClock, input: Input): Output[] {
+/** Which port of a clock a transmit output was of. */
+export const portOfContext = (context: number, numberPorts: number): number =>
+  Math.floor((context % (2 * numberPorts)) / 2);
+
+function take(ports: readonly OrdinaryClock[], clock: OrdinaryClock, input: Input): Output[] {
   const { nowNs } = input;
   switch (input.type) {
     case 'datagram':
-      return takeDatagram(clock, input.datagram, nowNs);
+      return takeDatagram(ports, clock, input.datagram, nowNs);
     case 'timeout':
       clock.armedNs = null;
       return takeTimeout(clock, nowNs, input.random);
     case 'sent':
       if (isOfMaster(input.context)) {
-        return numbered(masterSent(clock.master, ofMaster(input.context), input.sentAtNs));
+        const context = ofMaster(clock, input.context);
+        return numbered(clock, masterSent(clock.master, context, input.sentAtNs));
       }
       return sent(clock.slave, input.context, input.sentAtNs, nowNs);
     case 'unsent': {
@@ -118,8 +178,8 @@ function take(clock: OrdinaryClock, input: Input): Output[] {
       if (!isOfMaster(context)) {
         return [...unsent(clock.slave, context, code), ...suffer(clock, code, nowNs)];
       }
-      const isOfPeer = isToPeer(clock, ofMaster(context));
-      const told = masterUnsent(clock.master, ofMaster(context), code);
+      const isOfPeer = isToPeer(clock, ofMaster(clock, context));
+      const told = masterUnsent(clock.master, ofMaster(clock, context), code);
       return isOfPeer ? told : [...told, ...suffer(clock, code, nowNs)];
     }
     case 'clock-step':
@@ -135,23 +195,36 @@ function isToPeer({ master }: OrdinaryClock, context: number): boolean {
   return isUnicast(pending.type === 'Sync' ? pending.leg.remoteIp : pending.remoteIp);
 }
 
-/** Contexts: the slave's are even, and the master's 2 n + 1. */
+/** Contexts: of port i of n the slave's are 2 n k + 2 i, and the master's 2 n k + 2 i + 1. */
 const isOfMaster = (context: number): boolean => context % 2 === 1;
-const ofMaster = (context: number): number => (context - 1) / 2;
+const ofMaster = ({ sets }: OrdinaryClock, context: number): number =>
+  Math.floor(context / (2 * sets.defaultDS.numberPorts));
 
-const numbered = (outputs: Output[]): Output[] =>
-  outputs.map((output) =>
+function numbered({ sets, portDS }: OrdinaryClock, outputs: Output[]): Output[] {
+  const first = 2 * (portDS.portIdentity.portNumber - 1) + 1;
+  const step = 2 * sets.defaultDS.numberPorts;
+  return outputs.map((output) =>
     output.type === 'transmit' && output.context !== undefined
-      ? { ...output, context: 2 * output.context + 1 }
+      ? { ...output, context: step * output.context + first }
       : output,
   );
+}
 
-function takeDatagram(clock: OrdinaryClock, datagram: Datagram, nowNs: Tick): Output[] {
+const isNoDrop = ({ type }: Output): boolean => type !== 'drop';
+
+function takeDatagram(
+  ports: readonly OrdinaryClock[],
+  clock: OrdinaryClock,
+  datagram: Datagram,
+  nowNs: Tick,
+): Output[] {
   const message = readMessage(datagram.bytes);
   const refused = typeof message === 'string' ? message : refusal(clock, message, datagram);
   if (refused !== null || typeof message === 'string') {
-    const reason = refused ?? 'malformed';
-    return [{ type: 'drop', reason, from: datagram.remote }];
+    const outputs = refusedAs(refused ?? 'malformed', datagram);
+    if (refused !== 'identity' || typeof message === 'string') return outputs;
+    const { clockIdentity } = message.header.sourcePortIdentity;
+    return [...hearOwnIdentity(clock, clockIdentity, datagram.remote.ip, nowNs), ...outputs];
   }
   noteSuccess(clock.trouble);
   const incoming: Incoming = { ...datagram, group: datagram.group ?? null };
@@ -162,10 +235,13 @@ function takeDatagram(clock: OrdinaryClock, datagram: Datagram, nowNs: Tick): Ou
     case 'Delay_Req':
       return answerDelayReq(clock.master, message, incoming, nowNs);
     case 'Pdelay_Req':
-      return numbered(answerPdelayReq(clock.master, message, incoming, nowNs));
+      return numbered(clock, answerPdelayReq(clock.master, message, incoming, nowNs));
     case 'Management': {
       const { portIdentity: ingress } = clock.portDS;
-      return answerManagement(clock.agent, message, { ...incoming, ingress }, nowNs);
+      if (!clock.management) return refusedAs('denied', datagram);
+      const answers = answerManagement(clock.agent, message, { ...incoming, ingress }, nowNs);
+      const copies = relayManagement(ports, clock, message, datagram, nowNs);
+      return copies.length === 0 ? answers : [...answers.filter(isNoDrop), ...copies];
     }
     case 'Signaling': {
       const outputs = hearSignaling(clock, message, ends, nowNs);
@@ -183,6 +259,10 @@ function takeDatagram(clock: OrdinaryClock, datagram: Datagram, nowNs: Tick): Ou
     }
   }
 }
+
+const refusedAs = (reason: DropReason, { remote }: Datagram): Output[] => [
+  { type: 'drop', reason, from: remote },
+];
 
 /** Why a message is none for this clock, whatever its type. */
 function refusal(clock: OrdinaryClock, message: Message, datagram: Datagram): DropReason | null {
@@ -210,9 +290,8 @@ function refusal(clock: OrdinaryClock, message: Message, datagram: Datagram): Dr
  */
 function pathOfPlain({ mode, slave }: OrdinaryClock, { header }: Message): { path?: PathKey } {
   if (mode !== 'plain') return {};
-  const sender = portText(header.sourcePortIdentity);
-  const path = slave.paths.find(({ masterKey }) => masterKey === sender);
-  return path === undefined ? {} : { path: path.key };
+  const path = pathTo(slave, header.sourcePortIdentity);
+  return path === undefined ? {} : { path };
 }
 
 /** True of a drop that is about the message at hand, not about the halves of others. */
@@ -254,10 +333,26 @@ function followContact(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): vo
     if (output.event === 'unreachable') doubtGrants(clock, output.path, nowNs);
     if (output.event === 'reachable' || output.event === 'unreachable') hasNews = true;
   }
-  if (!hasNews || !isFollowing(portDS.portState)) return;
-  const isLocked = slave.paths.some(({ contact }) => contact === 'reachable');
+  const { portState } = portDS;
+  // An alternate that becomes the best is measured already, there is no news of it.
+  if (portState !== 'UNCALIBRATED' && !(hasNews && isFollowing(portState))) return;
+  const { parent } = clock.foreign;
+  const isLocked = slave.paths.some(
+    ({ contact, masterKey }) => contact === 'reachable' && masterKey === parent,
+  );
   const event = isLocked ? 'master-clock-selected' : 'synchronization-fault';
   outputs.push(...fire(clock, event, nowNs));
+}
+
+/** A boundary clock tells nobody the time as long as it does not know that of its master. */
+function refreshServed(ports: readonly OrdinaryClock[]): void {
+  const [first] = ports;
+  if (first === undefined) return;
+  const { served } = first.shared;
+  const follower = ports.find(({ portDS }) => isFollowing(portDS.portState));
+  served.plan = follower?.slave.times[follower.foreign.parent ?? '']?.plan ?? null;
+  const isKnown = served.plan !== null && served.estimate !== null;
+  served.isReady = follower === undefined || isKnown;
 }
 
 /**
@@ -268,13 +363,17 @@ const REST_NS = 3000;
 const SHORT_LIST = 64;
 
 /** What the destinations follow from: see {@link OrdinaryClock.served}. */
-const servedNow = ({ grantor, portDS }: OrdinaryClock): string =>
-  `${portDS.portState === 'MASTER'}|${grantor === null ? 0 : grantsVersion(grantor)}`;
+const servedNow = (clock: OrdinaryClock): string =>
+  `${isServed(clock)}|${clock.grantor === null ? 0 : grantsVersion(clock.grantor)}`;
+
+/** Others are told the time: by the master, or under some profiles by an alternate one. */
+const isServed = ({ grantor, master, portDS }: OrdinaryClock): boolean =>
+  grantor === null ? isServing(master) : portDS.portState === 'MASTER';
 
 /** Destinations as granted and configured, and whatever is due to be sent. */
 function serve(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): void {
-  const { master, portDS, served: before } = clock;
-  const isMaster = portDS.portState === 'MASTER';
+  const { master, served: before } = clock;
+  const isMaster = isServed(clock);
   const served = servedNow(clock);
   const isTurned = !before.startsWith(`${isMaster}|`);
   if (served !== before && (isTurned || nowNs >= clock.listedUntilNs)) {
@@ -284,7 +383,7 @@ function serve(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): void {
     clock.listedUntilNs = tick(nowNs + Math.max(0, list.length - SHORT_LIST) * REST_NS);
   }
   const dueNs = nextMasterDue(master);
-  if (dueNs !== null && dueNs <= nowNs) outputs.push(...numbered(sendDue(master, nowNs)));
+  if (dueNs !== null && dueNs <= nowNs) outputs.push(...numbered(clock, sendDue(master, nowNs)));
 }
 
 function destinations(clock: OrdinaryClock, nowNs: Tick): Destination[] {

@@ -14,7 +14,10 @@ import {
   type TimePropertiesDS,
 } from './dataset.ts';
 import { PROFILE_IDENTITIES } from './description.ts';
+import { createEnterprise, type Enterprise } from './enterprise.ts';
+import { enterpriseTlv, type PhaseAdjustment } from './enterprisetlv.ts';
 import { createTrouble, type Trouble } from './fault.ts';
+import type { Followed } from './feasible.ts';
 import { createGrantor, type Grantor, stopServing } from './grantor.ts';
 import { type Ipv6Scope, type Ports, PTP_PORTS } from './groups.ts';
 import { requireClockIdentity } from './identity.ts';
@@ -24,8 +27,11 @@ import { createMaster, type Master } from './master.ts';
 import { deriveIdentities, type Identity } from './ownidentity.ts';
 import { createPortDS, intervalOfLog, type PortConfig, type PortDS } from './portds.ts';
 import { PORT_TABLE, type PortTable, SLAVE_ONLY_TABLE } from './portstate.ts';
+import type { DelayMode, ProfileName, Revision } from './profile.ts';
+import { type Profiled, profiled } from './profiled.ts';
 import { createForeignTable, type ForeignTable } from './qualified.ts';
 import { createRequester, type Requester } from './requester.ts';
+import { ownServed, type Served } from './served.ts';
 import { createSlave, type Slave } from './slave.ts';
 import type { About } from './told.ts';
 
@@ -39,7 +45,22 @@ export type ClockMode = 'plain' | 'single-ended' | 'dual-ended';
 export type ClockRole = 'any' | 'slave' | 'master';
 
 export interface OrdinaryClockConfig {
-  readonly mode: ClockMode;
+  /** Default plain. */
+  readonly mode?: ClockMode;
+  /** Sets what it names and refuses the rest: see profile.ts. Default `default`. */
+  readonly profile?: ProfileName;
+  /** Of the Enterprise Profile. Default `draft-01`. */
+  readonly revision?: Revision;
+  /** Enterprise: meant to be master; an alternate master while it is not the best. */
+  readonly preferred?: boolean;
+  /** Enterprise: how delay is measured. Default hybrid: as each slave asks. */
+  readonly delayMode?: DelayMode;
+  /** Enterprise: serves while it is not the best, too. Default: if preferred. */
+  readonly alternateMaster?: boolean;
+  /** Enterprise: by how much the served clock is moved in a Sync interval at most, if known. */
+  readonly maxPhaseAdjustment?: PhaseAdjustment;
+  /** Answers management messages. Default true; false in RFC 9760. */
+  readonly management?: boolean;
   /** Default any: the best master algorithm decides. */
   readonly role?: ClockRole;
   /** Own addresses (IP literals); plain takes one. */
@@ -80,6 +101,8 @@ export interface OrdinaryClockConfig {
   readonly limits?: Partial<GrantLimits>;
   /** What our own time is: said while we are grandmaster. See ownTime in timeprops.ts. */
   readonly own: TimePropertiesDS;
+  /** Why `own` has no current count of leap seconds, for people. */
+  readonly problem?: string | null;
   readonly leapTable?: LeapTable | null;
   readonly about?: Partial<About>;
   /** Unix second that stamps count from. */
@@ -98,7 +121,18 @@ export interface Places {
   chosenIp: string;
 }
 
-/** Plain data; only clock.ts and its parts change it. */
+/** What all ports of a clock have in common. Plain data. */
+export interface Shared {
+  readonly sets: Datasets;
+  readonly agent: Agent;
+  readonly served: Served;
+  /** Somebody is told our own time, and people that this is so. */
+  isLeading: boolean;
+  /** By a clock of several ports: see feasible.ts. */
+  followed: readonly Followed[];
+}
+
+/** One port with its clock; a boundary clock has several. Plain data; only clock.ts' parts change it. */
 export interface OrdinaryClock {
   readonly mode: ClockMode;
   readonly role: ClockRole;
@@ -113,6 +147,7 @@ export interface OrdinaryClock {
   readonly ports: Ports;
   readonly scope: Ipv6Scope;
   readonly table: PortTable;
+  readonly shared: Shared;
   readonly sets: Datasets;
   readonly portDS: PortDS;
   /** May be set: see tellTime in clock.ts. */
@@ -125,6 +160,10 @@ export interface OrdinaryClock {
   readonly grantor: Grantor | null;
   /** Null: asks nobody. */
   readonly requester: Requester | null;
+  /** Null under other profiles. */
+  readonly enterprise: Enterprise | null;
+  /** False: management messages are not answered. */
+  readonly management: boolean;
   /** By port text: the foreign masters. */
   places: Record<string, Places>;
   /** By path or address; '' for all others. (ns) */
@@ -135,6 +174,12 @@ export interface OrdinaryClock {
   readonly trouble: Trouble;
   /** Without an Announce a listening port becomes master then. */
   listenUntilNs: Tick | null;
+  /** The wait of PRE_MASTER is over then. */
+  qualifyNs: Tick | null;
+  /** Something happened that the state decision has to hear of. */
+  isUndecided: boolean;
+  /** Paths may have to be others, once that is decided. */
+  isUnarranged: boolean;
   /** The next regular state decision. */
   decideNs: Tick;
   /** The timer that was asked for last. */
@@ -146,8 +191,60 @@ export interface OrdinaryClock {
 }
 
 /** Throws ConfigError. */
-export function createOrdinaryClock(config: OrdinaryClockConfig): OrdinaryClock {
-  const { mode, role = 'any', epochS, nowNs, ports = PTP_PORTS, leapTable = null } = config;
+export function createOrdinaryClock(given: OrdinaryClockConfig): OrdinaryClock {
+  const one = profiled(given);
+  const { shared, portSets } = createShared([one], identityOf(one.config));
+  return createPort(one, portSets[0], shared);
+}
+
+/** The clockIdentity: that of the primary address. Throws ConfigError. */
+export const identityOf = (config: OrdinaryClockConfig): string =>
+  identitiesOf(config).find(({ isPrimary }) => isPrimary)?.clockIdentity ?? '';
+
+/** What the ports have in common, and the data set of each. Throws ConfigError. */
+export function createShared(
+  ports: readonly [Profiled, ...Profiled[]],
+  clockIdentity: string,
+): { readonly shared: Shared; readonly portSets: readonly [PortDS, ...PortDS[]] } {
+  const [{ config, profile }, ...others] = ports;
+  const { nowNs, role } = config;
+  const defaultDS = createDefaultDS({
+    ...config.clock,
+    clockIdentity,
+    slaveOnly: role === 'slave' && others.length === 0,
+    numberPorts: ports.length,
+  });
+  const sets = createDatasets(defaultDS, config.own);
+  const dataset = (of: Profiled, portNumber: number): PortDS =>
+    createPortDS({ clockIdentity, portNumber }, of.config.port);
+  const portSets = [dataset(ports[0], 1), ...others.map((of, n) => dataset(of, n + 2))] as const;
+  const about: About = {
+    ...ABOUT,
+    unicastNegotiation: ports.some(hasGrantor),
+    ...(profile.name === 'enterprise' && { profileIdentity: PROFILE_IDENTITIES.enterprise }),
+    ...config.about,
+  };
+  const udpPorts = config.ports && { ports: config.ports };
+  const agent = createAgent({ sets, portSets, about, nowNs, ...udpPorts });
+  const shared = { sets, agent, served: ownServed(), isLeading: false, followed: [] };
+  return { shared, portSets: [...portSets] };
+}
+
+const hasGrantor = ({ profile, config }: Profiled): boolean =>
+  config.role !== 'slave' && profile.name !== 'enterprise';
+
+/** One port of a clock. Throws ConfigError. */
+export function createPort(one: Profiled, portDS: PortDS, shared: Shared): OrdinaryClock {
+  const { config, profile, isAlternate, delayMode, management } = one;
+  const isEnterprise = profile.name === 'enterprise';
+  const {
+    mode = 'plain',
+    role = 'any',
+    epochS,
+    nowNs,
+    ports = PTP_PORTS,
+    leapTable = null,
+  } = config;
   requireWord('ptp.mode', mode, ['plain', 'single-ended', 'dual-ended']);
   requireWord('ptp.role', role, ['any', 'slave', 'master']);
   requireWord('ptp.pairing', config.pairing ?? 'mesh', ['mesh', '1:1']);
@@ -161,18 +258,11 @@ export function createOrdinaryClock(config: OrdinaryClockConfig): OrdinaryClock 
   if (mode === 'plain' && addresses.length > 1) {
     throw new ConfigError('ptp.addresses', 'one address with plain multicast', addresses);
   }
-  const primary = identities.find(({ isPrimary }) => isPrimary);
-  const { address: primaryIp = '', clockIdentity = '' } = primary ?? {};
-  const defaultDS = createDefaultDS({
-    ...config.clock,
-    clockIdentity,
-    slaveOnly: role === 'slave',
-    numberPorts: 1,
-  });
-  const { domainNumber } = defaultDS;
-  const sets = createDatasets(defaultDS, config.own);
-  const portIdentity = { clockIdentity, portNumber: 1 };
-  const portDS = createPortDS(portIdentity, config.port);
+  const primaryIp = identities.find(({ isPrimary }) => isPrimary)?.address ?? '';
+  const { sets, agent, served } = shared;
+  const { defaultDS } = sets;
+  const { domainNumber, numberPorts } = defaultDS;
+  const { portIdentity } = portDS;
   const isPlain = mode === 'plain';
   const { logAnnounceInterval, logSyncInterval } = portDS;
   const requester =
@@ -189,23 +279,37 @@ export function createOrdinaryClock(config: OrdinaryClockConfig): OrdinaryClock 
             Pdelay_Resp: portDS.logMinPdelayReqInterval,
           },
         });
-  const grantor =
-    role === 'slave'
-      ? null
-      : createGrantor({
-          port: portIdentity,
-          addresses: mode === 'dual-ended' ? addresses : [primaryIp],
-          domainNumber,
-          generalPort: ports.general,
-          ...(config.limits && { limits: config.limits }),
-        });
+  const grantor = hasGrantor(one)
+    ? createGrantor({
+        port: portIdentity,
+        addresses: mode === 'dual-ended' ? addresses : [primaryIp],
+        domainNumber,
+        generalPort: ports.general,
+        ...(config.limits && { limits: config.limits }),
+      })
+    : null;
   if (grantor !== null) stopServing(grantor, nowNs); // until it is MASTER
   const multicastSync = config.multicastSync ?? isPlain;
   const master = createMaster({
-    ...{ sets, portDS, epochS, nowNs, ports },
-    delayMode: multicastSync ? 'hybrid' : 'unicast',
+    ...{ sets, portDS, epochS, nowNs, ports, served },
+    delayMode: multicastSync ? delayMode : 'unicast',
+    ...(isAlternate && { alternateSets: createDatasets(defaultDS, config.own) }),
   });
-  const about: About = { ...ABOUT, unicastNegotiation: grantor !== null, ...config.about };
+  if (profile.tlvs.some(({ rule }) => rule === 'required')) {
+    const { portNumber } = portIdentity;
+    master.announceTlvs = [enterpriseTlv(portNumber, delayMode, config.maxPhaseAdjustment)];
+  }
+  const heard = {
+    receiver: portIdentity,
+    ownIdentities: identities.map((identity) => identity.clockIdentity),
+    announceIntervalS: intervalOfLog(logAnnounceInterval) ?? 1,
+    announceReceiptTimeout: portDS.announceReceiptTimeout,
+    acceptable:
+      config.acceptable?.map((text) => requireClockIdentity('ptp.acceptable', text)) ?? null,
+  };
+  const alternates = createForeignTable({ ...heard, isOfAlternates: true });
+  const enterprise = isEnterprise ? createEnterprise(profile, alternates) : null;
+  if (enterprise !== null) enterprise.problem = config.problem ?? null;
   return {
     mode,
     role,
@@ -219,39 +323,44 @@ export function createOrdinaryClock(config: OrdinaryClockConfig): OrdinaryClock 
     ports,
     scope: config.scope ?? 'e',
     table: role === 'slave' ? SLAVE_ONLY_TABLE : PORT_TABLE,
+    shared,
     sets,
     portDS,
     own: { ...config.own },
-    foreign: createForeignTable({
-      receiver: portIdentity,
-      ownIdentities: identities.map((identity) => identity.clockIdentity),
-      announceIntervalS: intervalOfLog(logAnnounceInterval) ?? 1,
-      announceReceiptTimeout: portDS.announceReceiptTimeout,
-      acceptable:
-        config.acceptable?.map((text) => requireClockIdentity('ptp.acceptable', text)) ?? null,
-    }),
+    foreign: createForeignTable(heard),
     slave: createSlave({
       delayMechanism: portDS.delayMechanism === 2 ? 'P2P' : 'E2E',
       domainNumber,
       eventPort: ports.event,
-      contexts: { first: 2, step: 2 }, // the master's are odd, see clock.ts
+      contexts: contextsOf(portIdentity.portNumber, numberPorts),
       leapTable,
     }),
     master,
-    agent: createAgent({ sets, portSets: [portDS], about, nowNs, ports }),
+    agent,
     grantor,
     requester,
+    enterprise,
+    management,
     places: {},
     asymmetries: asymmetriesOf(config.delayAsymmetryNs ?? 0),
-    extendsTimeout: config.port?.extendsAnnounceTimeout ?? true,
+    extendsTimeout: config.port?.extendsAnnounceTimeout ?? !profile.isTimeoutExact,
     trouble: createTrouble(),
     listenUntilNs: null,
+    qualifyNs: null,
+    isUndecided: false,
+    isUnarranged: false,
     decideNs: nowNs,
     armedNs: null,
     served: '',
     listedUntilNs: nowNs,
   };
 }
+
+/** Numbers of transmit outputs tell the port, see clock.ts. */
+const contextsOf = (portNumber: number, numberPorts: number) => ({
+  first: 2 * numberPorts + 2 * (portNumber - 1),
+  step: 2 * numberPorts,
+});
 
 const ABOUT: About = {
   productDescription: 'clockbraid;;',

@@ -5,6 +5,7 @@ import type { Announce } from './message.ts';
 /** The content of a read Announce; nothing in it refers to the datagram's bytes. */
 export function contentOfAnnounce(message: Announce): AnnounceContent {
   const { header, currentUtcOffset, timeSource } = message;
+  const enterprise = message.tlvs.find((tlv) => tlv.type === 'ENTERPRISE');
   const path = message.tlvs.find((tlv) => tlv.type === 'PATH_TRACE');
   return {
     ...copyTime({ ...header.flags, currentUtcOffset, timeSource }),
@@ -15,6 +16,7 @@ export function contentOfAnnounce(message: Announce): AnnounceContent {
     grandmasterPriority2: message.grandmasterPriority2,
     grandmasterIdentity: message.grandmasterIdentity,
     stepsRemoved: message.stepsRemoved,
+    ...(enterprise?.type === 'ENTERPRISE' && { enterprise }),
     ...(path?.type === 'PATH_TRACE' && { pathTrace: path.pathSequence }),
   };
 }

@@ -3,6 +3,7 @@
  * updates by the state decision (§9.3.5). Does not decide: bmca.ts does.
  */
 import { ConfigError, requireInteger } from '../errors.ts';
+import type { EnterpriseTlv } from './enterprisetlv.ts';
 import { NO_TIME_FLAGS, type TimeFlags } from './flags.ts';
 import { type PortIdentity, requireClockIdentity, samePort } from './identity.ts';
 import type { ClockQuality } from './quality.ts';
@@ -28,6 +29,8 @@ export interface AnnounceContent extends TimePropertiesDS {
   readonly stepsRemoved: number;
   /** clockIdentities of a PATH_TRACE TLV, grandmaster first. */
   readonly pathTrace?: readonly string[];
+  /** The Enterprise Profile's TLV. */
+  readonly enterprise?: EnterpriseTlv;
 }
 
 /** §8.2.1 */

@@ -1,14 +1,25 @@
 /**
- * State decisions of an ordinary clock: Announces, their absence, and what follows for the port,
- * the data sets and the parts. IEEE 1588-2008 §9.2.5, §9.2.6, §9.3; texts as ptp4l logs them.
+ * State decisions of a clock: Announces, their absence, and what follows for its ports, the data
+ * sets and the parts. IEEE 1588-2008 §9.2.5, §9.2.6, §9.3; texts as ptp4l logs them.
  */
 import type { DropReason, Output } from '../machine.ts';
 import { type Tick, tick } from '../units.ts';
-import { datasetOfAnnounce, datasetOfClock, decideStates } from './bmca.ts';
+import { type Decision, datasetOfAnnounce, datasetOfClock, decideStates } from './bmca.ts';
 import type { OrdinaryClock } from './clockconfig.ts';
 import { contentOfAnnounce } from './content.ts';
-import { becomeGrandmaster, copyTime, followMaster } from './dataset.ts';
+import { type AnnounceContent, becomeGrandmaster, copyTime, followMaster } from './dataset.ts';
 import { intervalNs } from './destination.ts';
+import {
+  ageAlternates,
+  hearBeside,
+  isGated,
+  judgePlace,
+  judgeRogue,
+  promoteAlternate,
+  restartRogues,
+  tellGate,
+} from './enterprise.ts';
+import { isFeasible, noteFollowed } from './feasible.ts';
 import {
   bestForeign,
   clearForeign,
@@ -19,11 +30,19 @@ import {
   setParent,
 } from './foreign.ts';
 import { startServing, stopServing } from './grantor.ts';
+import { portText } from './identity.ts';
 import type { Incoming } from './incoming.ts';
 import type { Announce } from './message.ts';
 import { keyOf } from './negotiation.ts';
-import { eventOfDecision, nextPortState, type PortEvent, type PortState } from './portstate.ts';
-import { parentOf, receiptTimeoutNs } from './qualified.ts';
+import {
+  eventOfDecision,
+  GATED_TABLE,
+  nextPortState,
+  type PortEvent,
+  type PortState,
+  qualificationIntervals,
+} from './portstate.ts';
+import { type ForeignMaster, parentOf, receiptTimeoutNs } from './qualified.ts';
 import { promiseOf } from './requester.ts';
 import { hearTime, removePath } from './slave.ts';
 import { agePlaces, arrange, doubtGrants, doubtSilence, isDualNow, notePlace } from './ways.ts';
@@ -36,6 +55,7 @@ const LOGGED: Readonly<Partial<Record<PortEvent, string>>> = {
   'announce-receipt-timeout': 'ANNOUNCE_RECEIPT_TIMEOUT_EXPIRES',
   'synchronization-fault': 'SYNCHRONIZATION_FAULT',
   'master-clock-selected': 'MASTER_CLOCK_SELECTED',
+  'qualification-timeout': 'QUALIFICATION_TIMEOUT_EXPIRES',
   'recommended-grandmaster': 'RS_GRAND_MASTER',
   'recommended-master': 'RS_MASTER',
   'recommended-slave': 'RS_SLAVE',
@@ -57,19 +77,29 @@ const DROPS: Readonly<Record<ForeignRefusal, DropReason>> = {
 export function fire(clock: OrdinaryClock, event: PortEvent, nowNs: Tick): Output[] {
   const { portDS, grantor } = clock;
   const before = portDS.portState;
-  const after = nextPortState(clock.table, before, event);
-  if (after === null || after === before) return [];
+  const allowed = nextPortState(clock.table, before, event);
+  const isBarred = allowed !== null && SERVING.includes(allowed) && isGated(clock);
+  const after = isBarred ? nextPortState(GATED_TABLE, before, event) : allowed;
+  const gate = isBarred ? tellGate(clock) : [];
+  if (after === null || after === before) return gate;
   portDS.portState = after;
   if (grantor !== null && after === 'MASTER') startServing(grantor);
   if (grantor !== null && before === 'MASTER') stopServing(grantor, nowNs);
   const isWaiting = after === 'LISTENING' && clock.role !== 'slave';
   clock.listenUntilNs = isWaiting ? tick(nowNs + listenNs(clock)) : null;
-  return [said(clock, 'state', `${before} to ${after} on ${LOGGED[event] ?? event}`)];
+  clock.qualifyNs = after === 'PRE_MASTER' ? tick(nowNs + qualificationNs(clock)) : null;
+  return [said(clock, 'state', `${before} to ${after} on ${LOGGED[event] ?? event}`), ...gate];
 }
 
-/** Somebody who is to be nothing but master listens to nobody. */
-const listenNs = (clock: OrdinaryClock): number =>
-  clock.role === 'master' ? 0 : receiptTimeoutNs(clock.foreign);
+/** States that no port may be in without a count of leap seconds. */
+const SERVING: readonly PortState[] = ['PRE_MASTER', 'MASTER'];
+
+/** Somebody who is to be nothing but master listens to nobody, but to its own other ports. */
+const listenNs = ({ role, sets, foreign }: OrdinaryClock): number =>
+  role === 'master' && sets.defaultDS.numberPorts === 1 ? 0 : receiptTimeoutNs(foreign);
+
+const qualificationNs = ({ foreign, sets }: OrdinaryClock): number =>
+  qualificationIntervals('M3', sets.currentDS.stepsRemoved) * foreign.announceIntervalNs;
 
 function said(clock: OrdinaryClock, event: 'state' | 'foreign-master', text: string): Output {
   const { portState: state, portIdentity } = clock.portDS;
@@ -89,6 +119,23 @@ export function takeAnnounce(
   // Whoever is not in the master table was not asked, however good a clock it says it is (SEC-12).
   if (clock.masters?.includes(remote.ip) === false) return refused('unasked');
   const content = contentOfAnnounce(message);
+  const { enterprise } = clock;
+  const beside: Output[] = [];
+  if (enterprise !== null) {
+    const sender = portText(content.sourcePortIdentity);
+    const place = judgePlace(clock, enterprise, sender, remote.ip, nowNs);
+    if (place.isIgnored) return [...place.outputs, ...refused('wrong-address')];
+    beside.push(...place.outputs);
+    const known = hearBeside(clock, enterprise, content, nowNs);
+    beside.push(...known.outputs);
+    if (!known.isForAlgorithm) {
+      // whoever found no room is not remembered at all
+      const isKept = enterprise.alternates.masters.some(({ key }) => key === sender);
+      if (isKept) notePlace(clock, sender, remote.ip, nowNs);
+      return [...beside, ...hearAlternate(clock, content, known.isChange, nowNs)];
+    }
+    if (known.isChange) clock.isUndecided = true;
+  }
   const path = keyOf({ remoteIp: remote.ip, localIp: local.ip });
   const promise = requester && promiseOf(requester, path, 'Announce');
   const heard = hearAnnounce(
@@ -97,14 +144,14 @@ export function takeAnnounce(
     nowNs,
     promise ? intervalNs(promise.logInterval) : foreign.announceIntervalNs,
   );
-  if (heard.type === 'refused') return refused(DROPS[heard.reason]);
+  if (heard.type === 'refused') return [...beside, ...refused(DROPS[heard.reason])];
   const { key } = heard.master;
-  const outputs: Output[] = [];
+  const outputs: Output[] = beside;
   if (clock.listenUntilNs !== null) clock.listenUntilNs = tick(nowNs + listenNs(clock));
   if (heard.isNew) outputs.push(said(clock, 'foreign-master', `new foreign master ${key}`));
   const isNews = notePlace(clock, key, remote.ip, nowNs);
   const isParent = key === foreign.parent && isFollowing(portDS.portState);
-  if (heard.isChange) outputs.push(...decide(clock, nowNs));
+  if (heard.isChange) clock.isUndecided = true;
   else if (isParent) {
     followMaster(clock.sets, content);
     if (hearTime(clock.slave, content.sourcePortIdentity, copyTime(content), nowNs) === 'changed') {
@@ -113,7 +160,33 @@ export function takeAnnounce(
       outputs.push(...fire(clock, 'synchronization-fault', nowNs), ...arrange(clock, nowNs));
     }
   }
-  if (isNews && (isParent || isDualNow(clock))) outputs.push(...arrange(clock, nowNs));
+  if (isNews && (isParent || isDualNow(clock))) clock.isUnarranged = true;
+  if (enterprise !== null) {
+    const rogue = judgeRogue(clock, enterprise, key, nowNs);
+    outputs.push(...rogue);
+    // the parent's mode may be another, a rogue is not measured any more
+    if (key === foreign.parent || rogue.length > 0) clock.isUnarranged = true;
+  }
+  return outputs;
+}
+
+/** An alternate master is measured beside the best one, and never decided for. */
+function hearAlternate(
+  clock: OrdinaryClock,
+  content: AnnounceContent,
+  isChange: boolean,
+  nowNs: Tick,
+): Output[] {
+  const outputs: Output[] = [];
+  if (isChange) clock.isUndecided = true;
+  clock.isUnarranged = true;
+  const { sourcePortIdentity } = content;
+  if (hearTime(clock.slave, sourcePortIdentity, copyTime(content), nowNs) === 'changed') {
+    const masterKey = portText(sourcePortIdentity);
+    for (const one of clock.slave.paths.filter((path) => path.masterKey === masterKey)) {
+      outputs.push(removePath(clock.slave, one.key));
+    }
+  }
   return outputs;
 }
 
@@ -122,36 +195,88 @@ const isUp = (state: PortState): boolean =>
 export const isFollowing = (state: PortState): boolean =>
   state === 'UNCALIBRATED' || state === 'SLAVE';
 
-/** The state decision (§9.3.3), at every announce interval and whenever a master changes. */
-export function decide(clock: OrdinaryClock, nowNs: Tick): Output[] {
-  const { foreign, portDS, sets } = clock;
-  const best = bestForeign(foreign, nowNs);
-  const bestSet = best && datasetOfAnnounce(best.announce, portDS.portIdentity);
-  const own = datasetOfClock(sets.defaultDS);
-  const { decisions } = decideStates(own, [{ state: portDS.portState, best: bestSet }]);
-  const [decision = null] = decisions;
+/**
+ * The state decision (§9.3.3) of all ports of a clock, at every announce interval and whenever a
+ * master changes. Data sets first: a port tells them as soon as it is master.
+ */
+export function decide(ports: readonly OrdinaryClock[], nowNs: Tick): Output[] {
+  const [first] = ports;
+  if (first === undefined) return [];
+  const { sets, own } = first;
+  for (const port of ports) promoteAlternate(port, nowNs);
+  const bests = ports.map((port) => bestOf(port, nowNs));
+  const candidates = ports.map(({ portDS: { portState: state, portIdentity } }, n) => {
+    const best = bests[n] ?? null;
+    return { state, best: best && datasetOfAnnounce(best.announce, portIdentity) };
+  });
+  const { decisions } = decideStates(datasetOfClock(sets.defaultDS), candidates);
+  const best = bests[decisions.indexOf('S1')] ?? null;
+  if (best === null) becomeGrandmaster(sets, own);
+  else {
+    followMaster(sets, best.announce);
+    remember(ports, best, nowNs);
+  }
+  return ports.flatMap((port, n) => settle(port, decisions[n] ?? null, bests[n] ?? null, nowNs));
+}
+
+/** The best foreign master of a port; of a boundary clock's, one that is no echo of itself. */
+function bestOf({ foreign, portDS, sets, shared }: OrdinaryClock, nowNs: Tick) {
+  if (sets.defaultDS.numberPorts === 1) return bestForeign(foreign, nowNs);
+  const parent = isFollowing(portDS.portState) ? foreign.parent : null;
+  return bestForeign(
+    foreign,
+    nowNs,
+    ({ key, announce }) => key === parent || isFeasible(shared.followed, announce, nowNs),
+  );
+}
+
+function remember(ports: readonly OrdinaryClock[], { announce }: ForeignMaster, nowNs: Tick): void {
+  const [first] = ports;
+  if (first === undefined || ports.length === 1) return;
+  const timeoutNs = Math.max(...ports.map(({ foreign }) => receiptTimeoutNs(foreign)));
+  const intervalNs = Math.max(...ports.map(({ foreign }) => foreign.announceIntervalNs));
+  const { shared } = first;
+  shared.followed = noteFollowed(shared.followed, announce, timeoutNs, intervalNs, nowNs);
+}
+
+/** What a decision means to one port; null: it stays as it is. */
+function settle(
+  clock: OrdinaryClock,
+  decision: Decision | null,
+  best: ForeignMaster | null,
+  nowNs: Tick,
+): Output[] {
+  clock.isUndecided = false;
   if (decision === null) return [];
+  const { foreign, portDS } = clock;
   const parentBefore = foreign.parent;
   const stateBefore = portDS.portState;
+  const isSlave = decision === 'S1' && best !== null;
+  const isNew = isSlave && (parentBefore !== best.key || !isFollowing(stateBefore));
+  const isMaster = decision === 'M1' || decision === 'M2' || decision === 'M3';
+  setParent(foreign, isMaster ? null : best);
   const outputs: Output[] = [];
-  let isNew = false;
-  if (decision === 'S1' && best !== null) {
-    isNew = parentBefore !== best.key || !isFollowing(stateBefore);
-    setParent(foreign, best);
-    followMaster(sets, best.announce);
-    if (isNew) {
-      outputs.push(chosen(clock, 'best-master', `selected best master clock ${bestSet?.identity}`));
-    }
-  } else if (decision === 'P1' || decision === 'P2') {
-    setParent(foreign, best);
-  } else {
-    setParent(foreign, null);
-    becomeGrandmaster(sets, clock.own);
+  if (isNew) {
+    const { grandmasterIdentity } = best.announce;
+    outputs.push(chosen(clock, 'best-master', `selected best master clock ${grandmasterIdentity}`));
   }
   outputs.push(...fire(clock, eventOfDecision(decision, isNew), nowNs));
-  if (portDS.portState === 'MASTER' && stateBefore !== 'MASTER') outputs.push(ownChosen(clock));
   if (isNew || portDS.portState !== stateBefore || foreign.parent !== parentBefore) {
+    restartRogues(clock, nowNs);
     outputs.push(...arrange(clock, nowNs));
+  }
+  return outputs;
+}
+
+/** People are told once that nobody is followed and somebody is served. */
+export function toldLeading(ports: readonly OrdinaryClock[]): Output[] {
+  const leader = ports.find(({ portDS }) => portDS.portState === 'MASTER');
+  const isLed = ports.some(({ portDS }) => isFollowing(portDS.portState));
+  const isLeading = leader !== undefined && !isLed;
+  const outputs: Output[] = [];
+  for (const { shared } of ports.slice(0, 1)) {
+    if (isLeading && !shared.isLeading) outputs.push(ownChosen(leader));
+    shared.isLeading = isLeading;
   }
   return outputs;
 }
@@ -173,6 +298,7 @@ const ownChosen = (clock: OrdinaryClock): Output =>
  */
 export function initialize(clock: OrdinaryClock, nowNs: Tick, chance: number): Output[] {
   clearForeign(clock.foreign);
+  if (clock.enterprise !== null) clearForeign(clock.enterprise.alternates);
   drawExtension(clock, chance);
   clock.decideNs = tick(nowNs + clock.foreign.announceIntervalNs);
   return [...fire(clock, 'initialized', nowNs), ...arrange(clock, nowNs)];
@@ -188,8 +314,9 @@ export function breakDown(clock: OrdinaryClock, nowNs: Tick): Output[] {
   const outputs = fire(clock, 'fault-detected', nowNs);
   if (clock.portDS.portState !== 'FAULTY') return outputs;
   clearForeign(clock.foreign);
+  if (clock.enterprise !== null) clearForeign(clock.enterprise.alternates);
   clock.places = {};
-  becomeGrandmaster(clock.sets, clock.own);
+  clock.isUndecided = true;
   doubtGrants(clock, null, nowNs);
   return [...outputs, ...arrange(clock, nowNs)];
 }
@@ -209,19 +336,27 @@ export function passTime(clock: OrdinaryClock, nowNs: Tick, chance: number): Out
     drawExtension(clock, chance);
     outputs.push(...loseParent(clock, nowNs));
   }
+  const { isReady } = clock.shared.served;
+  const laterNs = tick(nowNs + foreign.announceIntervalNs);
   if (clock.listenUntilNs !== null && nowNs >= clock.listenUntilNs) {
-    drawExtension(clock, chance);
-    outputs.push(...takeOver(clock, nowNs));
+    if (isReady) {
+      drawExtension(clock, chance);
+      outputs.push(...takeOver(clock, nowNs));
+    } else clock.listenUntilNs = laterNs;
+  }
+  if (clock.qualifyNs !== null && nowNs >= clock.qualifyNs) {
+    if (isReady) outputs.push(...fire(clock, 'qualification-timeout', nowNs));
+    else clock.qualifyNs = laterNs;
   }
   if (nowNs >= clock.decideNs) {
     const spanNs = foreign.announceIntervalNs;
     const lateSpans = Math.floor((nowNs - clock.decideNs) / spanNs);
     clock.decideNs = tick(clock.decideNs + (lateSpans + 1) * spanNs);
-    const isOther = agePlaces(clock, nowNs);
-    outputs.push(...decide(clock, nowNs));
+    const isOther = [ageAlternates(clock, nowNs), agePlaces(clock, nowNs)].includes(true);
+    clock.isUndecided = true;
     const isDoubted = clock.mode === 'dual-ended' && !isDualNow(clock);
     if ((isOther || isDoubted) && isFollowing(portDS.portState)) {
-      outputs.push(...arrange(clock, nowNs));
+      clock.isUnarranged = true;
     }
     doubtSilence(clock, nowNs);
   }
@@ -231,20 +366,24 @@ export function passTime(clock: OrdinaryClock, nowNs: Tick, chance: number): Out
 /** The announce receipt timeout: another master that qualifies, or our own time. */
 function loseParent(clock: OrdinaryClock, nowNs: Tick): Output[] {
   doubtGrants(clock, null, nowNs);
-  const another = bestForeign(clock.foreign, nowNs) !== null;
-  return another ? decide(clock, nowNs) : takeOver(clock, nowNs);
+  clock.isUndecided = true;
+  return bestOf(clock, nowNs) === null ? takeOver(clock, nowNs) : [];
 }
 
 function takeOver(clock: OrdinaryClock, nowNs: Tick): Output[] {
+  clock.isUndecided = true;
   const outputs = fire(clock, 'announce-receipt-timeout', nowNs);
-  becomeGrandmaster(clock.sets, clock.own);
-  if (clock.portDS.portState === 'MASTER') outputs.push(ownChosen(clock));
+  if (clock.portDS.portState === 'LISTENING' && clock.listenUntilNs !== null) {
+    // still not allowed to: listen on
+    clock.listenUntilNs = tick(nowNs + Math.max(listenNs(clock), clock.foreign.announceIntervalNs));
+  }
   return [...outputs, ...arrange(clock, nowNs)];
 }
 
 /** When {@link passTime} has something to do. */
 export function decisionDue(clock: OrdinaryClock): Tick {
   const expiryNs = nextExpiry(clock.foreign) ?? Number.POSITIVE_INFINITY;
-  const listenNs = clock.listenUntilNs ?? Number.POSITIVE_INFINITY;
-  return tick(Math.min(clock.decideNs, expiryNs, listenNs));
+  const listenedNs = clock.listenUntilNs ?? Number.POSITIVE_INFINITY;
+  const qualifyNs = clock.qualifyNs ?? Number.POSITIVE_INFINITY;
+  return tick(Math.min(clock.decideNs, expiryNs, listenedNs, qualifyNs));
 }

@@ -83,12 +83,16 @@ export function hearAnnounce(
   return { type: 'heard', master: known, isNew: false, isCopy, isChange };
 }
 
-/** Erbest: the best qualified master of the port, or null. */
-export function bestForeign(table: ForeignTable, nowNs: Tick): ForeignMaster | null {
+/** Erbest: the best qualified master of the port that may be one, or null. */
+export function bestForeign(
+  table: ForeignTable,
+  nowNs: Tick,
+  mayBe: (master: ForeignMaster) => boolean = () => true,
+): ForeignMaster | null {
   let best: ForeignMaster | null = null;
   let bestSet: Dataset | null = null;
   for (const master of table.masters) {
-    if (!isQualified(table, master, nowNs)) continue;
+    if (!isQualified(table, master, nowNs) || !mayBe(master)) continue;
     const set = datasetOfAnnounce(master.announce, table.receiver);
     if (bestSet !== null && !isBetter(set, bestSet)) continue;
     best = master;
@@ -121,17 +125,40 @@ export function nextExpiry(table: ForeignTable): Tick | null {
   return times.length === 0 ? null : tick(Math.min(...times));
 }
 
+/**
+ * A master that says now what it did not say before, or no longer, belongs into the other table,
+ * with what is known of it. @returns its record there, null if there is none or no room
+ */
+export function moveForeign(
+  from: ForeignTable,
+  to: ForeignTable,
+  key: string,
+  nowNs: Tick,
+): ForeignMaster | null {
+  const master = from.masters.find((one) => one.key === key);
+  if (master === undefined) return null;
+  from.masters = from.masters.filter((one) => one !== master);
+  if (from.parent === key) from.parent = null;
+  if (from.promoted === key) from.promoted = null;
+  if (to.masters.some((one) => one.key === key) || !makeRoom(to, nowNs)) return null;
+  to.masters.push(master);
+  return master;
+}
+
 /** Forgets everybody: the port was down, or another domain was chosen. */
 export function clearForeign(table: ForeignTable): void {
   table.masters = [];
   table.parent = null;
+  table.promoted = null;
 }
 
 function refusal(table: ForeignTable, announce: AnnounceContent): ForeignRefusal | null {
   const { clockIdentity } = announce.sourcePortIdentity;
   if (table.ownIdentities.includes(clockIdentity)) return 'own-clock';
   if (isReserved(clockIdentity)) return 'reserved-identity';
-  if (announce.alternateMasterFlag) return 'alternate-master';
+  const isAlternate = announce.alternateMasterFlag;
+  const isPromoted = isAlternate && table.promoted === portText(announce.sourcePortIdentity);
+  if (isAlternate !== table.isOfAlternates && !isPromoted) return 'alternate-master';
   if (announce.stepsRemoved >= STEPS_LIMIT) return 'steps-removed';
   if (announce.pathTrace?.some((one) => table.ownIdentities.includes(one))) return 'path-trace';
   if (table.acceptable !== null && !table.acceptable.includes(clockIdentity)) {

@@ -3,8 +3,7 @@
  * Follow_Ups, respond.ts its Delay_Resps and Pdelay_Resps. IEEE 1588-2008 §9.2.5, §9.5, §11;
  * RFC 8039 §5.2.1, §5.3.1.
  *
- * Stamps are readings of the clock that is served. A boundary clock that serves another time than
- * its host's translates stamps (also in `seal`) before they come here.
+ * Stamps are readings of the host's clock; served.ts says what is served at them.
  */
 import { requireInteger } from '../errors.ts';
 import type { Stamp, Tick } from '../units.ts';
@@ -20,12 +19,11 @@ import {
 import { type Ports, PTP_PORTS } from './groups.ts';
 import type { PortIdentity } from './identity.ts';
 import type { PortDS } from './portds.ts';
-import { servedSecond } from './timeprops.ts';
-import { type Timestamp, timestampFromStamp } from './timestamp.ts';
+import type { PortState } from './portstate.ts';
+import type { DelayMode } from './profile.ts';
+import { ownServed, type Served, servedAt } from './served.ts';
+import type { Timestamp } from './timestamp.ts';
 import type { Tlv } from './tlv.ts';
-
-/** Which delay requests are answered: draft §6; hybrid answers each in its kind. */
-export type DelayMode = 'multicast' | 'unicast' | 'hybrid';
 
 export interface MasterConfig {
   /** Kept, not copied: what they say when a message leaves is what it says. */
@@ -38,10 +36,14 @@ export interface MasterConfig {
   readonly ports?: Ports;
   /** UDP ports of all others. Default as own. */
   readonly remotePorts?: Ports;
-  /** Default hybrid. */
+  /** Which requests are answered; hybrid answers each in its kind. Default hybrid. */
   readonly delayMode?: DelayMode;
+  /** Data sets of an alternate master. Default: it is none. */
+  readonly alternateSets?: Datasets;
   /** Answers to requests without a grant; null: none. Default 256/s an address, 4096/s in all. */
   readonly ungranted?: AllowanceConfig | null;
+  /** Kept, not copied. Default: the host's clock. */
+  readonly served?: Served;
 }
 
 /** An event message whose departure is awaited. */
@@ -73,8 +75,11 @@ export interface Master {
   readonly delayMode: DelayMode;
   readonly streams: Streams;
   readonly ungranted: Allowance | null;
-  /** Serves while PASSIVE too, and says so by the alternateMasterFlag (EP-062). May be set. */
+  readonly served: Served;
+  /** Serves while another is best too, and says so by the alternateMasterFlag (EP-062). May be set. */
   isAlternate: boolean;
+  /** What it says of itself then, as `sets` speak of the best. Null: `sets`. */
+  readonly alternateSets: Datasets | null;
   /** Go with every Announce: PATH_TRACE, the Enterprise profile's. May be set. */
   announceTlvs: readonly Tlv[];
   nextContext: number;
@@ -115,7 +120,9 @@ export function createMaster(config: MasterConfig): Master {
     delayMode: config.delayMode ?? 'hybrid',
     streams: createStreams(),
     ungranted: ungranted && createAllowance('ptp.ungranted', ungranted, nowNs),
-    isAlternate: false,
+    served: config.served ?? ownServed(),
+    isAlternate: config.alternateSets !== undefined,
+    alternateSets: config.alternateSets ?? null,
     announceTlvs: [],
     nextContext: 1,
     pending: new Map(),
@@ -145,17 +152,32 @@ export const setDestinations = (
 export const nextMasterDue = (master: Master): Tick | null =>
   isServing(master) ? (master.streams.queue[0]?.dueNs ?? null) : null;
 
-/** MASTER, or PASSIVE as an alternate. Announces, Syncs and Delay_Resps leave then only. */
+/** MASTER, or an alternate. Announces, Syncs and Delay_Resps leave then only. */
 export const isServing = (master: Master): boolean =>
-  master.portDS.portState === 'MASTER' || isAlternateNow(master);
+  master.served.isReady && (master.portDS.portState === 'MASTER' || isAlternateNow(master));
 
 /** What the alternateMasterFlag says. */
-export const isAlternateNow = (master: Master): boolean =>
-  master.isAlternate && master.portDS.portState === 'PASSIVE';
+export const isAlternateNow = ({ isAlternate, alternateSets, portDS }: Master): boolean =>
+  isAlternate &&
+  (alternateSets === null
+    ? portDS.portState === 'PASSIVE'
+    : ALTERNATING.includes(portDS.portState) &&
+      alternateSets.timePropertiesDS.currentUtcOffsetValid);
+
+/** States of a port that has found a better master. */
+const ALTERNATING: readonly PortState[] = ['PASSIVE', 'UNCALIBRATED', 'SLAVE'];
+
+/** The data sets that the port speaks of now. */
+export const spokenSets = (master: Master): Datasets =>
+  (isAlternateNow(master) && master.alternateSets) || master.sets;
 
 /** A stamp as the clock serves it: TAI, or its UTC as an arbitrary timescale (WIRE §2.10). */
-export const servedTime = (master: Master, at: Stamp): Timestamp =>
-  timestampFromStamp(master.epochS, at, servedSecond(master.sets.timePropertiesDS, 0));
+export function servedTime(master: Master, at: Stamp): Timestamp {
+  const { served, epochS } = master;
+  const { timePropertiesDS } = spokenSets(master);
+  const ours = isAlternateNow(master) ? { ...served, plan: null } : served;
+  return servedAt(ours, timePropertiesDS, epochS, at);
+}
 
 /** Keeps what is owed after a departure. @returns the context to send with */
 export function awaitDeparture(master: Master, pending: Pending): number {

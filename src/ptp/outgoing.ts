@@ -3,7 +3,7 @@ import type { Output } from '../machine.ts';
 import { isIpv6, isUnicast } from '../path.ts';
 import type { Ports } from './groups.ts';
 import { createHeader, type Header, NO_INTERVAL } from './header.ts';
-import { isAlternateNow, type Master } from './master.ts';
+import { isAlternateNow, type Master, spokenSets } from './master.ts';
 import { IPV6_PADDING, type Message, writeMessage } from './message.ts';
 import { MESSAGE_TYPES, type MessageType } from './types.ts';
 
@@ -38,7 +38,7 @@ export function headerOf(
   { remoteIp }: Route,
   { sequenceId, logMessageInterval = NO_INTERVAL, correctionField = 0n, twoStep = false }: Saying,
 ): Header {
-  const { timePropertiesDS, defaultDS } = master.sets;
+  const { timePropertiesDS, defaultDS } = spokenSets(master);
   return createHeader(type, {
     sourcePortIdentity: master.portDS.portIdentity,
     domainNumber: defaultDS.domainNumber,

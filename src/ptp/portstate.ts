@@ -153,6 +153,14 @@ export const SLAVE_ONLY_TABLE: PortTable = {
   },
 };
 
+/** Clocks that may not be master now: they may follow, else they listen (Enterprise §8). */
+export const GATED_TABLE: PortTable = {
+  ...SLAVE_ONLY_TABLE,
+  PRE_MASTER: { ...IN_SERVICE, ...LISTEN },
+  MASTER: { ...IN_SERVICE, ...LISTEN },
+  PASSIVE: { ...IN_SERVICE, ...LISTEN },
+};
+
 /**
  * The state after an event.
  * @returns null if the event cannot happen in this state, which then stays

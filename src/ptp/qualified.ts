@@ -24,6 +24,8 @@ export interface ForeignConfig {
   readonly announceReceiptTimeout: number;
   /** Acceptable master table: clockIdentities of senders; null takes any. Default null. */
   readonly acceptable?: readonly string[] | null;
+  /** Of masters that say they are alternates, and none else. Default false: of all others. */
+  readonly isOfAlternates?: boolean;
   /** Records at most; half of them for masters that qualify. (4–4096, default 32) */
   readonly capacity?: number;
 }
@@ -53,6 +55,9 @@ export interface ForeignTable {
   /** Added to the receipt timeout; random 0..1 interval per port, or 0 (EP-055). (ns) */
   extensionNs: number;
   readonly capacity: number;
+  readonly isOfAlternates: boolean;
+  /** Key of an alternate that counts as any other: no better one is acceptable (EP-095). */
+  promoted: string | null;
   masters: ForeignMaster[];
   /** Key of the master that the port follows, or that keeps it passive. */
   parent: string | null;
@@ -78,6 +83,8 @@ export function createForeignTable(config: ForeignConfig): ForeignTable {
     announceReceiptTimeout,
     extensionNs: 0,
     capacity,
+    isOfAlternates: config.isOfAlternates ?? false,
+    promoted: null,
     masters: [],
     parent: null,
   };

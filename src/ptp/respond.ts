@@ -17,6 +17,7 @@ import { awaitDeparture, isServing, type Master, servedTime } from './master.ts'
 import { CORRECTION_OFFSET, type DelayReq, type PdelayReq } from './message.ts';
 import { writeI64 } from './octets.ts';
 import { headerOf, packet, type Route, toldInterval } from './outgoing.ts';
+import { servedSpan } from './served.ts';
 import { NO_TIMESTAMP } from './timestamp.ts';
 
 /** The answer to a Delay_Req, or why there is none. */
@@ -75,7 +76,8 @@ export function answerPdelayReq(
   const header = headerOf(master, 'Pdelay_Resp', route, { sequenceId, correctionField });
   const answer = { ...common, header, requestReceiptTimestamp: NO_TIMESTAMP, tlvs: [] };
   const seal = (bytes: Uint8Array, sentAtNs: Stamp) => {
-    const held = BigInt(Math.round(sentAtNs - incoming.receivedAtNs)) << 16n;
+    const heldNs = servedSpan(master.served, incoming.receivedAtNs, sentAtNs);
+    const held = BigInt(Math.round(heldNs)) << 16n;
     writeI64(bytes, CORRECTION_OFFSET, correctionField + held);
   };
   return [{ ...packet(master, answer, route), seal }];

@@ -137,6 +137,17 @@ export function addPath(slave: Slave, path: NewPath): PathEvent {
   return { type: 'path', path: key, event: 'added', reason: `as ${portText(identity)}` };
 }
 
+/** Where requests of a path go from now on: its remote address, or a group. Throws ConfigError. */
+export function askAt(slave: Slave, key: PathKey, requestIp: string): void {
+  requirePath(slave, key).requestIp = requestIp;
+}
+
+/** The path over which a master is followed: clocks are known by identity, not address (EP-099). */
+export const pathTo = (slave: Slave, master: PortIdentity): PathKey | undefined => {
+  const text = portText(master);
+  return slave.paths.find(({ masterKey }) => masterKey === text)?.key;
+};
+
 /** Gives a path up; what still arrives for it is `unknown-path`. Throws ConfigError if unknown. */
 export function removePath(slave: Slave, key: PathKey): PathEvent {
   const path = requirePath(slave, key);

@@ -42,7 +42,7 @@ export interface SlavePath {
   readonly remoteIp: string;
   readonly localIp: string;
   /** Where requests go: the remote address, or a multicast group. */
-  readonly requestIp: string;
+  requestIp: string;
   /** What we are on this path (PTP-S10). */
   readonly identity: PortIdentity;
   /** Added to the correction of what comes, taken from that of what goes. (2^-16 ns) */

@@ -1,9 +1,9 @@
 /**
  * TLVs: what follows a message's body. IEEE 1588-2008 §14, §16.1; names of 2019 where newer.
  * Anything not named here is kept as it came (`OTHER`) and can be written again. The Enterprise
- * profile's TLV shares type 3 and comes as ORGANIZATION_EXTENSION; what is in its octets is
- * for a reader who expects it.
+ * profile's TLV shares type 3 with ORGANIZATION_EXTENSION and is tried for first.
  */
+import { type EnterpriseTlv, enterpriseValue, readEnterprise } from './enterprisetlv.ts';
 import { CLOCK_IDENTITY_BYTES, readClockIdentity, writeClockIdentity } from './identity.ts';
 import {
   joined,
@@ -95,6 +95,7 @@ export type Tlv =
   | UnicastCancel
   | PathTrace
   | OrganizationExtension
+  | EnterpriseTlv
   | ManagementTlv
   | ManagementErrorStatus
   | Pad
@@ -112,7 +113,7 @@ export const TLV_TYPES = {
   ORGANIZATION_EXTENSION_PROPAGATE: 0x4000,
   ORGANIZATION_EXTENSION_DO_NOT_PROPAGATE: 0x8000,
   PAD: 0x8008,
-} as const satisfies Record<Exclude<Tlv['type'], 'OTHER'>, number>;
+} as const satisfies Record<Exclude<Tlv['type'], 'OTHER' | 'ENTERPRISE'>, number>;
 
 type TlvName = keyof typeof TLV_TYPES;
 const NAMES = new Map<number, TlvName>(
@@ -170,6 +171,8 @@ function readTlv(tlvType: number, value: Uint8Array): Tlv | null {
     case 'ORGANIZATION_EXTENSION':
     case 'ORGANIZATION_EXTENSION_PROPAGATE':
     case 'ORGANIZATION_EXTENSION_DO_NOT_PROPAGATE': {
+      const enterprise = type === 'ORGANIZATION_EXTENSION' ? readEnterprise(value) : null;
+      if (enterprise !== null) return enterprise;
       if (length < 6) return null;
       const organizationId = readU24(value, 0);
       const organizationSubType = readU24(value, 3);
@@ -208,7 +211,7 @@ export function tlvBytes(tlvs: readonly Tlv[]): Uint8Array {
     const value = octetsOf(tlv);
     const length = value.length + (value.length % 2);
     const bytes = new Uint8Array(TLV_HEADER_BYTES + length);
-    writeU16(bytes, 0, tlv.type === 'OTHER' ? tlv.tlvType : TLV_TYPES[tlv.type]);
+    writeU16(bytes, 0, codeOf(tlv));
     writeU16(bytes, 2, length);
     bytes.set(value, TLV_HEADER_BYTES);
     parts.push(bytes);
@@ -216,8 +219,15 @@ export function tlvBytes(tlvs: readonly Tlv[]): Uint8Array {
   return joined(parts);
 }
 
+function codeOf(tlv: Tlv): number {
+  if (tlv.type === 'OTHER') return tlv.tlvType;
+  return TLV_TYPES[tlv.type === 'ENTERPRISE' ? 'ORGANIZATION_EXTENSION' : tlv.type];
+}
+
 function octetsOf(tlv: Tlv): Uint8Array {
   switch (tlv.type) {
+    case 'ENTERPRISE':
+      return enterpriseValue(tlv);
     case 'REQUEST_UNICAST_TRANSMISSION':
     case 'GRANT_UNICAST_TRANSMISSION': {
       const grant = tlv.type === 'GRANT_UNICAST_TRANSMISSION';

@@ -7,7 +7,14 @@ import { pathKey } from '../path.ts';
 import { type Stamp, type Tick, tick } from '../units.ts';
 import { announceOf } from './dataset.ts';
 import { endLegs, intervalNs, type Leg, type Stream } from './destination.ts';
-import { awaitDeparture, isServing, type Master, type Pending, servedTime } from './master.ts';
+import {
+  awaitDeparture,
+  isServing,
+  type Master,
+  type Pending,
+  servedTime,
+  spokenSets,
+} from './master.ts';
 import { TIMESTAMP_OFFSET } from './message.ts';
 import { headerOf, packet, type Transmit, toldInterval } from './outgoing.ts';
 import { removeFirst, sink } from './queue.ts';
@@ -55,7 +62,7 @@ function send(master: Master, stream: Stream, leg: Leg): Transmit {
 
 function announce(master: Master, stream: Stream, leg: Leg): Transmit {
   master.tally.Announce++;
-  const content = announceOf(master.sets, master.portDS.portIdentity);
+  const content = announceOf(spokenSets(master), master.portDS.portIdentity);
   const { sequenceId, logInterval: logMessageInterval } = stream;
   return packet(
     master,

@@ -9,12 +9,14 @@ import { isIpv6, type PathKey, pathKey } from '../path.ts';
 import { NS_PER_S, type Tick } from '../units.ts';
 import type { OrdinaryClock, Places } from './clockconfig.ts';
 import { copyTime } from './dataset.ts';
+import { modeOf, usedAlternates } from './enterprise.ts';
 import { peerGroup, primaryGroup } from './groups.ts';
 import { type PortIdentity, samePort } from './identity.ts';
 import type { Negotiable } from './negotiation.ts';
-import { parentOf, receiptTimeoutNs } from './qualified.ts';
+import type { DelayMode } from './profile.ts';
+import { type ForeignMaster, parentOf, receiptTimeoutNs } from './qualified.ts';
 import { askAnew, askedPaths, promiseOf, want } from './requester.ts';
-import { addPath, type Following, follow, hearTime, removePath } from './slave.ts';
+import { addPath, askAt, type Following, follow, hearTime, removePath } from './slave.ts';
 
 /** Addresses that are believed of one master: anybody can send in its name. */
 const MOST_PLACES = 16;
@@ -43,7 +45,8 @@ export function notePlace(clock: OrdinaryClock, key: string, ip: string, nowNs: 
 /** Forgets masters that are gone, and addresses of the others. @returns true if any went */
 export function agePlaces(clock: OrdinaryClock, nowNs: Tick): boolean {
   let hasChanged = false;
-  const known = new Set(clock.foreign.masters.map(({ key }) => key));
+  const alternates = clock.enterprise?.alternates.masters ?? [];
+  const known = new Set([...clock.foreign.masters, ...alternates].map(({ key }) => key));
   for (const [key, places] of Object.entries(clock.places)) {
     if (!known.has(key)) {
       delete clock.places[key];
@@ -68,8 +71,10 @@ interface Way {
   readonly remoteIp: string;
   readonly localIp: string;
   readonly port: PortIdentity;
-  /** The parent is followed over it; else it only is asked for Announces. */
+  /** The parent is followed over it; else it only is asked for Announces, or is an alternate's. */
   readonly isParents: boolean;
+  /** The alternate master that is measured over it (EP-091). */
+  readonly alternate?: ForeignMaster;
 }
 
 const isFollowing = ({ portDS }: OrdinaryClock): boolean =>
@@ -110,7 +115,23 @@ function waysOf(clock: OrdinaryClock, nowNs: Tick): Way[] {
       isParents,
     }));
   });
+  ways.push(...alternateWays(clock, ways, nowNs));
   return ways.slice(0, slave.maxPaths);
+}
+
+/** Alternates at addresses of their own, while there is a best master to compare them with. */
+function alternateWays(clock: OrdinaryClock, taken: readonly Way[], nowNs: Tick): Way[] {
+  if (!isFollowing(clock)) return [];
+  const { primaryIp: localIp, portDS } = clock;
+  const keys = new Set(taken.map(({ key }) => key));
+  return usedAlternates(clock, nowNs).flatMap((alternate): Way[] => {
+    const remoteIp = clock.places[alternate.key]?.chosenIp;
+    if (remoteIp === undefined || isIpv6(remoteIp) !== isIpv6(localIp)) return [];
+    const key = pathKey(remoteIp, localIp);
+    if (keys.has(key)) return [];
+    keys.add(key);
+    return [{ key, remoteIp, localIp, port: portDS.portIdentity, isParents: false, alternate }];
+  });
 }
 
 /** Own addresses that are paired with one of a master. */
@@ -142,31 +163,38 @@ const ordered = (ips: string[], table: readonly string[]): string[] => [
 
 /** Brings paths and requests in line with the parent, its addresses and the master table. */
 export function arrange(clock: OrdinaryClock, nowNs: Tick): Output[] {
+  clock.isUnarranged = false;
   const ways = waysOf(clock, nowNs);
   const parent = isFollowing(clock) ? parentOf(clock.foreign) : null;
   const parentPort = parent?.announce.sourcePortIdentity ?? null;
   askFor(clock, ways, parentPort, nowNs);
   const outputs: Output[] = [];
   for (const path of [...clock.slave.paths]) {
-    const way = ways.find(({ key, isParents }) => key === path.key && isParents);
+    const way = ways.find(({ key }) => key === path.key);
+    const master = way && masterOver(way, parentPort);
     const isSame =
       way !== undefined &&
-      parentPort !== null &&
+      master &&
       samePort(way.port, path.identity) &&
-      (path.following === null || samePort(path.following.master, parentPort));
+      (path.following === null || samePort(path.following.master, master));
     if (!isSame) outputs.push(removePath(clock.slave, path.key));
   }
   for (const way of ways) {
-    if (!way.isParents || clock.slave.index[way.key] !== undefined) continue;
+    if (masterOver(way, parentPort) === null) continue;
     const { remoteIp, localIp, port: identity } = way;
-    const requestIp = requestIpOf(clock, remoteIp, localIp);
+    const master = way.alternate ?? parent;
+    const requestIp = requestIpOf(clock, remoteIp, localIp, master && toldMode(clock, master));
+    if (clock.slave.index[way.key] !== undefined) {
+      askAt(clock.slave, way.key, requestIp);
+      continue;
+    }
     const delayAsymmetryNs = asymmetryOf(clock, way);
     const path = { remoteIp, localIp, identity, requestIp, delayAsymmetryNs };
     outputs.push(addPath(clock.slave, path));
   }
   outputs.push(...followParent(clock, nowNs));
-  if (parent !== null) {
-    const { announce } = parent;
+  const alternates = ways.flatMap(({ alternate }) => alternate ?? []);
+  for (const { announce } of parent === null ? [] : [parent, ...alternates]) {
     hearTime(clock.slave, announce.sourcePortIdentity, copyTime(announce), nowNs);
   }
   return outputs;
@@ -178,8 +206,22 @@ function asymmetryOf({ asymmetries }: OrdinaryClock, { key, localIp, remoteIp }:
   );
 }
 
-function requestIpOf(clock: OrdinaryClock, remoteIp: string, localIp: string): string {
-  if (clock.mode !== 'plain' || clock.delayRequests === 'unicast') return remoteIp;
+/** Whose Syncs are measured over a way; null: nobody's. */
+const masterOver = (way: Way, parent: PortIdentity | null): PortIdentity | null =>
+  way.alternate?.announce.sourcePortIdentity ?? (way.isParents ? parent : null);
+
+const toldMode = ({ enterprise }: OrdinaryClock, { announce }: ForeignMaster): DelayMode | null =>
+  enterprise === null ? null : modeOf(announce);
+
+/** @param told what the master says of its delay mode (EP-081) */
+function requestIpOf(
+  clock: OrdinaryClock,
+  remoteIp: string,
+  localIp: string,
+  told: DelayMode | null,
+): string {
+  const requests = told === null || told === 'hybrid' ? clock.delayRequests : told;
+  if (clock.mode !== 'plain' || requests === 'unicast') return remoteIp;
   const isE2e = clock.portDS.delayMechanism === 1;
   return isE2e ? primaryGroup(localIp, clock.scope) : peerGroup(localIp);
 }
@@ -208,21 +250,31 @@ function askFor(
 export function followParent(clock: OrdinaryClock, nowNs: Tick): Output[] {
   const parent = parentOf(clock.foreign);
   if (parent === null) return [];
-  const { sourcePortIdentity: master } = parent.announce;
-  return clock.slave.paths.flatMap(({ key }) =>
-    follow(clock.slave, key, followingOf(clock, key, master), nowNs),
+  const { sourcePortIdentity } = parent.announce;
+  const alternates = new Map(
+    usedAlternates(clock, nowNs).map(({ key, announce }) => [
+      `${clock.places[key]?.chosenIp}`,
+      announce.sourcePortIdentity,
+    ]),
   );
+  const parentIp = clock.places[parent.key]?.chosenIp;
+  return clock.slave.paths.flatMap(({ key, remoteIp }) => {
+    const alternate = remoteIp === parentIp ? undefined : alternates.get(remoteIp);
+    const following = followingOf(clock, key, alternate ?? sourcePortIdentity);
+    return follow(clock.slave, key, following, nowNs);
+  });
 }
 
-function followingOf(
-  { requester, portDS }: OrdinaryClock,
-  key: PathKey,
-  master: PortIdentity,
-): Following {
+function followingOf(clock: OrdinaryClock, key: PathKey, master: PortIdentity): Following {
+  const { requester, portDS } = clock;
   const { logSyncInterval, logMinDelayReqInterval, logMinPdelayReqInterval } = portDS;
   const isE2e = portDS.delayMechanism === 1;
   const logDelayInterval = isE2e ? logMinDelayReqInterval : logMinPdelayReqInterval;
-  if (requester === null) return { master, logSyncInterval, logDelayInterval };
+  if (requester === null) {
+    // The best may have become an alternate, or an alternate the best, since its last Announce.
+    const alternate = clock.enterprise !== null;
+    return { master, logSyncInterval, logDelayInterval, alternate };
+  }
   const sync = promiseOf(requester, key, 'Sync');
   const answers = promiseOf(requester, key, 'Delay_Resp');
   return {

@@ -39,12 +39,15 @@ export type { RelayOutput, Side };
 export interface OwnAddresses {
   /** 4 octets. */
   readonly ipv4?: Uint8Array;
-  /** 16 octets. */
+  /** 16 octets, of any scope but the link's. */
   readonly ipv6?: Uint8Array;
+  /** 16 octets, of fe80::/10. */
+  readonly ipv6Link?: Uint8Array;
 }
 
 export interface RelayConfig {
-  readonly mode?: 'two-step' | 'one-step';
+  /** Default two-step. none: carries, and corrects nothing: for comparison. */
+  readonly mode?: 'two-step' | 'one-step' | 'none';
   /**
    * Whose source address becomes the relay's: `altered` (default): messages it changed, over IPv6
    * (EP-027); `timed`: also every Sync and Follow_Up, in both families; `none`.
@@ -95,7 +98,7 @@ interface Awaited {
 
 /** Plain data; only {@link stepRelay} changes it. */
 export interface Relay {
-  readonly mode: 'two-step' | 'one-step';
+  readonly mode: 'two-step' | 'one-step' | 'none';
   readonly resource: 'altered' | 'timed' | 'none';
   readonly own: readonly [OwnAddresses, OwnAddresses];
   readonly ports: { readonly event: number; readonly general: number };
@@ -138,7 +141,8 @@ export function stepRelay(relay: Relay, input: RelayInput): RelayOutput[] {
   const side: Side = input.side === 0 ? 1 : 0;
   const where = findUdp(bytes);
   const port = where === null ? 0 : destinationPort(bytes, where);
-  const isPtp = port === relay.ports.event || port === relay.ports.general;
+  const isOurs = port === relay.ports.event || port === relay.ports.general;
+  const isPtp = isOurs && relay.mode !== 'none';
   const type = where && isPtp ? typeOf(bytes.subarray(where.payload, where.end)) : null;
   if (where === null) {
     relay.tally.others++;
@@ -256,12 +260,21 @@ function leave(
 function takeSource(relay: Relay, frame: Crossing, isAltered: boolean, isTimed: boolean): void {
   const { bytes, where, side } = frame;
   const { resource, own } = relay;
-  const isOurs =
-    resource === 'timed'
-      ? isTimed || (isAltered && where.family === 6)
-      : resource === 'altered' && isAltered && where.family === 6;
-  const address = where.family === 4 ? own[side].ipv4 : own[side].ipv6;
-  if (isOurs && address !== undefined) setSource(bytes, where, address);
+  const isDemanded = isAltered && where.family === 6 && resource !== 'none';
+  if (!isDemanded && !(isTimed && resource === 'timed')) return;
+  const address = ownAddress(own[side], source(bytes, where), where.family);
+  if (address !== undefined) setSource(bytes, where, address);
+}
+
+/** Of the scope that the source has now, as far as there is one. */
+function ownAddress(
+  { ipv4, ipv6, ipv6Link }: OwnAddresses,
+  before: Uint8Array,
+  family: 4 | 6,
+): Uint8Array | undefined {
+  if (family === 4) return ipv4;
+  const isOnLink = before[0] === 0xfe && ((before[1] ?? 0) & 0xc0) === 0x80;
+  return isOnLink ? (ipv6Link ?? ipv6) : (ipv6 ?? ipv6Link);
 }
 
 /** Sends a general message with the residences of these exchanges, as soon as all are known. */

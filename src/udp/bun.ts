@@ -4,7 +4,7 @@
  */
 import { canonicalIp, isIpv6 } from '../path.ts';
 import { codeOf } from './codes.ts';
-import { makeHost, type Open, refusal, type Sending, senderIp } from './common.ts';
+import { makeHost, type Open, plainRefusal, type Sending, senderIp } from './common.ts';
 import { type Join, NO_SOURCE } from './multicast.ts';
 import type { Host } from './udp.ts';
 
@@ -68,8 +68,8 @@ const open: Open = async (asked, handlers, clock, sending) => {
   return {
     local,
     stampKind: 'user',
-    send(bytes, to, seal) {
-      const code = closing === null ? refusal(local, to) : 'EBADF';
+    send(bytes, to, seal, options) {
+      const code = closing === null ? plainRefusal(local, to, options) : 'EBADF';
       if (code !== null) return code;
       const sentAtNs = clock.now();
       seal?.(bytes, sentAtNs);

@@ -20,11 +20,17 @@ export interface ClockSources {
   dateMs(): number;
   /** The system's clock in ns (Unix ns); left out where the runtime has none. */
   wallNs?(): bigint;
+  /**
+   * Clock and system may be this far apart before check() follows. (ns, default 1.5 ms) Given only
+   * where wallNs reads the very clock, to the ns: then that is the anchor.
+   */
+  readonly limitNs?: number;
 }
 
-/** Clock and system may be this far apart before check() follows (ns). */
+/** Default of limitNs: what Date.now() alone can tell (ns). */
 const LIMIT_NS = 1.5 * NS_PER_MS;
 const EDGE_READS = 4;
+const WALL_READS = 16;
 /** An edge seen this tightly needs no better one (ns). */
 const TIGHT_NS = 400;
 /** The origin is better than an edge seen no more tightly than this (ns). */
@@ -48,9 +54,13 @@ const middle = (bounds: Bounds): number => bounds.lowNs + width(bounds) / 2;
  */
 export function makeClock(sources: ClockSources = systemSources()): Clock {
   const epochS = Math.floor(sources.dateMs() / 1000);
+  const { limitNs = LIMIT_NS } = sources;
   const quick = (): Bounds =>
     sources.wallNs ? readWall(sources, epochS) : readDate(sources, epochS);
-  const exact = (): Bounds => tightest(EDGE_READS, TIGHT_NS, () => readEdge(sources, epochS));
+  const exact = (): Bounds =>
+    sources.limitNs === undefined
+      ? tightest(EDGE_READS, TIGHT_NS, () => readEdge(sources, epochS))
+      : tightest(WALL_READS, 0, quick);
 
   // The difference is exact, and small enough to keep ns: never add a fraction to Unix ms.
   let baseNs = (sources.originMs - epochS * 1000) * NS_PER_MS;
@@ -58,9 +68,9 @@ export function makeClock(sources: ClockSources = systemSources()): Clock {
   if (width(edge) < LOOSE_NS) baseNs = middle(edge);
 
   const isNear = ({ lowNs, highNs }: Bounds): boolean =>
-    lowNs >= baseNs - LIMIT_NS && highNs <= baseNs + LIMIT_NS;
+    lowNs >= baseNs - limitNs && highNs <= baseNs + limitNs;
   const isFar = ({ lowNs, highNs }: Bounds): boolean =>
-    lowNs > baseNs + LIMIT_NS || highNs < baseNs - LIMIT_NS;
+    lowNs > baseNs + limitNs || highNs < baseNs - limitNs;
 
   const clock: Clock = {
     epochS,
@@ -83,7 +93,8 @@ export function makeClock(sources: ClockSources = systemSources()): Clock {
   return clock;
 }
 
-function systemSources(): ClockSources {
+/** What this runtime has. */
+export function systemSources(): ClockSources {
   const { Temporal } = globalThis as {
     Temporal?: { Now: { instant(): { epochNanoseconds: bigint } } };
   };

@@ -10,7 +10,7 @@ import { makeClock } from './clock.ts';
 import { addressText, coded, codeOf, isDeno, reasonOf, requireLocal } from './codes.ts';
 import { groupInterface, interfaceAddresses, isLinkLocal, zoneOf } from './interfaces.ts';
 import { type Join, makeMulticast } from './multicast.ts';
-import type { Clock, Handlers, Host, MulticastOptions, Udp } from './udp.ts';
+import type { Clock, Handlers, Host, MulticastOptions, SendOptions, Udp } from './udp.ts';
 
 /** Sending to groups, checked and complete. */
 export interface Sending {
@@ -29,8 +29,7 @@ export type Open = (
 ) => Promise<Udp>;
 
 /** Completes an adapter's `open` and `join` to a host with a clock of its own. */
-export function makeHost(name: string, open: Open, join: Join): Host {
-  const clock = makeClock();
+export function makeHost(name: string, open: Open, join: Join, clock = makeClock()): Host {
   const openMulticast = makeMulticast(join, clock);
   return {
     name,
@@ -70,28 +69,24 @@ function loud(handlers: Handlers): Handlers {
     queueMicrotask(() => {
       throw error;
     });
+  const guard =
+    <Given>(handle: (given: Given) => void) =>
+    (given: Given) => {
+      try {
+        handle(given);
+      } catch (error) {
+        rethrow(error);
+      }
+    };
   return {
-    onDatagram(datagram) {
-      try {
-        handlers.onDatagram(datagram);
-      } catch (error) {
-        rethrow(error);
-      }
-    },
-    onError(code) {
-      try {
-        handlers.onError(code);
-      } catch (error) {
-        rethrow(error);
-      }
-    },
-    onUnreachable(remoteIp, code) {
-      try {
-        handlers.onUnreachable?.(remoteIp, code);
-      } catch (error) {
-        rethrow(error);
-      }
-    },
+    onDatagram: guard((datagram) => handlers.onDatagram(datagram)),
+    onError: guard((code) => handlers.onError(code)),
+    ...(handlers.onIcmp && { onIcmp: guard((icmp) => handlers.onIcmp?.(icmp)) }),
+    ...(handlers.onUnreachable && {
+      onUnreachable(remoteIp: string, code: string) {
+        guard(() => handlers.onUnreachable?.(remoteIp, code))(null);
+      },
+    }),
   };
 }
 
@@ -102,6 +97,12 @@ function loud(handlers: Handlers): Handlers {
 export function refusal(local: Address, to: Address): string | null {
   if (!(Number.isInteger(to.port) && to.port > 0 && to.port < 65536)) return 'EINVAL';
   return isIpv6(local.ip) === isIpv6(to.ip) ? null : 'EAFNOSUPPORT';
+}
+
+/** As {@link refusal}, of an adapter that cannot set a single datagram's hop limit or DSCP. */
+export function plainRefusal(local: Address, to: Address, options?: SendOptions): string | null {
+  if (options?.hops !== undefined || options?.dscp !== undefined) return 'ENOTSUP';
+  return refusal(local, to);
 }
 
 /**

@@ -9,7 +9,7 @@
 import type { Address, Datagram } from '../machine.ts';
 import { canonicalIp, isIpv6 } from '../path.ts';
 import { codeOf } from './codes.ts';
-import { makeHost, type Open, refusal, senderIp, settle } from './common.ts';
+import { makeHost, type Open, plainRefusal, senderIp, settle } from './common.ts';
 import type { Join } from './multicast.ts';
 import { nodeHost, nodeJoin, nodeOpen } from './node.ts';
 import type { Clock, Handlers, Host } from './udp.ts';
@@ -123,8 +123,8 @@ const openWith =
     return {
       local,
       stampKind: 'user',
-      send(bytes, to, seal) {
-        const code = receiver.closing ? 'EBADF' : refusal(local, to);
+      send(bytes, to, seal, options) {
+        const code = receiver.closing ? 'EBADF' : plainRefusal(local, to, options);
         if (code !== null) return code;
         const target: DenoAddress = { transport: 'udp', hostname: to.ip, port: to.port };
         const sentAtNs = clock.now();

@@ -45,6 +45,8 @@ export interface JoinRequest {
 export interface Joined {
   readonly local: Address;
   readonly stampKind: StampKind;
+  /** It gets nothing but what came by its own interface. */
+  readonly isExact?: boolean;
   /** Takes nothing more that comes by the interface with this address. Where the runtime can. */
   shut?(ip: string): void;
   /** Takes back {@link shut}. */
@@ -65,7 +67,7 @@ interface Member {
   readonly joined: Joined;
   readonly group: string;
   readonly zone: string | null;
-  /** The socket is bound to its link. */
+  /** The socket is bound to its link, or otherwise exact. */
   readonly bound: boolean;
   readonly list: readonly InterfaceAddress[];
   /** Interfaces that are shut, by name, with the address by which. */
@@ -107,9 +109,14 @@ export function makeMulticast(
       // Our own address was found above: it is the group that cannot be bound (Windows).
       throw codeOf(error) === 'EADDRNOTAVAIL' ? coded('ENOTSUP', '') : error;
     });
-    member = { joined, group, zone, bound, list: list ?? [], shut: new Map(), rivals: [] };
+    const isExact = bound || joined.isExact === true;
+    member = { joined, group, zone, bound: isExact, list: list ?? [], shut: new Map(), rivals: [] };
     members.add(member);
-    if (list === null && peersOf(member).some((peer) => peer.joined.local.ip !== local.ip)) {
+    if (
+      list === null &&
+      !isExact &&
+      peersOf(member).some((peer) => peer.joined.local.ip !== local.ip)
+    ) {
       members.delete(member);
       await joined.close();
       throw coded(
@@ -160,8 +167,8 @@ function separate(peers: readonly Member[]): void {
       if (zone !== null && zone !== member.zone) others.set(zone, joined.local.ip);
     }
     member.rivals = [...others.keys()];
-    const { shut, unshut } = member.joined;
-    if (shut === undefined || unshut === undefined || isIpv6(member.group)) continue;
+    const { shut, unshut, isExact } = member.joined;
+    if (isExact || shut === undefined || unshut === undefined || isIpv6(member.group)) continue;
     for (const [name, ip] of member.shut) {
       if (others.has(name)) continue;
       member.shut.delete(name);

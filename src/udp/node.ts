@@ -9,7 +9,7 @@ import 'node:process';
 import type { Address } from '../machine.ts';
 import { canonicalIp, isIpv6 } from '../path.ts';
 import { coded, codeOf, isDeno } from './codes.ts';
-import { makeHost, type Open, refusal, type Sending, senderIp, settle } from './common.ts';
+import { makeHost, type Open, plainRefusal, type Sending, senderIp, settle } from './common.ts';
 import { type Join, NO_SOURCE } from './multicast.ts';
 import type { Host } from './udp.ts';
 
@@ -78,8 +78,8 @@ export const nodeOpen: Open = async (asked, handlers, clock, sending) => {
   return {
     local,
     stampKind: 'user',
-    send(bytes, to, seal) {
-      const code = closing === null ? refusal(local, to) : 'EBADF';
+    send(bytes, to, seal, options) {
+      const code = closing === null ? plainRefusal(local, to, options) : 'EBADF';
       if (code !== null) return code;
       const sentAtNs = clock.now();
       seal?.(bytes, sentAtNs);

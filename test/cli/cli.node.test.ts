@@ -1,7 +1,9 @@
 /** The built program, in the three runtimes: what the README and --help promise. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { COMBINERS } from '../../src/core.ts';
@@ -270,6 +272,68 @@ test('Ctrl-C stops a running command cleanly in under 2 s', async () => {
     assert.is(code, 0);
     assert.ok(Date.now() - asked < 2000, `${runtime} took ${Date.now() - asked} ms`);
     assert.match(out, 'next:');
+  }
+});
+
+test('--stamps chooses whose stamps, status and about tell, and a wrong word is refused', async () => {
+  const port = 21_000 + Math.floor(Math.random() * 20_000);
+  const server = start('node', ['serve', `127.0.0.1:${port}`, '--stratum', '5', '--seconds', '30']);
+  await new Promise((resolve) => server.child.stderr?.once('data', resolve));
+  const about = lastJson(await run('node', ['about', '--json'])) as {
+    about: { host: string; whyPlain: string | null };
+  };
+  const isKernelHere = about.about.whyPlain === null;
+  try {
+    for (const runtime of RUNTIMES) {
+      for (const stamps of isKernelHere ? ['plain', 'kernel', 'auto'] : ['plain']) {
+        const outcome = await run(
+          runtime,
+          ['query', `127.0.0.1:${port}`, '--samples', '1', '--stamps', stamps, '--json'],
+          { deno: ['--allow-net', '--unstable-net', '--allow-ffi'], nobody: true },
+        );
+        assert.is(outcome.code, 0, outcome.err);
+        const { query } = lastJson(outcome) as { query: { paths: { stamps: string }[] } };
+        assert.is(query.paths[0]?.stamps, stamps === 'plain' ? 'user' : 'kernel', outcome.out);
+        assert.is(outcome.err, '');
+      }
+    }
+  } finally {
+    server.child.kill('SIGTERM');
+    await server.outcome;
+  }
+  const wrong = await run('node', ['query', '127.0.0.1', '--stamps', 'hardware']);
+  assert.is(wrong.code, 2);
+  assert.match(wrong.err, '"--stamps" expected one of auto, kernel, plain, got "hardware"');
+});
+
+test('without FFI it says why in one line and takes plain stamps, or fails if kernel ones are a must', async () => {
+  const why = 'no kernel timestamps: Deno needs --allow-ffi for them';
+  const port = 21_000 + Math.floor(Math.random() * 20_000);
+  const serve = (...more: string[]) =>
+    run('deno', ['serve', `127.0.0.1:${port}`, '--seconds', '0.2', ...more]);
+  const plain = await serve();
+  assert.is(plain.code, 0);
+  assert.is(plain.err.split('\n')[0], `clockbraid: ${why}; stamps by Deno.listenDatagram`);
+  const strict = await serve('--stamps', 'kernel');
+  assert.is(strict.code, 1);
+  assert.is(strict.err, `clockbraid: ${why}\n`);
+  const asked = await serve('--stamps', 'plain');
+  assert.not.match(asked.err, 'no kernel');
+
+  // koffi is optional: the program alone in a folder
+  const folder = mkdtempSync(join(tmpdir(), 'clockbraid-'));
+  try {
+    const program = join(folder, 'clockbraid.mjs');
+    copyFileSync('build/clockbraid.js', program);
+    const { stdout } = spawnSync(process.execPath, [program, 'about', '--json'], {
+      encoding: 'utf8',
+      cwd: folder,
+    });
+    const { about } = JSON.parse(stdout) as { about: { host: string; whyPlain: string } };
+    assert.is(about.host, 'node:dgram');
+    assert.is(about.whyPlain, 'no kernel timestamps: the optional package koffi is not installed');
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });
 

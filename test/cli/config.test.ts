@@ -48,6 +48,27 @@ test('paths may be given one by one', () => {
   ]);
 });
 
+test('interleaved mode is asked for by source or by path', () => {
+  const read = (text: string) => readConfig(text, 'a.toml').client;
+  const plain = read('[[source]]\naddress = "a"\ninterleaved = true\n[[source]]\naddress = "b"');
+  assert.equal(plain.pairs, [{ server: 'a:123', interleaved: true }]);
+  assert.equal(plain.servers, ['b:123']);
+  const one = `[[source]]
+    address = "a"
+    interleaved = true
+    local-addresses = ["198.51.100.7"]
+    [[source.path]]
+    local-address = "198.51.100.8"
+    [[source.path]]
+    local-address = "198.51.100.9"
+    interleaved = false`;
+  assert.equal(read(one).pairs, [
+    { server: 'a:123', local: '198.51.100.8', interleaved: true },
+    { server: 'a:123', local: '198.51.100.9' },
+    { server: 'a:123', local: '198.51.100.7', interleaved: true },
+  ]);
+});
+
 const BAD: readonly (readonly [string, RegExp])[] = [
   ['', /source.*at least one/],
   ['x = 1', /a known key/],
@@ -56,6 +77,7 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   ['[[source]]\nport = 5', /source\.0\.address/],
   ['[[source]]\naddress = "a"\n[poll]\nmin = 99', /poll\.min.*-4\.\.17.*99/],
   ['[[source]]\naddress = "a"\n[combiner]\nkind = "kalmann"', /one of kalman/],
+  ['[[source]]\naddress = "a"\ninterleaved = 1', /source\.0\.interleaved.*true or false/],
   ['[[source]\n', /a\.toml:1:/],
   ['[[source]]\naddress = "a b"', /host name or IP/],
   ['[[source]]\naddress = "a"\n[[source.path]]\nname = "x"', /local-address/],

@@ -49,6 +49,31 @@ test('a dual-ended client measures every pair, each from its own address (NTP-D3
   await server.close();
 });
 
+test('interleaved mode by path: the exchanges of both kinds agree (NTP-C6)', async () => {
+  const server = await open(['127.0.0.1', '127.0.0.2'], 1);
+  const [one = '', other = ''] = server.addresses.map(({ ip, port }) => formatTarget(ip, port));
+  const client = await openClient({
+    host,
+    ...quick,
+    servers: [other],
+    pairs: [{ server: one }, { server: one, local: '127.0.0.4', interleaved: false }],
+    interleaved: true,
+  });
+  assert.equal(client.paths, ['127.0.0.1|0.0.0.0', '127.0.0.1|127.0.0.4', '127.0.0.2|0.0.0.0']);
+  let taken = 0;
+  for await (const _ of client.samples()) if (++taken >= 30) break;
+  const { clock, paths } = client.status();
+  assert.ok(Math.abs((clock?.offsetS ?? 0) - 1) < 0.02, `offset ${clock?.offsetS}`);
+  for (const { path, valid, interleaved, report } of paths) {
+    const wanted = path.endsWith('.4') ? 0 : valid - 2; // the first two answers are basic
+    assert.ok(valid > 4 && interleaved <= wanted && interleaved >= wanted / 2, path);
+    assert.ok(Math.abs((report?.offsetS ?? 0) - 1) < 0.02, `${path}: ${report?.offsetS}`);
+  }
+  assert.ok(server.status().interleaved >= taken / 3);
+  await client.close();
+  await server.close();
+});
+
 test('the sign: a server 1 s ahead gives offset +1, one behind −1; now() holds the truth', async () => {
   for (const shiftS of [1, -1]) {
     const server = await open(['127.0.0.1'], shiftS);

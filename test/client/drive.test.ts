@@ -54,6 +54,43 @@ test('a timeout comes when asked for, with random bytes, and a transmit is told 
   assert.is(host.armedTimers, 0);
 });
 
+test('with kernel stamps a transmit is told as sent when it has left, with the kernel’s stamp', async () => {
+  const host = simHost();
+  host.departAfterMs = 3;
+  const transmit = (context: number | null): Output => ({
+    type: 'transmit',
+    bytes: Uint8Array.of(1),
+    from: LOCAL,
+    to: REMOTE,
+    ...(context !== null && { context }),
+  });
+  const { inputs, step } = scripted({ timeout: [transmit(7), transmit(null), transmit(8)] });
+  const driven = await drive({
+    host,
+    state: inputs,
+    step,
+    locals: [LOCAL],
+    firstTimer: tick(5e6),
+    onReport: () => {},
+  });
+  host.runTo(7.9);
+  assert.is(host.sent.length, 3);
+  assert.is(inputs.length, 1);
+  host.runTo(8);
+  assert.equal(
+    inputs.slice(1).map((input) => (input.type === 'sent' ? input : null)),
+    [7, 8].map((context) => ({ type: 'sent', context, sentAtNs: 5e6 + 1000, nowNs: 8e6 })),
+  );
+  host.refuse = 'ENETUNREACH';
+  driven.perform([transmit(9)]);
+  assert.is(inputs.at(-1)?.type, 'unsent');
+  host.refuse = null;
+  driven.perform([transmit(10)]);
+  await driven.close();
+  host.runTo(20);
+  assert.is(inputs.length, 4); // nothing after close
+});
+
 test('a refused transmit is told as unsent with the code', async () => {
   const host = simHost();
   host.refuse = 'ENETUNREACH';

@@ -27,7 +27,7 @@ export function portsMoved(host: Host, own: number, peers: number): Host {
       return {
         local: moved(udp.local, -own),
         stampKind: udp.stampKind,
-        send: (bytes, to, seal) => udp.send(bytes, moved(to, peers), seal),
+        send: (bytes, to, seal, options) => udp.send(bytes, moved(to, peers), seal, options),
         close: () => udp.close(),
       };
     },

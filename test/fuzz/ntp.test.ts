@@ -10,8 +10,8 @@ import { type NtpClient, stepNtpClient } from '../../src/ntp/client.ts';
 import { asciiRefid } from '../../src/ntp/refid.ts';
 import { createNtpServer, stepNtpServer } from '../../src/ntp/server.ts';
 import { stamp, tick } from '../../src/units.ts';
-import { createRig, honest, pairs, protocolState, type Rig } from '../ntp/rig.ts';
-import { CAPTURED_REQUEST, fromHex, toHex } from '../ntp/wire.ts';
+import { createRig, honest, pairs, protocolState, type Rig, type Sent } from '../ntp/rig.ts';
+import { answerTo, CAPTURED_REQUEST, fromHex, stampsAt, toHex } from '../ntp/wire.ts';
 import { createRandom, type Random } from './random.ts';
 
 const test = suite('fuzz ntp');
@@ -62,6 +62,19 @@ function mutate(bytes: Uint8Array, random: Random): Uint8Array {
   return bytes;
 }
 
+/** What a server sends back; where it was asked for, half of it in interleaved mode. */
+function answer(sent: Sent, random: Random): Uint8Array {
+  const named = sent.bytes.subarray(24, 32);
+  if (named.every((byte) => byte === 0) || random.below(2) === 0) return honest(sent);
+  const transmit = named.slice();
+  new DataView(transmit.buffer).setUint32(4, new DataView(transmit.buffer).getUint32(4) + 0x10000);
+  return answerTo(sent.bytes, {
+    origin: toHex(sent.bytes.subarray(32, 40)),
+    receive: stampsAt(sent.atS + 0.01).receive,
+    transmit: toHex(transmit),
+  });
+}
+
 /** Cheap witness of a client's protocol state: every number in it, mixed. */
 function digest(client: NtpClient): number {
   let sum =
@@ -81,6 +94,9 @@ function digest(client: NtpClient): number {
       (path.stopped === null ? 0 : 29) +
       (path.request === null ? 1 : path.request.cookie.fraction * 1.1) +
       (path.request?.sentAtNs ?? -1) * 1.9 +
+      (path.request?.interleave?.cookie.fraction ?? -1) * 4.1 +
+      (path.base?.remoteReceive.fraction ?? -1) * 4.3 +
+      (path.base?.localReceiveNs ?? -1) * 4.7 +
       path.lastReceive.fraction * 2.3 +
       path.lastTransmit.fraction * 2.9 +
       (path.server?.refid ?? -1) * 3.1 +
@@ -91,7 +107,13 @@ function digest(client: NtpClient): number {
 
 const startRig = (): Rig => {
   const rig = createRig({
-    paths: [...pairs([REMOTES[0]], [LOCALS[0], LOCALS[1]]), ...pairs([REMOTES[1]], [LOCALS[2]])],
+    paths: [
+      ...pairs([REMOTES[0]], [LOCALS[0]]),
+      ...[...pairs([REMOTES[0]], [LOCALS[1]]), ...pairs([REMOTES[1]], [LOCALS[2]])].map((path) => ({
+        ...path,
+        interleaved: true,
+      })),
+    ],
     minPollLog2S: 0,
     maxPollLog2S: 3,
     budget: 'per-path',
@@ -105,13 +127,14 @@ test(`${TO_CLIENT} datagrams to the client: rejects leave its state alone (SEC-1
   const random = createRandom(FUZZ_SEED);
   let rig = startRig();
   let exchanges = 0;
+  let interleaved = 0;
   let rejects = 0;
   for (let round = 0; round < TO_CLIENT; round++) {
     const { client } = rig;
     const path = client.paths[random.below(3)];
     if (path === undefined) throw new Error('no path');
     const last = rig.sent[rig.sent.length - 1 - random.below(6)];
-    const bytes = mutate(last === undefined ? random.bytes(48) : honest(last), random);
+    const bytes = mutate(last === undefined ? random.bytes(48) : answer(last, random), random);
     const odd = random.below(32) === 0;
     const datagram: Datagram = {
       bytes,
@@ -143,9 +166,11 @@ test(`${TO_CLIENT} datagrams to the client: rejects leave its state alone (SEC-1
       }
     } else {
       exchanges += outputs.some((output) => output.type === 'exchange') ? 1 : 0;
-      const cookie = request?.cookie ?? { seconds: -1, fraction: -1 };
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      if (view.getUint32(24) !== cookie.seconds || view.getUint32(28) !== cookie.fraction) {
+      const has = (cookie: { seconds: number; fraction: number } | undefined) =>
+        view.getUint32(24) === cookie?.seconds && view.getUint32(28) === cookie.fraction;
+      if (has(request?.interleave?.cookie)) interleaved++;
+      else if (!has(request?.cookie)) {
         assert.unreachable(
           `seed ${FUZZ_SEED}, round ${round}: used without the cookie: ${toHex(bytes)}`,
         );
@@ -159,6 +184,7 @@ test(`${TO_CLIENT} datagrams to the client: rejects leave its state alone (SEC-1
     }
   }
   assert.ok(exchanges > TO_CLIENT / 200, `only ${exchanges} exchanges: the fuzzer is blunt`);
+  assert.ok(interleaved > TO_CLIENT / 1000, `only ${interleaved} interleaved answers`);
   assert.ok(rejects > TO_CLIENT / 2, `only ${rejects} rejects`);
 });
 
@@ -177,15 +203,23 @@ test(`${TO_SERVER} datagrams to the server: no answer longer than its request (S
     },
     rateLimit: { intervalLog2S: 0, burst: 8, leak: 1, tableSize: 1024 },
     access: { allow: [], deny: ['203.0.113.0/24'] },
+    interleaved: { tableSize: 256 },
   });
   const template = fromHex(CAPTURED_REQUEST);
   let answers = 0;
+  const given = new Map<string, Uint8Array>(); // the last receive timestamp told to each address
   for (let round = 0; round < TO_SERVER; round++) {
-    const bytes = mutate(template.slice(), random);
     const ip =
       random.below(64) === 0
         ? random.pick(ODD_IPS)
         : `10.0.${random.below(4)}.${random.below(256)}`;
+    const asked = template.slice();
+    const named = given.get(ip);
+    if (named !== undefined && random.below(2) === 0) {
+      asked.set(named, 24);
+      asked.set(random.bytes(8), 32);
+    } else if (random.below(2) === 0) asked.set(random.bytes(16), 24);
+    const bytes = mutate(asked, random);
     const datagram: Datagram = {
       bytes,
       local: { ip: '192.0.2.2', port: 123 },
@@ -206,19 +240,29 @@ test(`${TO_SERVER} datagrams to the server: no answer longer than its request (S
     if (output?.type !== 'transmit' || more.length > 0)
       throw new Error(`round ${round}: not one answer`);
     output.seal?.(output.bytes, stamp(round * 1e6 + 1000));
+    if (output.context !== undefined && random.below(8) > 0) {
+      const sentAtNs = stamp(round * 1e6 + 2000);
+      const { context } = output;
+      stepNtpServer(server, { type: 'sent', context, sentAtNs, nowNs: tick(round * 1e5) });
+    }
+    given.set(ip, output.bytes.slice(32, 40));
+    const echoes = (from: number) =>
+      bytes.subarray(from, from + 8).every((byte, at) => byte === output.bytes[24 + at]);
     const right =
       output.bytes.length <= bytes.length &&
       output.from === datagram.local &&
       output.to === datagram.remote &&
       ((bytes[0] ?? 0) & 7) === 3 &&
       ((output.bytes[0] ?? 0) & 7) === 4 &&
-      bytes.subarray(40, 48).every((byte, at) => byte === output.bytes[24 + at]);
+      (echoes(40) || (echoes(32) && output.seal === undefined));
     if (!right)
       assert.unreachable(
         `seed ${FUZZ_SEED + 1}, round ${round}: ${toHex(bytes)} answered by ${toHex(output.bytes)}`,
       );
   }
-  const { answered, kisses, drops } = server.tally;
+  const { answered, interleaved, kisses, drops } = server.tally;
+  assert.is(server.saved?.savedNs.length, 256);
+  assert.ok(interleaved > TO_SERVER / 1000, `only ${interleaved} interleaved answers`);
   const dropped = Object.values(drops).reduce((sum, count) => sum + count, 0);
   assert.is(answered + kisses, answers);
   assert.is(answers + dropped, TO_SERVER);

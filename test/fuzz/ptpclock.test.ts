@@ -46,7 +46,11 @@ const rival = { mode: 'dual-ended', addresses: ['192.0.5.1'], clock: { priority1
 /** Most entries of every table that strangers fill, by the names that lead to it. */
 const CAPS: Readonly<Record<string, number>> = {
   '.foreign.masters': 32,
-  '.places': 32,
+  '.enterprise.alternates.masters': 32,
+  '.enterprise.rogues.sightings': 32,
+  '.enterprise.unacceptable.sightings': 32,
+  '.enterprise.twins.sightings': 32,
+  '.places': 64,
   '.places.*.ips': 16,
   '.slave.unstamped': 1200,
   '.slave.paths': 256,
@@ -57,6 +61,7 @@ const CAPS: Readonly<Record<string, number>> = {
   '.master.pending': 4096,
   '.master.ungranted.byAddress': 4096,
   '.agent.allowance.byAddress': 4096,
+  '.shared.agent.allowance.byAddress': 4096,
   '.requester.asks': 256,
   ...Object.fromEntries(
     // 48 strangers and the peers at two addresses, two identities each, four types each
@@ -76,7 +81,7 @@ const CAPS: Readonly<Record<string, number>> = {
 /** Of all other tables: addresses, types, and the like. */
 const USUAL = 8;
 
-const sieges: readonly (readonly [string, number, () => Siege])[] = [
+const sieges: (readonly [string, number, () => Siege])[] = [
   ['a single-ended slave', 0.2, () => besiege([leader, rival], single, SEED)],
   ['a dual-ended slave', 0.2, () => besiege([leader, rival], dual, SEED + 1)],
   [
@@ -105,6 +110,26 @@ const sieges: readonly (readonly [string, number, () => Siege])[] = [
     () => besiege([{ ...leader, port: P2P }], { ...single, port: P2P }, SEED + 5),
   ],
 ];
+
+const enterprise = { mode: 'plain', profile: 'enterprise', port: {} } as const;
+sieges.push([
+  'a slave of the Enterprise Profile, with an alternate',
+  0.1,
+  () =>
+    besiege(
+      [
+        {
+          ...enterprise,
+          addresses: ['192.0.2.1'],
+          preferred: true,
+          clock: { priority1: 0, clockClass: 6 },
+        },
+        { ...enterprise, addresses: ['192.0.2.3'], preferred: true, clock: { priority1: 1 } },
+      ],
+      { ...enterprise, addresses: ['192.0.2.2'], role: 'slave' },
+      SEED + 6,
+    ),
+]);
 
 const captured = (name: keyof typeof CAPTURED): Uint8Array => fromHex(CAPTURED[name]);
 

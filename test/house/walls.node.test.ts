@@ -58,6 +58,8 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
   'src/ptp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/ptp/'],
   'src/relay/': ['src/units', 'src/relay/'],
   'src/udp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/udp/', 'node:'],
+  'src/capture/': ['src/path', 'src/capture/'],
+  'src/check/': ['src/path', 'src/ptp/', 'src/capture/', 'src/check/'],
   'src/recording/': [
     'src/core',
     'src/ensemble',

@@ -68,9 +68,9 @@ export async function chronydClient(
   lab: Lab,
   ns: string,
   servers: readonly string[],
-  { pollLog2S = -4, localIps = [], extra = [] }: ClientOptions = {},
+  { pollLog2S = -4, localIps = [], xleave = false, extra = [] }: ClientOptions = {},
 ): Promise<ChronydClient> {
-  const poll = `minpoll ${pollLog2S} maxpoll ${pollLog2S} iburst`;
+  const poll = `minpoll ${pollLog2S} maxpoll ${pollLog2S} iburst${xleave ? ' xleave' : ''}`;
   const lines = servers.map((server) => `server ${server} ${poll}`);
   lines.push(...localIps.map((ip) => `bindacqaddress ${ip}`));
   const { ask, ...peer } = await chronyd(lab, ns, 'chronyd-client', [...lines, 'port 0', ...extra]);

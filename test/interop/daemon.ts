@@ -22,6 +22,8 @@ export interface ClientOptions {
   pollLog2S?: number;
   /** Source addresses, at most one per family. (default: what the route to the server says) */
   localIps?: readonly string[];
+  /** Interleaved mode (RFC 9769); chronyd only. */
+  xleave?: boolean;
   extra?: readonly string[];
 }
 

@@ -67,7 +67,7 @@ export async function createLan(
   if (isParted) {
     connect(here, LINK, between, BETWEEN[0]);
     connect(there, LINK, between, BETWEEN[1]);
-    for (const name of BETWEEN) ip(['-n', between, 'link', 'set', name, 'up']);
+    for (const name of ['lo', ...BETWEEN]) ip(['-n', between, 'link', 'set', name, 'up']);
   } else connect(here, LINK, there, LINK);
   for (const side of ['here', 'there'] as const) {
     const ns = spaces[side];
@@ -79,4 +79,31 @@ export async function createLan(
     }
   }
   return lan;
+}
+
+/** Three hosts in a row: IPv4 only on the first link, IPv6 only on the second. */
+export interface Chain extends Pick<Lan, 'scratch' | 'start' | 'stopAll' | 'close'> {
+  readonly top: string;
+  readonly middle: string;
+  readonly below: string;
+}
+
+export const CHAIN_IPS = {
+  top: '10.83.0.1',
+  up: '10.83.0.2',
+  down: 'fd83::1',
+  below: 'fd83::2',
+} as const;
+
+export async function createChain(): Promise<Chain> {
+  const lan = await createLan({ here: 0, there: 0 }, true);
+  const { here: top, between: middle, there: below } = lan;
+  const [up, down] = BETWEEN;
+  const add = (ns: string, link: string, address: string) =>
+    ip(['-n', ns, 'address', 'add', address, 'dev', link]);
+  add(top, LINK, `${CHAIN_IPS.top}/24`);
+  add(middle, up, `${CHAIN_IPS.up}/24`);
+  add(middle, down, `${CHAIN_IPS.down}/64`);
+  add(below, LINK, `${CHAIN_IPS.below}/64`);
+  return { ...lan, top, middle, below };
 }

@@ -1,11 +1,17 @@
 /** ptp4l, pmc and ptpd on a lan: free running, and with no way to touch the clock (spawn.ts). */
 import { join } from 'node:path';
+import process from 'node:process';
 import { type Peer, peerOf, writeConfig } from './daemon.ts';
 import { type Lan, LINK } from './lan.ts';
 import { PTP_PROGRAMS } from './require.ts';
 import { run } from './spawn.ts';
 
+/** Where programs are started. */
+export type Place = Pick<Lan, 'scratch' | 'start'>;
+
 export interface Ptp4lOptions {
+  /** Its socket for pmc. Default one of its own. */
+  readonly uds?: string;
   readonly family?: 4 | 6;
   /** More lines of its [global] section. */
   readonly extra?: readonly string[];
@@ -16,9 +22,9 @@ export interface Ptp4lOptions {
 
 /** Starts ptp4l: 8 Syncs and Delay_Reqs, one Announce a second. */
 export function ptp4l(
-  lan: Pick<Lan, 'scratch' | 'start'>,
+  lan: Place,
   ns: string,
-  { family = 4, extra = [], masters = [], delayMechanism = 'E2E' }: Ptp4lOptions = {},
+  { family = 4, extra = [], masters = [], delayMechanism = 'E2E', uds }: Ptp4lOptions = {},
 ): Peer {
   const folder = lan.scratch('ptp4l');
   const transport = `UDPv${family}`;
@@ -37,7 +43,7 @@ export function ptp4l(
     'tx_timestamp_timeout 50',
     'use_syslog 0',
     'verbose 1',
-    `uds_address ${join(folder, 'uds')}`,
+    `uds_address ${uds ?? join(folder, 'uds')}`,
     ...extra,
     ...(table.length > 0
       ? ['[unicast_master_table]', 'table_id 1', 'logQueryInterval 0', ...table]
@@ -54,13 +60,28 @@ export async function pmc(ns: string, commands: readonly string[]): Promise<stri
   return (await run(ns, argv)).stdout;
 }
 
-/** Starts ptpd, by unicast negotiation or plain; it needs some 12 s before it answers. */
+/** What pmc prints, asked of a ptp4l by its socket; others are reached through it, hop by hop. */
+export async function pmcBy(
+  ns: string,
+  uds: string,
+  hops: number,
+  commands: readonly string[],
+): Promise<string> {
+  const own = `${uds}.pmc${process.pid}`;
+  const argv = [PTP_PROGRAMS.pmc, '-u', '-s', uds, '-i', own, '-b', `${hops}`, ...commands];
+  return (await run(ns, argv)).stdout;
+}
+
+/**
+ * Starts ptpd, by unicast negotiation unless `mode` says otherwise; it needs some 12 s before it
+ * answers. hybrid: Delay_* by unicast, all else by multicast.
+ */
 export function ptpd(
-  lan: Lan,
+  lan: Place,
   ns: string,
   preset: 'masteronly' | 'slaveonly',
   masters: readonly string[] = [],
-  mode: 'unicast' | 'multicast' = 'unicast',
+  mode: 'unicast' | 'multicast' | 'hybrid' = 'unicast',
 ): Peer {
   const folder = lan.scratch('ptpd');
   const argv = [

@@ -6,9 +6,10 @@
 import process from 'node:process';
 import type { Datagram } from '../../src/machine.ts';
 import { isIpv6 } from '../../src/path.ts';
-import { chooseHost } from '../../src/udp/choose.ts';
+import { chooseHost, type Stamps } from '../../src/udp/choose.ts';
 
 export interface Plan {
+  readonly stamps: Stamps;
   readonly ips: readonly string[];
   readonly groups: readonly string[];
   /** Event and general port. */
@@ -29,7 +30,7 @@ export type Line =
   | { readonly state: 'ready' | 'sent' | 'closed'; readonly host: string };
 
 const plan = JSON.parse(process.argv[2] ?? '') as Plan;
-const host = chooseHost();
+const host = chooseHost(plan.stamps);
 const say = (line: Line) => console.log(JSON.stringify(line));
 const onError = (local: string) => (code: string) => say({ local, code });
 const tell = ({ local, remote, group, bytes }: Datagram) => {

@@ -9,6 +9,8 @@ import { describe, type Running, run, until } from './spawn.ts';
 export interface PathLine {
   path: string;
   samples: number;
+  /** Of these, answers in interleaved mode. */
+  interleaved: number;
   offset: number | null;
   delay: number | null;
   jitter: number | null;
@@ -104,6 +106,8 @@ export interface PtpPathLine {
   reverse: number;
   offset: number | null;
   ageS: number | null;
+  /** Share in the combined clock. (0–1) */
+  weight: number | null;
   drops: Record<string, number>;
 }
 
@@ -120,6 +124,47 @@ export interface PtpLine {
   defaultDS: { clockIdentity: string };
 }
 
+/** The program where the system's clock seems to be wrong. (ms, whole) */
+function skewed(lab: Pick<Lab, 'scratch'>, runtime: Runtime, byMs: number): string[] {
+  const file = join(lab.scratch('skewed'), 'clockbraid.mjs');
+  const [program] = command().slice(-1);
+  writeFileSync(
+    file,
+    `delete globalThis.Temporal;
+const { now } = Date;
+Date.now = () => now.call(Date) + ${byMs};
+await import(${JSON.stringify(`file://${program}`)});
+`,
+  );
+  return [...RUNTIMES[runtime], file];
+}
+
+/** Starts `clockbraid ptp boundary`, on a clock that is wrong. */
+export function startBoundary(
+  lab: Pick<Lab, 'start' | 'scratch'>,
+  ns: string,
+  args: readonly string[],
+  { runtime, wrongByMs }: { runtime: Runtime; wrongByMs: number },
+) {
+  const argv = [
+    ...skewed(lab, runtime, wrongByMs),
+    'ptp',
+    'boundary',
+    ...args,
+    '--stamps',
+    'plain',
+    '--json',
+  ];
+  return ptpLines<BoundaryLine>(lab.start(ns, argv));
+}
+
+/** One line of `clockbraid ptp boundary`. */
+export interface BoundaryLine extends Omit<PtpLine, 'state' | 'isDual' | 'serves'> {
+  ports: { state: string; sent: Record<string, number> }[];
+  isReady: boolean;
+  currentDS: { stepsRemoved: number };
+}
+
 /** Starts `clockbraid ptp …`; `lines()` gives the status lines so far, `log()` what it logged. */
 export function startPtp(
   lab: Pick<Lab, 'start'>,
@@ -127,15 +172,45 @@ export function startPtp(
   args: readonly string[],
   runtime: Runtime = 'node',
 ) {
-  const running = lab.start(ns, [...command(runtime), 'ptp', ...args, '--json']);
+  return ptpLines<PtpLine>(lab.start(ns, [...command(runtime), 'ptp', ...args, '--json']));
+}
+
+const ptpLines = <Line>(running: Running) => ({
+  running,
+  log: running.stderr,
+  lines: (): Line[] =>
+    running
+      .stdout()
+      .split('\n')
+      .flatMap((line) => parse<{ ptp?: Line }>(line)?.ptp ?? []),
+});
+
+/** What `clockbraid relay … --json` says. (s) */
+export interface RelayLine {
+  events: number;
+  corrected: number;
+  unmatched: number;
+  lost: number;
+  refused: number;
+  stamped: { kernel: number; user: number };
+  residence: { least: number; mean: number; most: number } | null;
+}
+
+/** Starts `clockbraid relay` between two interfaces of `ns`. */
+export function startRelay(
+  lab: Pick<Lab, 'start'>,
+  ns: string,
+  args: readonly string[],
+  runtime: Runtime = 'node',
+) {
+  const running = lab.start(ns, [...command(runtime), 'relay', ...args, '--json']);
   return {
     running,
-    log: running.stderr,
-    lines: (): PtpLine[] =>
+    lines: (): RelayLine[] =>
       running
         .stdout()
         .split('\n')
-        .flatMap((line) => parse<{ ptp?: PtpLine }>(line)?.ptp ?? []),
+        .flatMap((line) => parse<{ relay?: RelayLine }>(line)?.relay ?? []),
   };
 }
 
@@ -153,6 +228,8 @@ export interface RunConfig {
   /** Poll exponent of every path, and the highest it may rise to. (log2 s, default fixed) */
   pollLog2S: number;
   maxPollLog2S?: number;
+  /** default false */
+  interleaved?: boolean;
 }
 
 /** Starts `clockbraid run` on the client host; `lines()` gives the status lines so far. */
@@ -171,11 +248,13 @@ export function startRun(lab: Lab, config: RunConfig, args: readonly string[] = 
   };
 }
 
-function toml({ servers, locals: ips, pollLog2S, maxPollLog2S = pollLog2S }: RunConfig): string {
+function toml(config: RunConfig): string {
+  const { servers, locals: ips, pollLog2S, maxPollLog2S = pollLog2S, interleaved = false } = config;
   return [
     '[[source]]',
     `addresses = ${JSON.stringify(servers)}`,
     `local-addresses = ${JSON.stringify(ips)}`,
+    `interleaved = ${interleaved}`,
     '[poll]',
     `min = ${pollLog2S}`,
     `max = ${maxPollLog2S}`,
@@ -191,4 +270,31 @@ function parse<T>(line: string): T | undefined {
   } catch {
     return undefined; // the table for people, or a line cut short
   }
+}
+
+/** The summary of `clockbraid check …`, run to its end in a namespace. */
+export interface Checked {
+  readonly messages: number;
+  readonly copies: number;
+  readonly errors: number;
+  readonly warnings: number;
+  readonly rules: readonly {
+    rule: string;
+    severity: string;
+    count: number;
+    senders: readonly string[];
+  }[];
+  readonly code: number | null;
+  /** All it said. */
+  readonly text: string;
+}
+
+/** @throws Error with all it said, if its last line is not the promised JSON */
+export async function checked(ns: string, args: readonly string[]): Promise<Checked> {
+  const argv = [...command(), 'check', ...args, '--json'];
+  const result = await run(ns, argv, { timeoutMs: 40_000 });
+  const last = result.stdout.trimEnd().split('\n').at(-1) ?? '';
+  const check = parse<{ check?: Omit<Checked, 'code' | 'text'> }>(last)?.check;
+  if (check === undefined) throw new Error(`no {"check":…} line\n${describe(argv, result)}`);
+  return { ...check, code: result.code, text: describe(argv, result) };
 }

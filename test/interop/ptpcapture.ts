@@ -13,6 +13,11 @@ export interface PtpPacket {
   /** `0x…` */
   clockIdentity: string;
   sequenceId: number;
+  /** alternateMasterFlag */
+  alternate: boolean;
+  logInterval: number;
+  /** The UDP payload in hex: tshark misreads the Enterprise Profile's TLV. */
+  payload: string;
   /** tlvTypes of a Signaling message, in order. */
   tlvs: readonly number[];
   /** messageTypes that they are about. */
@@ -50,6 +55,9 @@ const FIELDS = [
   'ptp.v2.clockidentity',
   'ptp.v2.sequenceid',
   'ptp.v2.sig.tlv.tlvType',
+  'ptp.v2.flags.alternatemaster',
+  'ptp.v2.logmessageperiod',
+  'udp.payload',
   'ptp.v2.sig.tlv.messageType',
   'ptp.v2.dr.requestingsourceportidentity',
 ];
@@ -75,15 +83,17 @@ export async function analysePtp(
   return { packets: lines(text).map(packetOf), complaints: lines(complaints) };
 }
 
+const isSet = (flag: string | undefined): boolean => flag === '1' || flag === 'True';
+
 const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
 
 /** As tshark lists them: `4,4`, `0x0b,0x00`. */
 const numbers = (text = ''): number[] => (text === '' ? [] : text.split(',').map(Number));
 
 function packetOf(line: string): PtpPacket {
-  const [at, src4, dst4, src6, dst6, sport, dport, type, unicast, identity, sequenceId, ...rest] =
-    line.split('\t');
-  const [tlvs, about, asker] = rest;
+  const columns = line.split('\t');
+  const [at, src4, dst4, src6, dst6, sport, dport, type, unicast, identity, sequenceId] = columns;
+  const [tlvs, alternate, logInterval, payload = '', about, asker] = columns.slice(11);
   return {
     atS: Number(at),
     src: src4 || src6 || '',
@@ -91,7 +101,10 @@ function packetOf(line: string): PtpPacket {
     sport: Number(sport),
     dport: Number(dport),
     type: Number(type),
-    unicast: unicast === '1' || unicast === 'True',
+    unicast: isSet(unicast),
+    alternate: isSet(alternate),
+    logInterval: Number(logInterval),
+    payload: payload.replaceAll(':', ''),
     clockIdentity: identity ?? '',
     sequenceId: Number(sequenceId),
     tlvs: numbers(tlvs),

@@ -99,6 +99,14 @@ export const TLVS: Record<Tlv['type'], fc.Arbitrary<Tlv>> = {
     pathSequence: fc.array(clockIdentity, { maxLength: 4 }),
   }),
   ORGANIZATION_EXTENSION: record({ type: is('ORGANIZATION_EXTENSION'), ...extension }),
+  ENTERPRISE: record({
+    type: is('ENTERPRISE'),
+    portNumber: u16,
+    revision: u8,
+    delayMode: u8,
+    maxPhaseAdjustment: u16,
+    phaseUnit: u8,
+  }),
   ORGANIZATION_EXTENSION_PROPAGATE: record({
     type: is('ORGANIZATION_EXTENSION_PROPAGATE'),
     ...extension,

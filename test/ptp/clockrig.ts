@@ -1,10 +1,17 @@
 /**
- * Ordinary clocks on a network of logical time: every message goes through the codec, takes its
- * pair's delay, may be cut, and a group's is heard at every address of every other host. All
- * clocks show EPOCH_S + tick + what their host is ahead.
+ * Clocks on a network of logical time: every message goes through the codec, takes its pair's
+ * delay, may be cut, and a group's is heard at every address of its family and segment of every
+ * other host. All clocks show EPOCH_S + tick + what their host is ahead, and how it drifts.
  */
 import type { Address, Input, Output, PathEvent } from '../../src/machine.ts';
-import { isUnicast, type PathKey, pathKey } from '../../src/path.ts';
+import { isIpv6, isUnicast, type PathKey, pathKey } from '../../src/path.ts';
+import {
+  type BoundaryClock,
+  type BoundaryClockConfig,
+  boundaryDue,
+  createBoundaryClock,
+  stepBoundaryClock,
+} from '../../src/ptp/boundary.ts';
 import {
   createOrdinaryClock,
   nextDue,
@@ -12,8 +19,9 @@ import {
   type OrdinaryClockConfig,
   stepOrdinaryClock,
 } from '../../src/ptp/clock.ts';
+import { createDomains, type Domains, domainsDue, stepDomains } from '../../src/ptp/domains.ts';
 import { type Message, readMessage } from '../../src/ptp/message.ts';
-import { stamp, type Tick, tick } from '../../src/units.ts';
+import { type Stamp, stamp, type Tick, tick } from '../../src/units.ts';
 import { createRandom } from '../fuzz/random.ts';
 import { EPOCH_S, TAI } from './slaverig.ts';
 
@@ -25,8 +33,15 @@ export interface Told {
 }
 
 export interface Host {
+  /** Of a boundary clock, its first port. */
   readonly clock: OrdinaryClock;
+  readonly boundary: BoundaryClock | null;
+  /** Clocks in several domains, `clock` is the first. */
+  readonly domains: Domains | null;
+  readonly ports: readonly OrdinaryClock[];
   readonly aheadNs: number;
+  /** Clock rate / true rate − 1. */
+  readonly drift: number;
   isUp: boolean;
   readonly told: Told[];
 }
@@ -49,6 +64,10 @@ export interface World {
   delayNs: (from: string, to: string) => number;
   /** The address that receivers see a message come from. */
   sourceOf: (seen: Seen) => string;
+  /** By address: multicast stays within. */
+  segmentOf: (ip: string) => string;
+  /** Called with every output but transmit and timer. */
+  onOutput: (host: Host, output: Output) => void;
   /** What a host refuses to send, as ENETUNREACH. */
   refuses?: (output: Output & { readonly type: 'transmit' }) => boolean;
   /** Sees every input of every clock and what it led to. */
@@ -73,6 +92,8 @@ export function createWorld(): World {
     seen: [],
     delayNs: () => 100_000,
     sourceOf: ({ from }) => from,
+    segmentOf: () => '',
+    onOutput: () => {},
   };
   flights.set(world, []);
   return world;
@@ -84,6 +105,7 @@ export function addClock(
   world: World,
   config: Partial<OrdinaryClockConfig> & Pick<OrdinaryClockConfig, 'mode' | 'addresses'>,
   aheadNs = 0,
+  drift = 0,
 ): Host {
   const clock = createOrdinaryClock({
     own: TAI,
@@ -92,10 +114,69 @@ export function addClock(
     port: PORT,
     ...config,
   });
-  const host: Host = { clock, aheadNs, isUp: true, told: [] };
+  const none = { boundary: null, domains: null };
+  return addHost(world, { clock, ...none, ports: [clock], aheadNs, drift });
+}
+
+/** One clock in each domain, at the same address. */
+export function addDomains(
+  world: World,
+  numbers: readonly number[],
+  config: Partial<OrdinaryClockConfig> & Pick<OrdinaryClockConfig, 'addresses'>,
+): Host & { readonly domains: Domains } {
+  const clocks = numbers.map((domainNumber) =>
+    createOrdinaryClock({
+      own: TAI,
+      epochS: EPOCH_S,
+      nowNs: world.nowNs,
+      ...config,
+      clock: { ...config.clock, domainNumber },
+    }),
+  );
+  const domains = createDomains(clocks);
+  const [clock] = domains.clocks;
+  return addHost(world, { clock, domains, boundary: null, ports: clocks, aheadNs: 0, drift: 0 });
+}
+
+export function addBoundary(
+  world: World,
+  ports: BoundaryClockConfig['ports'],
+  config: Partial<BoundaryClockConfig> = {},
+  aheadNs = 0,
+  drift = 0,
+): Host & { readonly boundary: BoundaryClock } {
+  const boundary = createBoundaryClock({
+    own: TAI,
+    epochS: EPOCH_S,
+    nowNs: world.nowNs,
+    ...config,
+    ports: ports.map((port) => ({ port: PORT, ...port })),
+  });
+  const [clock] = boundary.ports;
+  if (clock === undefined) throw new Error('a boundary clock without ports');
+  const { ports: all } = boundary;
+  return addHost(world, { clock, boundary, domains: null, ports: all, aheadNs, drift });
+}
+
+function addHost<T extends Omit<Host, 'isUp' | 'told'>>(world: World, fields: T) {
+  const host = { ...fields, isUp: true, told: [] };
   world.hosts.push(host);
   return host;
 }
+
+export function dueOf({ boundary, domains, clock }: Host): Tick {
+  if (domains !== null) return domainsDue(domains);
+  return boundary === null ? nextDue(clock) : boundaryDue(boundary);
+}
+
+export function stepOf({ boundary, domains, clock }: Host, input: Input): Output[] {
+  if (domains !== null) return stepDomains(domains, input);
+  return boundary === null ? stepOrdinaryClock(clock, input) : stepBoundaryClock(boundary, input);
+}
+
+/** What the host's clock shows. */
+export const clockOf = ({ aheadNs, drift }: Host, nowNs: Tick): Stamp =>
+  stamp(nowNs + aheadNs + drift * nowNs);
 
 export function run(world: World, untilS: number): void {
   const wire = flights.get(world) ?? [];
@@ -103,8 +184,8 @@ export function run(world: World, untilS: number): void {
     const flight = wire.reduce<Flight | null>((a, b) => (a && a.atNs <= b.atNs ? a : b), null);
     const host = world.hosts
       .filter(({ isUp }) => isUp)
-      .reduce<Host | null>((a, b) => (a && nextDue(a.clock) <= nextDue(b.clock) ? a : b), null);
-    const hostNs = host === null ? Number.POSITIVE_INFINITY : nextDue(host.clock);
+      .reduce<Host | null>((a, b) => (a && dueOf(a) <= dueOf(b) ? a : b), null);
+    const hostNs = host === null ? Number.POSITIVE_INFINITY : dueOf(host);
     const dueNs = Math.min(flight?.atNs ?? Number.POSITIVE_INFINITY, hostNs);
     if (dueNs > untilS * S) break;
     world.nowNs = tick(Math.max(world.nowNs, dueNs));
@@ -122,11 +203,12 @@ export function run(world: World, untilS: number): void {
 
 function arrive(world: World, { bytes, from, to }: Flight): void {
   for (const host of world.hosts) {
-    if (!host.isUp || host.clock.addresses.includes(from.ip)) continue;
-    for (const ip of host.clock.addresses) {
-      if (isUnicast(to.ip) ? ip !== to.ip : world.cuts.has(pathKey(from.ip, ip))) continue;
+    const addresses = new Set(host.ports.flatMap((port) => port.addresses));
+    if (!host.isUp || addresses.has(from.ip)) continue;
+    for (const ip of addresses) {
+      if (isUnicast(to.ip) ? ip !== to.ip : !isHeard(world, from.ip, ip)) continue;
       const group = isUnicast(to.ip) ? {} : { group: to.ip };
-      const receivedAtNs = stamp(world.nowNs + host.aheadNs);
+      const receivedAtNs = clockOf(host, world.nowNs);
       const local = { ip, port: to.port };
       const datagram = { bytes, local, remote: from, receivedAtNs, ...group };
       const input = { type: 'datagram', datagram, nowNs: world.nowNs } as const;
@@ -135,9 +217,14 @@ function arrive(world: World, { bytes, from, to }: Flight): void {
   }
 }
 
+const isHeard = (world: World, from: string, ip: string): boolean =>
+  !world.cuts.has(pathKey(from, ip)) &&
+  isIpv6(from) === isIpv6(ip) &&
+  world.segmentOf(from) === world.segmentOf(ip);
+
 /** Gives a clock one input and does what it wants. */
 export function step(world: World, host: Host, input: Input): Output[] {
-  const outputs = stepOrdinaryClock(host.clock, input);
+  const outputs = stepOf(host, input);
   world.onStep?.(host, input, outputs);
   perform(world, host, outputs);
   return outputs;
@@ -147,7 +234,9 @@ export function perform(world: World, host: Host, outputs: readonly Output[]): v
   const { nowNs } = world;
   for (const output of outputs) {
     if (output.type !== 'transmit') {
-      if (output.type !== 'timer') host.told.push({ atS: nowNs / S, output });
+      if (output.type === 'timer') continue;
+      host.told.push({ atS: nowNs / S, output });
+      world.onOutput(host, output);
       continue;
     }
     const { bytes, from, to, seal, context } = output;
@@ -156,7 +245,7 @@ export function perform(world: World, host: Host, outputs: readonly Output[]): v
       step(world, host, { type: 'unsent', context, code: 'ENETUNREACH', nowNs });
       continue;
     }
-    const sentAtNs = stamp(nowNs + host.aheadNs);
+    const sentAtNs = clockOf(host, nowNs);
     seal?.(bytes, sentAtNs);
     const message = readMessage(bytes);
     if (typeof message === 'string') throw new Error(`sent what is ${message}`);
@@ -171,6 +260,11 @@ export function perform(world: World, host: Host, outputs: readonly Output[]): v
     const input = { type: 'sent', context, sentAtNs, nowNs } as const;
     step(world, host, input);
   }
+}
+
+/** Puts a message on the wire that no clock of the world sends. */
+export function inject(world: World, from: Address, to: Address, bytes: Uint8Array): void {
+  flights.get(world)?.push({ atNs: world.nowNs, bytes, from, to });
 }
 
 /** Nothing passes between two addresses from now on; or it does again. */

@@ -221,10 +221,12 @@ const MEANING: Record<keyof typeof CAPTURED, Message> = {
     ...announce,
     tlvs: [
       {
-        type: 'ORGANIZATION_EXTENSION',
-        organizationId: 0x000100, // as tshark has it too (EP-082)
-        organizationSubType: 0x005e00,
-        dataField: fromHex('010102000000'),
+        type: 'ENTERPRISE', // to tshark an extension of organization 00:01:00 (EP-082)
+        portNumber: 1,
+        revision: 1,
+        delayMode: 2,
+        maxPhaseAdjustment: 0,
+        phaseUnit: 0,
       },
     ],
   },

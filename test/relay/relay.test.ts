@@ -292,6 +292,21 @@ test('a relay told to takes the source of every Sync and Follow_Up, never of Ann
   }
 });
 
+test('over IPv6 the source taken has the scope of the one it replaces', () => {
+  const link = Uint8Array.from([0xfe, 0x80, ...new Array<number>(13).fill(0), 0x77]);
+  const own = { ipv6: OWN6, ipv6Link: link };
+  for (const [from, address] of [
+    ['fe80::1', link],
+    ['fd00::1', OWN6],
+  ] as const) {
+    const relay = createRelay({ own: [own, own] });
+    departed(relay, arrive(relay, 0, frameOf('sync', { family: 6, from }), 0), 10);
+    const out = only(arrive(relay, 0, frameOf('followUp', { family: 6, from }), 20));
+    assert.equal(sourceOf(out.bytes), [...address]);
+    assertSound(out.bytes);
+  }
+});
+
 test('unicast streams to two slaves with one sequenceId are kept apart (RFC 8039 §5.3.1)', () => {
   const relay = createRelay();
   const [one, two] = ['10.0.0.2', '10.0.0.3'];

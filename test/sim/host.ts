@@ -19,6 +19,8 @@ export interface SimHost extends Host {
   readonly armedTimers: number;
   /** What the next sends answer instead of a stamp. */
   refuse: string | null;
+  /** Sockets opened from now on have kernel stamps: 1 us after the user's, told so much later. */
+  departAfterMs: number | null;
   /** No group can be joined from this address. */
   deafIp: string | null;
 }
@@ -38,6 +40,7 @@ export function simHost(epochS = 1_763_600_000): SimHost {
     sent,
     multicast,
     refuse: null,
+    departAfterMs: null,
     deafIp: null,
     get openSockets() {
       return sockets.size;
@@ -61,14 +64,18 @@ export function simHost(epochS = 1_763_600_000): SimHost {
       const bound = { ip: local.ip, port };
       if (sockets.has(keyOf(bound))) throw new HostError(`cannot bind ${keyOf(bound)}: EADDRINUSE`);
       sockets.set(keyOf(bound), handlers);
+      const afterMs = host.departAfterMs;
       return {
         local: bound,
-        stampKind: 'user',
-        send(bytes, to, seal) {
+        stampKind: afterMs === null ? 'user' : 'kernel',
+        send(bytes, to, seal, { departed } = {}) {
           if (host.refuse !== null) return host.refuse;
           const at = now();
           seal?.(bytes, at);
           sent.push({ bytes: bytes.slice(), from: bound, to });
+          if (afterMs !== null && departed !== undefined) {
+            host.setTimer(() => departed(stamp(at + 1000), 'kernel'), afterMs);
+          }
           return at;
         },
         async close() {

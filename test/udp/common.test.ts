@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { HostError } from '../../src/errors.ts';
+import { HostError } from '../../src/errors.ts';
 import { chooseHost } from '../../src/udp/choose.ts';
 import { codeOf } from '../../src/udp/codes.ts';
 import { makeHost, refusal, senderIp, setTimer } from '../../src/udp/common.ts';
@@ -9,11 +9,28 @@ const test = suite('udp common');
 const scope = globalThis as { Deno?: { listenDatagram?: unknown }; Bun?: unknown };
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-test('the host is chosen by what the runtime has', () => {
-  const { name } = chooseHost();
+test('the plain host is chosen by what the runtime has', () => {
+  const { name, whyPlain } = chooseHost('plain');
+  assert.is(whyPlain, undefined); // it was asked for
   if (scope.Deno?.listenDatagram) assert.is(name, 'Deno.listenDatagram');
   else if (scope.Deno) assert.is(name, 'node:dgram (Deno without --unstable-net)');
   else assert.is(name, scope.Bun ? 'Bun.udpSocket' : 'node:dgram');
+});
+
+test('kernel stamps are taken where they work, and where they do not it says why', () => {
+  const { name, whyPlain } = chooseHost();
+  if (whyPlain === undefined) {
+    const ffi = scope.Deno ? 'Deno.dlopen' : scope.Bun ? 'bun:ffi' : 'koffi';
+    assert.is(name, `Linux (${ffi})`);
+    assert.is(chooseHost('kernel').name, name);
+  } else {
+    assert.match(whyPlain, 'no kernel timestamps: ');
+    assert.is(name, chooseHost('plain').name);
+    assert.throws(
+      () => chooseHost('kernel'),
+      (error: unknown) => error instanceof HostError && error.message === whyPlain,
+    );
+  }
 });
 
 test('error codes of three runtimes are named alike', () => {
