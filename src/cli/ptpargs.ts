@@ -99,7 +99,7 @@ function adjustmentOf(text: string | undefined): PhaseAdjustment | undefined {
 
 function whole(name: string, text: string, most: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value <= most)) throw new ConfigError(`--${name}`, `a whole number 0..${most}`, text);
+  if (!(value <= most)) throw new ConfigError(`--${name}`, `an integer 0..${most}`, text);
   return value;
 }
 

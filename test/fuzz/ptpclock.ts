@@ -78,7 +78,9 @@ export function isReject(bytes: Uint8Array, outputs: readonly Output[]): boolean
   const isUntold = message.header.correctionField === UNTOLD_CORRECTION;
   const isEarly = ({ type, reason }: { type: string; reason?: string }): boolean =>
     type === 'drop' && (!LATE.has(reason ?? '') || (isUntold && reason === 'correction'));
-  return outputs.length > 0 && outputs.every(isEarly);
+  // Of several TLVs one may be used, an acknowledgement without a word, and another refused.
+  const parts = message.type === 'Signaling' ? message.tlvs.length : 1;
+  return outputs.length >= Math.max(parts, 1) && outputs.every(isEarly);
 }
 
 /** Counts, and who is watched because he is not to be used. */

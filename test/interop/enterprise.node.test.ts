@@ -198,6 +198,7 @@ for (const [mode, octet, to] of [
       detail: () => slave.log() + master.log(),
     });
     assert.ok(Math.abs(slave.lines().at(-1)?.combined?.offset ?? 1) < BOUND_S);
+    await sleep(3000);
     await capture.stop();
     const { packets, complaints } = await analysePtp(lan.there, capture.file);
     assert.equal(complaints, []);

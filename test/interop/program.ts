@@ -146,7 +146,15 @@ export function startBoundary(
   args: readonly string[],
   { runtime, wrongByMs }: { runtime: Runtime; wrongByMs: number },
 ) {
-  const argv = [...skewed(lab, runtime, wrongByMs), 'ptp', 'boundary', ...args, '--json'];
+  const argv = [
+    ...skewed(lab, runtime, wrongByMs),
+    'ptp',
+    'boundary',
+    ...args,
+    '--stamps',
+    'plain',
+    '--json',
+  ];
   return ptpLines<BoundaryLine>(lab.start(ns, argv));
 }
 
