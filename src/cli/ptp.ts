@@ -210,7 +210,7 @@ function openerOf(
   return async (common) => viewOfClock(await openPtpClock({ ...options, ...common }));
 }
 
-const SYSTEM_LISTS = [
+export const SYSTEM_LISTS = [
   '/usr/share/zoneinfo/leap-seconds.list',
   '/var/db/ntpd.leap-seconds.list',
   '/etc/ntp/leap-seconds.list',
