@@ -149,8 +149,6 @@ async function run(args: Args, io: Io): Promise<number> {
   const leapTable = await leapList(args.text('leap-file'), io);
   const combiner = args.choice('combiner', 'braid', COMBINERS);
   const open = openerOf(args, role, addresses);
-  const file = args.text('record');
-  const recording = file === undefined ? null : await createRecordingFile(file, host, combiner);
   const startNs = host.clock.tick();
   const log = (text: string) => {
     const atS = (host.clock.tick() - startNs) / 1e9;
@@ -159,6 +157,8 @@ async function run(args: Args, io: Io): Promise<number> {
     else void io.out(line);
   };
   const chrony = chronyPath === undefined ? null : openChrony(chronyPath, '--chrony', host, log);
+  const file = args.text('record');
+  const recording = file === undefined ? null : await createRecordingFile(file, host, combiner);
   let opened: PtpView | null = null;
   const events = eventsOf(log, {
     ...recording?.events,

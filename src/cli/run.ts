@@ -72,6 +72,10 @@ async function run(args: Args, io: Io): Promise<number> {
   const seconds = args.number('seconds', Number.POSITIVE_INFINITY, { least: 0.1, most: 1e9 });
   const config = readConfig(await readText(file), file);
   const host = hostOf(args, io);
+  const path = args.text('chrony') ?? config.chrony;
+  const field = args.text('chrony') === undefined ? `${file}: output.chrony` : '--chrony';
+  const log = (text: string) => io.err(`clockbraid: ${text}\n`);
+  const chrony = path === undefined ? null : openChrony(path, field, host, log);
   const recording = await openRecording(
     args.text('record') ?? config.record,
     host,
@@ -79,10 +83,6 @@ async function run(args: Args, io: Io): Promise<number> {
   );
   const tail = createEventTail();
   const logged = mergeEvents(logEvents(io, args.flag('json')), tail.events);
-  const path = args.text('chrony') ?? config.chrony;
-  const field = args.text('chrony') === undefined ? `${file}: output.chrony` : '--chrony';
-  const log = (text: string) => io.err(`clockbraid: ${text}\n`);
-  const chrony = path === undefined ? null : openChrony(path, field, host, log);
   let opened: Client | null = null;
   const events = mergeEvents(mergeEvents(logged, recording?.events), {
     onSample: (sample, ensemble) => chrony?.onSample(sample, ensemble, () => ntpLeap(opened)),

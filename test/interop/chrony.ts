@@ -143,7 +143,7 @@ function chronyData(fields: string[]): ChronyData {
 export interface ChronydSock extends ChronydClient {
   /** Where it takes samples. */
   socket: string;
-  /** Seconds that its reference is ahead of the system's clock, leap status as it says. */
+  /** Seconds its reference is ahead of the system's clock (`slow of NTP time`), leap status. */
   tracking(): Promise<{ refid: string; aheadS: number; leap: string }>;
 }
 

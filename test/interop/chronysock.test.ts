@@ -55,7 +55,7 @@ for (const [name, runtime] of Object.entries(FEEDERS)) {
     const { aheadS, leap, refid } = await chronyd.tracking();
     assert.match(refid, 'MPTS');
     assert.is(leap, 'Normal');
-    // chronyc says "slow of NTP time" where its own clock is behind, as a positive number with -c
+    // chronyc(1): positive where the text says "slow of NTP time", the system's clock behind
     assert.ok(Math.abs(Math.abs(aheadS) - AHEAD_MS / 1000) < BOUND_S, `${aheadS}\n${detail()}`);
     assert.ok(aheadS > 0, `${aheadS}`);
     assert.match(running.stderr(), `chrony: samples go to ${chronyd.socket}`);
