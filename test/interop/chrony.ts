@@ -145,6 +145,8 @@ export interface ChronydSock extends ChronydClient {
   socket: string;
   /** Seconds its reference is ahead of the system's clock (`slow of NTP time`), leap status. */
   tracking(): Promise<{ refid: string; aheadS: number; leap: string }>;
+  /** What its source says of a leap second: `Normal`, `Insert second`, `Delete second`. */
+  leap(): Promise<string>;
 }
 
 /** A chronyd that knows no source but samples on a socket. */
@@ -160,6 +162,10 @@ export async function chronydSock(
     socket,
     sources: async () => (await ask('sources')).map(chronySource),
     ntpdata: async () => (await ask('ntpdata')).map(chronyData),
+    async leap() {
+      const [fields = []] = await ask('selectdata');
+      return fields.at(-1) ?? '';
+    },
     async tracking() {
       const [fields = []] = await ask('tracking');
       return { refid: fields[1] ?? '', aheadS: Number(fields[4]), leap: fields[13] ?? '' };

@@ -3,6 +3,8 @@
  * selects it, on the right side, in every runtime; and it may be restarted.
  */
 import * as assert from 'uvu/assert';
+import { chronySample } from '../../src/chrony.ts';
+import { openUnixSender } from '../../src/udp/unix.ts';
 import { createLab, type Lab } from './lab.ts';
 import { type ChronydSock, chronydServer, chronydSock } from './peers.ts';
 import { FEEDERS, startPtp, startRun, startServe } from './program.ts';
@@ -74,7 +76,7 @@ test('a chronyd that is not there yet, or restarted, is one line each', async ()
       .filter((line) => line.includes('chrony: '));
   await until('it is told', () => told().length > 0, { detail: running.stderr });
   for (const round of [1, 2]) {
-    const chronyd = await chronydSock(lab, lab.client, { socket });
+    const chronyd = await chronydSock(lab, lab.client, { socket, refclock: 'poll 1 filter 1' });
     await selected(chronyd, () => running.stderr() + chronyd.log());
     assert.is(told().length, 2 * round, running.stderr());
     await chronyd.stop();
@@ -87,6 +89,31 @@ test('a chronyd that is not there yet, or restarted, is one line each', async ()
     assert.match(line, n % 2 === 0 ? 'no chronyd listens there' : 'samples go to');
   });
 });
+
+for (const [leap, said] of [
+  [1, 'Insert second'],
+  [2, 'Delete second'],
+] as const) {
+  test(`chronyd reads leap ${leap} of a sample as "${said}"`, async () => {
+    const lab = await theLab();
+    const chronyd = await chronydSock(lab, lab.client);
+    const sender = openUnixSender(chronyd.socket);
+    let last: string | null = null;
+    await until(
+      'chronyd has it of its source',
+      async () => {
+        const us = Math.floor((performance.timeOrigin + performance.now()) * 1000) - 1000;
+        const unixS = Math.floor(us / 1e6);
+        const at = { unixS, us: us - unixS * 1e6 };
+        last = await sender.send(chronySample({ ...at, offsetS: 1e-4, leap }));
+        // tracking would tell in June and December only
+        return (await chronyd.leap()) === said;
+      },
+      { timeoutMs: 30_000, everyMs: 200, detail: () => `${last}\n${chronyd.log()}` },
+    );
+    sender.close();
+  });
+}
 
 test('chronyd selects what ptp slave feeds it', async () => {
   const lab = await theLab();
