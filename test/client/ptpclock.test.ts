@@ -361,6 +361,7 @@ test('mistakes are one sentence with what, where and what is allowed, and leave 
     [{ primary: '127.0.0.9' }, /primary" expected one of 127\.0\.0\.3, got "127\.0\.0\.9"/],
     [{ mode: 'plain' }, /"ptp\.masters" expected none with plain multicast/],
     [{ masters: ['::1'] }, /"ptp\.masters\.0" expected an address of the family of our own/],
+    [{ masters: ['fe80::1'] }, /"ptp\.masters\.0" expected a link-local address with its zone/],
     [{ masters: ['127.0.0.1', '127.0.0.1'] }, /"ptp\.masters\.1" expected each address once/],
     [{ masters: ['ptp.example'] }, /"ptp\.masters\.0" .*got "ptp\.example"/],
     [{ clockIdentity: 'mine' }, /"ptp\.clockIdentity" expected a clockIdentity as aabbcc/],
