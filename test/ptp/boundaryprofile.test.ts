@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { pathKey } from '../../src/path.ts';
 import type { BoundaryPortConfig } from '../../src/ptp/boundary.ts';
-import { tellEstimate } from '../../src/ptp/boundary.ts';
+import { tellBoundaryTime, tellEstimate } from '../../src/ptp/boundary.ts';
 import { UNKNOWN_TIME } from '../../src/ptp/dataset.ts';
 import { stamp } from '../../src/units.ts';
 import {
@@ -105,6 +105,36 @@ test('a master heard by IPv4 and by IPv6 is two paths: one port follows it, the 
   const follows4 = states(below)[0] === 'SLAVE';
   assert.equal(paths, [follows4 ? pathKey(up4, own4) : pathKey(up6, own6)]);
   for (const { from, to } of world.seen) assert.is(from.includes(':'), to.includes(':'));
+});
+
+test('below a master that does not know the count nobody is told one: its ports listen, whatever list it has (EP-064)', () => {
+  const world = createWorld();
+  world.segmentOf = (ip) => ip.split('.').slice(0, 2).join('.');
+  const [clock, port] = [{ priority1: 10 }, { logAnnounceInterval: 0 }] as const;
+  const own = UNKNOWN_TIME;
+  const top = addClock(world, { mode: 'plain', addresses: [lan(1, 1)], clock, own, port });
+  run(world, 6);
+  const middle = addBoundary(world, [enterprise(lan(1, 2)), enterprise(lan(2, 1))]);
+  know(middle);
+  for (const untilS of [20, 30, 40]) {
+    run(world, untilS);
+    tellBoundaryTime(middle.boundary, TAI, null); // as the host does
+  }
+  assert.equal(states(middle), ['SLAVE', 'LISTENING'], portTexts(middle).join('\n'));
+  assert.is(
+    portTexts(middle).filter((text) => /port 2: not master, as its master does not tell/.test(text))
+      .length,
+    1,
+  );
+  top.isUp = false;
+  run(world, 60);
+  assert.equal(states(middle), ['MASTER', 'MASTER'], portTexts(middle, 40).join('\n'));
+  top.isUp = true;
+  run(world, 90);
+  assert.equal(states(middle), ['SLAVE', 'LISTENING'], portTexts(middle, 60).join('\n'));
+  const told = sentBy(world, 'Announce', lan(2, 1));
+  assert.ok(told.length > 10);
+  assert.ok(told.every(({ message }) => message.header.flags.currentUtcOffsetValid));
 });
 
 test('a preferred boundary clock is an alternate where another is best, and says so (EP-025, EP-062)', () => {
