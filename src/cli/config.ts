@@ -20,6 +20,8 @@ export interface RunConfig {
   readonly client: Omit<ClientOptions, 'host' | 'signal' | 'events'>;
   /** Recording to append to while running. */
   readonly record: string | undefined;
+  /** Socket of a chronyd to feed. */
+  readonly chrony: string | undefined;
   /** Seconds between status lines. */
   readonly statusIntervalS: number;
 }
@@ -47,7 +49,7 @@ export function readConfig(text: string, file: string): RunConfig {
   knownKeys(at('poll'), poll, ['min', 'max', 'budget', 'iburst']);
   const minPollLog2S = integer(poll.min, at('poll.min'), -4, 17, 6);
   const output = table(root.output, at('output'));
-  knownKeys(at('output'), output, ['record']);
+  knownKeys(at('output'), output, ['record', 'chrony']);
   const observability = table(root.observability, at('observability'));
   knownKeys(at('observability'), observability, ['status-interval']);
   return {
@@ -61,6 +63,7 @@ export function readConfig(text: string, file: string): RunConfig {
       iburst: integer(poll.iburst, at('poll.iburst'), 0, 8, 4),
     },
     record: optionalText(output.record, at('output.record')),
+    chrony: optionalText(output.chrony, at('output.chrony')),
     statusIntervalS: integer(
       observability['status-interval'],
       at('observability.status-interval'),

@@ -7,6 +7,7 @@ import { type Command, helpOf, readArgs, UsageError } from './args.ts';
 import { benchCommand } from './bench.ts';
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
+import { doctorCommand } from './doctor.ts';
 import { processIo } from './io.ts';
 import { ptpCommand } from './ptp.ts';
 import { queryCommand } from './query.ts';
@@ -29,6 +30,7 @@ const COMMANDS: readonly Command[] = [
   replayCommand,
   simCommand,
   benchCommand,
+  doctorCommand,
   aboutCommand,
 ];
 
