@@ -227,6 +227,12 @@ function streamKey(destination: Destination): string {
     : `Sync|${receiver}|${localIp}|${remote}`;
 }
 
+/**
+ * A slave with a grant may hear our multicast, too: the Follow_Up of one stream must not fit the
+ * Sync of the other.
+ */
+const APART = 0x8000;
+
 function begin(
   streams: Streams,
   key: string,
@@ -237,13 +243,17 @@ function begin(
   const isSpread = messageType === 'Sync' && isUnicast(remote);
   const withinNs = Math.min(intervalNs(logInterval), SPREAD_S * NS_PER_S);
   const phase = isSpread ? (streams.begun++ * GOLDEN) % 1 : 0;
+  const hasGroup = [...streams.byKey.values()].some(
+    ({ messageType: type, legs }) =>
+      type === 'Sync' && legs.some(({ remoteIp }) => !isUnicast(remoteIp)),
+  );
   const counted = messageType === 'Sync' ? streams.syncs : streams.announces;
   return {
     key,
     messageType,
     logInterval,
     dueNs: tick(nowNs + Math.floor(phase * withinNs)),
-    sequenceId: counted & 0xffff,
+    sequenceId: (isSpread && hasGroup ? counted + APART : counted) & 0xffff,
     legs: [],
   };
 }
