@@ -117,7 +117,10 @@ test('one dual-ended master serves a dual-ended slave, a single-ended one that k
 test('a dual-ended slave falls back to single-ended on ptp4l, and returns (MP-15, PTP-D15)', async () => {
   const lan = await theLan();
   const theirs = [1, 2].map((n) => lanIp('here', n));
-  const own = ['master', ...theirs, '--unicast', ...RATES];
+  // another clock than ptp4l, which takes the MAC's identity as ours would: a restart within the
+  // announce timeout would still be the dual-ended master that was
+  const identity = ['--clock-identity', '02cb00.fffe.000001'];
+  const own = ['master', ...theirs, '--unicast', ...identity, ...RATES];
   let master = startPtp(lan, lan.here, own);
   const ours = [1, 2, 3].map((n) => lanIp('there', n));
   const slave = startPtp(lan, lan.there, [
