@@ -56,6 +56,7 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
   'src/ptpstatus': ['src/core', 'src/explain', 'src/path', 'src/ptp/', 'src/status', 'src/units'],
   'src/ntp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/ntp/'],
   'src/ptp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/ptp/'],
+  'src/paths/': ['src/units', 'src/errors', 'src/path', 'src/paths/'],
   'src/relay/': ['src/units', 'src/relay/'],
   'src/udp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/udp/', 'node:'],
   'src/capture/': ['src/path', 'src/capture/'],
