@@ -8,6 +8,7 @@ import { benchCommand } from './bench.ts';
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import { processIo } from './io.ts';
+import { pathsCommand } from './paths.ts';
 import { ptpCommand } from './ptp.ts';
 import { queryCommand } from './query.ts';
 import { recordCommand } from './record.ts';
@@ -21,6 +22,7 @@ const COMMANDS: readonly Command[] = [
   demoCommand,
   queryCommand,
   runCommand,
+  pathsCommand,
   serveCommand,
   ptpCommand,
   relayCommand,
