@@ -1,0 +1,121 @@
+/**
+ * Path discovery over an ECMP diamond (RFC 8039 §5.4), in every runtime: which route a pair takes is
+ * known from the routers' own kernel, that nothing else is sent from what the routers forward.
+ */
+import { resolve } from 'node:path';
+import process from 'node:process';
+import * as assert from 'uvu/assert';
+import { pathKey } from '../../src/path.ts';
+import { createDiamond, type Diamond } from './diamond.ts';
+import type { Family } from './net.ts';
+import { interopSuite } from './require.ts';
+import { describe, run, start, until } from './spawn.ts';
+
+const test = interopSuite('interop: path discovery', 'namespaces');
+
+const PROGRAM = resolve('build', 'clockbraid.js');
+const bin = (name: string) => resolve('node_modules', '.bin', name);
+const RUNTIMES = {
+  node: [process.execPath],
+  bun: [bin('bun'), '--no-install'],
+  deno: [bin('deno'), 'run', '--quiet', '--no-prompt', '-A'],
+} as const;
+const PORT = 11123;
+
+interface Found {
+  paths: {
+    path: string;
+    direction: string;
+    route: number;
+    end: string;
+    hops: { routers: string[] }[];
+    state: string;
+    why: string | null;
+    inFavourOf: string | null;
+  }[];
+  overlaps: ({ shared: number; fraction: number | null } | null)[][];
+  forks: { routerIp: string | null; nextIps: string[]; isPerPacket: boolean }[];
+}
+
+let made: Promise<Diamond> | undefined;
+const theDiamond = () => {
+  made ??= createDiamond();
+  return made;
+};
+test.after(async () => (await made)?.close());
+
+async function withServer<T>(diamond: Diamond, body: () => Promise<T>): Promise<T> {
+  const addresses = [`${diamond.serverIp(4)}:${PORT}`, `[${diamond.serverIp(6)}]:${PORT}`];
+  const options = ['--stratum', '2', '--rate', 'off'];
+  const server = start(
+    diamond.server,
+    [process.execPath, PROGRAM, 'serve', ...addresses, ...options],
+    {
+      timeoutMs: 50_000,
+    },
+  );
+  try {
+    await until('the server serves', () => /serving on/.test(server.stderr()));
+    return await body();
+  } finally {
+    await server.stop();
+  }
+}
+
+for (const [runtime, argv] of Object.entries(RUNTIMES)) {
+  for (const family of [4, 6] as const satisfies readonly Family[]) {
+    test(`${runtime}, IPv${family}: four pairs are two routes, and two of them are parked (PATH-02, PATH-04, PATH-12)`, async () => {
+      const diamond = await theDiamond();
+      const sources = diamond.sources(family);
+      const serverIp = diamond.serverIp(family);
+      await withServer(diamond, async () => {
+        const locals = sources.flatMap((source) => ['--local', source.ip]);
+        const command = [
+          ...argv,
+          PROGRAM,
+          'paths',
+          serverIp,
+          '--port',
+          `${PORT}`,
+          '--json',
+          ...locals,
+        ];
+        const result = await run(diamond.client, command, { timeoutMs: 40_000 });
+        assert.is(result.code, 0, describe(command, result));
+        const found = JSON.parse(result.stdout) as Found;
+        assert.equal(
+          found.paths.map(({ path, hops, end, direction }) => ({
+            path,
+            routers: hops.map(({ routers }) => routers.join()),
+            end,
+            direction,
+          })),
+          sources.map(({ ip, branch }) => ({
+            path: pathKey(serverIp, ip),
+            routers: diamond.route(family, branch),
+            end: 'remote',
+            direction: 'reverse',
+          })),
+        );
+        assert.equal(
+          found.paths.map(({ state }) => state),
+          ['polls', 'parked', 'polls', 'parked'],
+        );
+        assert.equal(
+          found.paths.map(({ route }) => route),
+          [1, 1, 2, 2],
+        );
+        assert.is(found.paths[3]?.inFavourOf, found.paths[2]?.path);
+        assert.equal(found.overlaps[0]?.[1], { shared: 3, fraction: 1 });
+        assert.equal(found.overlaps[0]?.[2], { shared: 1, fraction: 1 / 3 });
+        const [fork] = found.forks;
+        assert.is(found.forks.length, 1);
+        assert.is(fork?.routerIp, diamond.route(family, 'a')[0]);
+        assert.is(fork?.nextIps.length, 2);
+        assert.is(fork?.isPerPacket, false);
+      });
+    });
+  }
+}
+
+test.run();
