@@ -189,6 +189,8 @@ test('a busy path is asked again later, others do not wait', () => {
   assert.is(world.discovery.rounds, 0);
   assert.ok(world.probes.every((probe) => probe.path !== path(1)));
   assert.is(world.probes.length, 12);
+  const asked = world.wishes.filter((wish) => wish.type === 'probe' && wish.path === path(1));
+  assert.ok(asked.length >= 20 && asked.length <= 37, `${asked.length} times in 9 s`);
   world.busy.clear();
   assert.is(world.until(20).discovery.rounds, 1);
 });

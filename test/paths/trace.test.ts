@@ -130,6 +130,9 @@ test('a refusal ends the trace, a closed port is the remote end', () => {
   probeReturned(refused, 7, { routerIp: '10.0.0.1', kind: 'refused' }, tick(1));
   assert.is(routeOf(refused)?.end, 'refused');
   assert.is(routeOf(refused)?.hops.length, 1);
+  const walled = started(); // a firewall says what a closed port would
+  probeReturned(walled, 7, { routerIp: '10.0.0.1', kind: 'port' }, tick(1));
+  assert.is(routeOf(walled)?.end, 'refused');
   const closed = started();
   probeReturned(closed, 7, { routerIp: '192.0.2.1', kind: 'port' }, tick(1));
   assert.is(routeOf(closed)?.end, 'remote');

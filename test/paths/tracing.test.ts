@@ -53,14 +53,14 @@ class Net {
   private timerNs: Tick | null;
   private readonly random = createRandom(1);
 
-  constructor(discovery: DiscoveryOptions = {}) {
+  constructor(discovery: DiscoveryOptions = {}, iburst = 1) {
     const ntp = createNtpClient({
       ...DEFAULTS,
       paths: FOUR.map((key) => ({
         remote: { ip: pathParts(key).remoteIp, port: 123 },
         localIp: pathParts(key).localIp,
       })),
-      iburst: 1,
+      iburst,
     });
     const options = { startS: 10, periodS: 600, ...discovery };
     this.client = createTracingClient(ntp, options, this.now);
@@ -241,6 +241,27 @@ test('a host without hop limits: the service goes on unfiltered (PATH-13)', () =
     0,
   );
   assert.is(net.outputs.filter((one) => one.type === 'path' && one.event === 'unsent').length, 0);
+});
+
+test('a poll under way is waited for, a probe does not take its place', () => {
+  const net = new Net({ startS: 0, probesPerS: 100 });
+  net.isServerDown = true;
+  net.until(30);
+  for (const key of FOUR) {
+    const sent = net.sent.filter((one) => one.path === key);
+    const poll = sent.findIndex(({ hops }) => hops === null);
+    const next = sent[poll + 1];
+    assert.ok(next !== undefined && next.atS - (sent[poll]?.atS ?? 0) >= 2, `${next?.atS}`);
+  }
+});
+
+test('a path parked in the midst of its first quick polls sends no more of them', () => {
+  const net = new Net({ startS: 0, probesPerS: 100 }, 8).until(2);
+  while (net.events().length === 0) net.until(net.now / S + 0.1);
+  net.sent = [];
+  net.until(60);
+  assert.ok(net.sent.some((sent) => sent.path === path(1)));
+  assert.ok(net.sent.every((sent) => sent.path !== path(2) && sent.path !== path(4)));
 });
 
 test('a kiss ends a trace: a server that wants less is not asked more', () => {
