@@ -2,12 +2,15 @@
  * Path discovery over an ECMP diamond (RFC 8039 §5.4), in every runtime: which route a pair takes is
  * known from the routers' own kernel, that nothing else is sent from what the routers forward.
  */
-import { resolve } from 'node:path';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import process from 'node:process';
+import { build } from 'esbuild';
 import * as assert from 'uvu/assert';
 import { pathKey } from '../../src/path.ts';
 import { createDiamond, type Diamond } from './diamond.ts';
 import type { Family } from './net.ts';
+import type { Line, Plan } from './paths.program.ts';
 import { interopSuite } from './require.ts';
 import { describe, run, start, until } from './spawn.ts';
 
@@ -21,6 +24,11 @@ const RUNTIMES = {
   deno: [bin('deno'), 'run', '--quiet', '--no-prompt', '-A'],
 } as const;
 const PORT = 11123;
+
+// Inside the checkout, where Node finds koffi
+mkdirSync('build', { recursive: true });
+const folder = mkdtempSync(join('build', 'paths-'));
+const program = resolve(folder, 'program.mjs');
 
 interface Found {
   paths: {
@@ -42,7 +50,10 @@ const theDiamond = () => {
   made ??= createDiamond();
   return made;
 };
-test.after(async () => (await made)?.close());
+test.after(async () => {
+  (await made)?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 async function withServer<T>(diamond: Diamond, body: () => Promise<T>): Promise<T> {
   const addresses = [`${diamond.serverIp(4)}:${PORT}`, `[${diamond.serverIp(6)}]:${PORT}`];
@@ -116,6 +127,70 @@ for (const [runtime, argv] of Object.entries(RUNTIMES)) {
       });
     });
   }
+}
+
+for (const [runtime, argv] of Object.entries(RUNTIMES)) {
+  test(`${runtime}: routes that merge park a pair within a period, and the split admits it (PATH-09, PATH-10)`, async () => {
+    const diamond = await theDiamond();
+    await build({
+      bundle: true,
+      format: 'esm',
+      target: 'es2022',
+      platform: 'neutral',
+      mainFields: ['module', 'main'],
+      entryPoints: ['test/interop/paths.program.ts'],
+      outfile: program,
+      loader: { '.wasm': 'binary' },
+      external: ['node:*'],
+      logLevel: 'warning',
+    });
+    const [a, , b] = diamond.sources(4);
+    assert.ok(a !== undefined && b !== undefined);
+    const server = diamond.serverIp(4);
+    const keys = [a, b].map(({ ip }) => pathKey(server, ip));
+    await withServer(diamond, async () => {
+      const plan: Plan = {
+        server: `${server}:${PORT}`,
+        locals: [a.ip, b.ip],
+        periodS: 10,
+        seconds: 45,
+      };
+      const client = start(diamond.client, [...argv, program, JSON.stringify(plan)], {
+        timeoutMs: 58_000,
+      });
+      try {
+        const lines = (): Line[] =>
+          client
+            .stdout()
+            .split('\n')
+            .filter((line) => line.endsWith('}'))
+            .map((line) => JSON.parse(line) as Line);
+        const round = (n: number) =>
+          until(`round ${n}`, () => lines().find((line) => line.round === n), {
+            detail: () => client.stdout() + client.stderr(),
+          });
+        const first = await round(1);
+        assert.equal(first.polling, keys);
+        assert.equal(first.routes[keys[1] ?? ''], diamond.route(4, 'b'));
+        diamond.direct('a');
+        const merged = await round(2);
+        assert.equal(merged.routes[keys[1] ?? ''], diamond.route(4, 'a'));
+        assert.equal(merged.polling, keys.slice(0, 1));
+        assert.equal(merged.events, [`parked ${keys[1]}`]);
+        diamond.direct('both');
+        const split = await round(3);
+        assert.equal(split.polling, keys);
+        assert.equal(split.events, [`admitted ${keys[1]}`]);
+        // A path that polls sends four a second, the parked one its four probes
+        const sent = (path: string | undefined) =>
+          (split.sent[path ?? ''] ?? 0) - (merged.sent[path ?? ''] ?? 0);
+        assert.ok(sent(keys[1]) <= 6, `${sent(keys[1])} requests of the parked path`);
+        assert.ok(sent(keys[0]) >= 20, `${sent(keys[0])} requests of the other`);
+      } finally {
+        await client.stop();
+      }
+    });
+  });
 }
 
 test.run();

@@ -183,7 +183,7 @@ test('at most `keep` paths poll', () => {
 });
 
 test('a busy path is asked again later, others do not wait', () => {
-  const world = new World(FOUR, {});
+  const world = new World(FOUR, { probesPerS: 50 });
   world.busy.add(path(1));
   world.until(10);
   assert.is(world.discovery.rounds, 0);
