@@ -45,6 +45,8 @@ export interface Trace {
   probes: Probe[];
   /** Sent and neither answered nor given up. */
   waiting: Probe | null;
+  /** Nearest hop limit with which the remote end answered; the hops before it may be in question. */
+  arrivedAt: number | null;
   /** Probes in a row the host could not send. */
   unsent: number;
   end: { readonly why: RouteEnd; readonly atNs: Tick } | null;
@@ -59,6 +61,7 @@ export const beginTrace = (path: PathKey, settings: TraceSettings): Trace => ({
   hops: [],
   probes: [],
   waiting: null,
+  arrivedAt: null,
   unsent: 0,
   end: null,
 });
@@ -110,6 +113,7 @@ export function probeReturned(
     arrived(trace, probe.hops, nowNs);
     return;
   }
+  if (trace.arrivedAt !== null && probe.hops >= trace.arrivedAt) return;
   const hop = hopAt(trace, probe.hops);
   const delayS = (nowNs - probe.sentNs) / NS_PER_S;
   hop.answers++;
@@ -154,10 +158,19 @@ function hopAt(trace: Trace, hops: number): HopState {
   }
 }
 
-/** The remote end is `hops` away: what is nearer are routers, what is farther never was. */
+/**
+ * The remote end is `hops` away at most: what is nearer are routers, what is farther never was. If
+ * the hop before it was silent, that may have been the remote end itself, whose answer was lost: it
+ * is asked once more.
+ */
 function arrived(trace: Trace, hops: number, nowNs: Tick): void {
+  trace.arrivedAt = hops;
+  trace.waiting = null;
   trace.hops.length = Math.min(trace.hops.length, hops - 1);
-  finish(trace, 'remote', nowNs);
+  trace.at = hops - 1;
+  const last = trace.hops[hops - 2];
+  const isAsked = last !== undefined && last.answers === 0;
+  if (!isAsked || last.probes >= 2 * trace.settings.tries) finish(trace, 'remote', nowNs);
 }
 
 function finish(trace: Trace, why: RouteEnd, atNs: Tick): void {
@@ -171,7 +184,12 @@ function goOn(trace: Trace, nowNs: Tick): void {
   const { maxHops, tries, answers, silences } = trace.settings;
   const hop = hopAt(trace, trace.at);
   const unanswered = hop.probes - hop.answers;
-  if (hop.answers < answers && unanswered < tries) return;
+  const most = trace.arrivedAt === null ? tries : 2 * tries;
+  if (hop.answers < answers && unanswered < most) return;
+  if (trace.arrivedAt !== null) {
+    finish(trace, 'remote', nowNs);
+    return;
+  }
   let silent = 0;
   while (silent < trace.at && trace.hops[trace.at - 1 - silent]?.answers === 0) silent++;
   if (silent >= silences) finish(trace, 'silent', nowNs);

@@ -33,12 +33,12 @@ type Node = (typeof NODES)[number];
 
 /** Links: node and interface at both ends, and the number of the network on it. */
 const LINKS: readonly (readonly [Node, string, Node, string, number])[] = [
-  ['client', 'up', 'r1', 'down', 1],
-  ['r1', 'a', 'a', 'down', 2],
-  ['r1', 'b', 'b', 'down', 3],
-  ['a', 'up', 'r3', 'a', 4],
-  ['b', 'up', 'r3', 'b', 5],
-  ['r3', 'up', 'server', 'down', 9],
+  ['client', 'n0', 'r1', 's0', 1],
+  ['r1', 'a0', 'a', 's0', 2],
+  ['r1', 'b0', 'b', 's0', 3],
+  ['a', 'n0', 'r3', 'a0', 4],
+  ['b', 'n0', 'r3', 'b0', 5],
+  ['r3', 'n0', 'server', 's0', 9],
 ];
 const CLIENT_HOSTS = [2, 3, 4, 5, 6, 7, 8, 9];
 
@@ -157,11 +157,21 @@ function direct(ns: Record<Node, string>, branch: Branch | 'both'): void {
 function sources(r1: string, family: Family) {
   const all = CLIENT_HOSTS.map((host) => {
     const own = address(family, 1, host);
-    const asked = ['route', 'get', address(family, 9, 2), 'from', own, 'iif', 'down'];
+    const asked = [
+      'route',
+      'get',
+      address(family, 9, 2),
+      'from',
+      own,
+      'iif',
+      's0',
+      'ipproto',
+      'udp',
+    ];
     const { stdout } = spawnSync('ip', ['-n', r1, `-${family}`, ...asked], { encoding: 'utf8' });
-    const branch: Branch | null = / dev a /.test(stdout)
+    const branch: Branch | null = / dev a0 /.test(stdout)
       ? 'a'
-      : / dev b /.test(stdout)
+      : / dev b0 /.test(stdout)
         ? 'b'
         : null;
     if (branch === null) throw new Error(`no route from ${own}: ${stdout}`);

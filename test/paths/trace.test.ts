@@ -83,6 +83,29 @@ test('a silent hop is asked as often as set and stays unknown (PATH-13)', () => 
   assert.is(routeName(found), null);
 });
 
+test('a silent hop before the remote end is asked again: it may be the remote end itself', () => {
+  const lost = new Set([4, 5]); // both first probes of hop 4, which is the remote end
+  const trace = beginTrace(path(1), SETTINGS);
+  const sent: number[] = [];
+  for (let id = 1; trace.end === null && id < 50; id++) {
+    const hops = nextHops(trace) ?? 0;
+    sent.push(hops);
+    probeSent(trace, id, tick(id * 1e10));
+    const routerIp = `10.0.${hops}.1`;
+    if (lost.has(id)) traceTimeout(trace, tick(id * 1e10 + 1e9));
+    else if (hops >= 4) probeAnswered(trace, id, tick(id * 1e10 + 1e6));
+    else probeReturned(trace, id, { routerIp, kind: 'exceeded' }, tick(id * 1e10 + 1e6));
+  }
+  assert.equal(sent, [1, 2, 3, 4, 4, 5, 4]);
+  assert.equal(
+    routeOf(trace)?.hops.map((hop) => hop.routers[0]),
+    ['10.0.1.1', '10.0.2.1', '10.0.3.1'],
+  );
+  // A hop that is silent for good stays, after as many probes again
+  assert.equal(run(['10.0.0.1', null]).sent, [1, 2, 2, 3, 2, 2]);
+  assert.equal(routers(run(['10.0.0.1', null]).route), ['10.0.0.1', '']);
+});
+
 test('silence to the end gives up and leaves no silent hops behind', () => {
   const { route: found, sent } = run(['10.0.0.1', null, null, null, null, null], {}, false);
   assert.equal(sent, [1, 2, 2, 3, 3, 4, 4]);
