@@ -19,6 +19,8 @@ export interface Diamond {
   /** Namespace of each branch's router. */
   readonly branches: Readonly<Record<Branch, string>>;
   serverIp(family: Family): string;
+  /** A second address of the server, as like the first as NAT would make it. */
+  twinIp(family: Family): string;
   /** Four client addresses and the branch the kernel of r1 sends them to. */
   sources(family: Family): { readonly ip: string; readonly branch: Branch }[];
   /** Routers on the way to the server over a branch, by distance. */
@@ -82,7 +84,10 @@ export async function createDiamond(): Promise<Diamond> {
     const unlabelled = ['sysctl', '-qw', 'net.ipv6.auto_flowlabels=0'];
     await runOk(ns.client, unlabelled);
     await runOk(ns.server, unlabelled);
-    for (const family of FAMILIES) addRoutes(ns, family);
+    for (const family of FAMILIES) {
+      addRoutes(ns, family);
+      add(ns.server, 's0', family, 9, 3);
+    }
     direct(ns, 'both');
   } catch (error) {
     close();
@@ -93,6 +98,7 @@ export async function createDiamond(): Promise<Diamond> {
     server: ns.server,
     branches: { a: ns.a, b: ns.b },
     serverIp: (family) => address(family, 9, 2),
+    twinIp: (family) => address(family, 9, 3),
     sources: (family) => sources(ns.r1, family),
     route: (family, branch) => [
       address(family, 1, 1),

@@ -12,7 +12,7 @@ import { createDiamond, type Diamond } from './diamond.ts';
 import type { Family } from './net.ts';
 import type { Line, Plan } from './paths.program.ts';
 import { interopSuite } from './require.ts';
-import { describe, run, start, until } from './spawn.ts';
+import { describe, run, runOk, sleep, start, until } from './spawn.ts';
 
 const test = interopSuite('interop: path discovery', 'namespaces');
 
@@ -42,6 +42,7 @@ interface Found {
     inFavourOf: string | null;
   }[];
   overlaps: ({ shared: number; fraction: number | null } | null)[][];
+  folds: { remoteIps: string[]; isTranslated: boolean }[];
   forks: { routerIp: string | null; nextIps: string[]; isPerPacket: boolean }[];
 }
 
@@ -56,7 +57,11 @@ test.after(async () => {
 });
 
 async function withServer<T>(diamond: Diamond, body: () => Promise<T>): Promise<T> {
-  const addresses = [`${diamond.serverIp(4)}:${PORT}`, `[${diamond.serverIp(6)}]:${PORT}`];
+  const addresses = [
+    `${diamond.serverIp(4)}:${PORT}`,
+    `${diamond.twinIp(4)}:${PORT}`,
+    `[${diamond.serverIp(6)}]:${PORT}`,
+  ];
   const options = ['--stratum', '2', '--rate', 'off'];
   const server = start(
     diamond.server,
@@ -192,5 +197,84 @@ for (const [runtime, argv] of Object.entries(RUNTIMES)) {
     });
   });
 }
+
+/** What tshark reads of each UDP packet. */
+const FIELDS = [
+  'ip.src',
+  'ip.dst',
+  'udp.srcport',
+  'udp.dstport',
+  'ip.ttl',
+  'udp.length',
+  'ntp.flags',
+];
+
+test('on the wire: one flow a path, hop limits from 1, requests like any other (PATH-03, PATH-04, PATH-14)', async () => {
+  const diamond = await theDiamond();
+  const sources = diamond.sources(4);
+  const server = diamond.serverIp(4);
+  const file = join(folder, 'probes.pcapng');
+  await withServer(diamond, async () => {
+    const filter = `udp dst port ${PORT} and dst host ${server}`;
+    const capture = ['dumpcap', '-q', '-i', 'n0', '-f', filter, '-w', resolve(file)];
+    const running = start(diamond.client, capture, { timeoutMs: 50_000 });
+    try {
+      await until('capture running', () => /File:/.test(running.stderr()));
+      const locals = sources.flatMap((source) => ['--local', source.ip]);
+      const argv = [process.execPath, PROGRAM, 'paths', `${server}:${PORT}`, ...locals];
+      await runOk(diamond.client, argv, { timeoutMs: 40_000 });
+      await sleep(500);
+    } finally {
+      await running.stop('SIGINT');
+    }
+  });
+  const read = ['tshark', '-r', resolve(file), '-d', `udp.port==${PORT},ntp`, '-T', 'fields'];
+  const fields = [...FIELDS, '_ws.malformed'].flatMap((field) => ['-e', field]);
+  const text = await runOk(diamond.client, [...read, ...fields, '-E', 'separator=;']);
+  const packets = text
+    .trim()
+    .split('\n')
+    .map((line) => line.split(';'));
+  for (const source of sources) {
+    const own = packets.filter(([src]) => src === source.ip);
+    const probes = own.filter(([, , , , ttl]) => Number(ttl) < 32);
+    const hops = probes.map(([, , , , ttl]) => Number(ttl));
+    assert.equal([...new Set(hops)], [1, 2, 3, 4], text);
+    assert.is(new Set(own.map((packet) => packet.slice(0, 4).join())).size, 1, text);
+    assert.ok(
+      own.every(([, , , , , length, flags]) => length === '56' && flags === '0x23'),
+      text,
+    );
+    assert.ok(
+      own.every((packet) => (packet[7] ?? '') === ''),
+      text,
+    );
+  }
+  assert.ok(
+    packets.every(([src]) => sources.some((source) => source.ip === src)),
+    text,
+  );
+});
+
+test('two addresses that no route tells apart are reported, and one is parked (MP-19, PATH-11)', async () => {
+  const diamond = await theDiamond();
+  const server = diamond.serverIp(4);
+  const [source] = diamond.sources(4);
+  diamond.direct('a'); // the hash is of the server's address, too
+  try {
+    await withServer(diamond, async () => {
+      const hosts = [server, diamond.twinIp(4), '--local', source?.ip ?? '', '--port', `${PORT}`];
+      const argv = [process.execPath, PROGRAM, 'paths', ...hosts, '--json'];
+      const found = JSON.parse(await runOk(diamond.client, argv, { timeoutMs: 40_000 })) as Found;
+      assert.equal(found.folds, [{ remoteIps: [server, diamond.twinIp(4)], isTranslated: false }]);
+      assert.equal(
+        found.paths.map(({ state }) => state),
+        ['polls', 'parked'],
+      );
+    });
+  } finally {
+    diamond.direct('both');
+  }
+});
 
 test.run();
