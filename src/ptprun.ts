@@ -19,6 +19,7 @@ import { type Now, remoteNow } from './now.ts';
 import type { PathKey } from './path.ts';
 import type { OrdinaryClock, OrdinaryClockConfig } from './ptp/clock.ts';
 import type { TimePropertiesDS } from './ptp/dataset.ts';
+import { farewell } from './ptp/farewell.ts';
 import { peerGroup, primaryGroup } from './ptp/groups.ts';
 import type { LeapTable } from './ptp/leapseconds.ts';
 import { offsetFromMasterNs } from './ptp/slave.ts';
@@ -224,6 +225,8 @@ export async function runPtp<Machine extends PtpMachine>(
     if (closing === undefined) {
       options.signal?.removeEventListener('abort', onAbort);
       for (const reader of readers) reader.end();
+      const nowNs = host.clock.tick();
+      driven.perform(machine.ports.flatMap((port) => farewell(port, nowNs)));
       closing = driven.close();
     }
     return closing;

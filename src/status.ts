@@ -26,6 +26,8 @@ export interface PathView {
   readonly reach: number;
   readonly pollLog2S: number;
   readonly stratum: number | null;
+  /** Leap indicator of the last valid answer: 0 none, 1 a second more, 2 one less. (0–2) */
+  readonly leap: number | null;
   readonly refid: string | null;
   /** Since the last valid reply; null before the first, s. */
   readonly ageS: number | null;
@@ -50,7 +52,7 @@ export function viewPath(
   stamps: ViewStamps,
 ): PathView {
   const { remoteIp, localIp } = pathParts(status.path);
-  const { remotePort, reach, pollLog2S, stratum, refid, sent, valid, interleaved } = status;
+  const { remotePort, reach, pollLog2S, stratum, leap, refid, sent, valid, interleaved } = status;
   const measured = report !== null && report.taken > 0 ? report : null;
   const ageS = status.lastValidNs === null ? null : tickSpan(status.lastValidNs, nowNs);
   const drops = Object.fromEntries(Object.entries(status.drops).filter(([, count]) => count > 0));
@@ -66,6 +68,7 @@ export function viewPath(
     reach,
     pollLog2S,
     stratum,
+    leap,
     refid,
     ageS,
     sent,

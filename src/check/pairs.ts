@@ -3,6 +3,7 @@
  * RFC 8039 §5.2.1, §5.3.1 (PTP-S12, PTP-S13, PTP-D10, PTP-D14), Enterprise Profile §6 (EP-044,
  * EP-045).
  */
+import { isIpv6 } from '../path.ts';
 import { portText } from '../ptp/identity.ts';
 import type { DelayReq, DelayResp, FollowUp, Message, Sync } from '../ptp/message.ts';
 import type { Heard, Kept, Tell } from './finding.ts';
@@ -109,7 +110,10 @@ function takeFollowUp(pairs: Pairs, heard: Heard<FollowUp>, tell: Tell): void {
   const other = syncs.find(({ isAnswered }) => !isAnswered);
   if (other !== undefined) {
     other.isAnswered = true;
-    tell('PTP-D14', heard, `its Sync came from ${other.kept.src}`);
+    if (other.kept.message.type === 'Sync') judge(other.kept.message, heard, tell);
+    // over IPv6 a transparent clock is the source of what it changes (EP-027); a group is no path
+    const isCorrected = heard.isGroup && isIpv6(heard.src);
+    if (!isCorrected) tell('PTP-D14', heard, `its Sync came from ${other.kept.src}`);
     return;
   }
   wait(pairs.followUps, key, keep(heard), heard.atS);

@@ -109,7 +109,7 @@ export const RULES = {
   'PTP-D06': multi('5.3.1', 'Syncs go only to address pairs that were negotiated'),
   'PTP-D08': multi('5.3.1', 'a Delay_Req takes the addresses of the Sync, swapped'),
   'PTP-D10': multi('5.3.1', 'a Delay_Resp takes the addresses of its Delay_Req, swapped'),
-  'PTP-D14': multi('5.3.1', 'a Follow_Up comes from the address of its Sync', ALL),
+  'PTP-D14': multi('5.3.1', 'a Follow_Up comes from the address of its Sync'),
   'PTP-D16': {
     ...multi('5.3.1', 'the copies of one Announce have one sequenceId'),
     severity: 'warning',

@@ -22,6 +22,8 @@ export interface RunConfig {
   readonly client: Omit<ClientOptions, 'host' | 'signal' | 'events'>;
   /** Recording to append to while running. */
   readonly record: string | undefined;
+  /** Socket of a chronyd to feed. */
+  readonly chrony: string | undefined;
   /** Seconds between status lines. */
   readonly statusIntervalS: number;
 }
@@ -50,7 +52,7 @@ export function readConfig(text: string, file: string): RunConfig {
   const minPollLog2S = integer(poll.min, at('poll.min'), -4, 17, 6);
   const discovery = readDiscovery(root.discovery, at('discovery'));
   const output = table(root.output, at('output'));
-  knownKeys(at('output'), output, ['record']);
+  knownKeys(at('output'), output, ['record', 'chrony']);
   const observability = table(root.observability, at('observability'));
   knownKeys(at('observability'), observability, ['status-interval']);
   return {
@@ -65,6 +67,7 @@ export function readConfig(text: string, file: string): RunConfig {
       ...(discovery === null ? {} : { discovery }),
     },
     record: optionalText(output.record, at('output.record')),
+    chrony: optionalText(output.chrony, at('output.chrony')),
     statusIntervalS: integer(
       observability['status-interval'],
       at('observability.status-interval'),

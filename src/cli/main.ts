@@ -7,6 +7,7 @@ import { type Command, helpOf, readArgs, UsageError } from './args.ts';
 import { benchCommand } from './bench.ts';
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
+import { doctorCommand } from './doctor.ts';
 import { processIo } from './io.ts';
 import { pathsCommand } from './paths.ts';
 import { ptpCommand } from './ptp.ts';
@@ -31,6 +32,7 @@ const COMMANDS: readonly Command[] = [
   replayCommand,
   simCommand,
   benchCommand,
+  doctorCommand,
   aboutCommand,
 ];
 

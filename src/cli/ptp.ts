@@ -8,6 +8,7 @@ import { PROFILE_NAMES } from '../ptp/profile.ts';
 import { openPtpClock, type PtpClockOptions, type PtpEvents } from '../ptpclock.ts';
 import { type Args, type Command, UsageError } from './args.ts';
 import { boundaryOptions } from './boundary.ts';
+import { CHRONY_OPTION, openChrony } from './chrony.ts';
 import { readText } from './files.ts';
 import { type Io, pause } from './io.ts';
 import { ptpOptions } from './ptpargs.ts';
@@ -107,6 +108,7 @@ export const ptpCommand: Command = {
     ...STAMPS_OPTION,
     seconds: { type: 'string', value: 'N', help: 'stop after N seconds (default: on Ctrl-C)' },
     record: { type: 'string', value: 'FILE', help: 'write a recording, to replay later' },
+    ...CHRONY_OPTION,
     json: { type: 'boolean', help: 'one status line of JSON per second' },
   },
   details: `ADDR are local addresses. Several make a single-ended slave (one clockIdentity each), or with
@@ -137,14 +139,16 @@ async function run(args: Args, io: Io): Promise<number> {
   if (!isBoundary && args.texts('port').length > 0) {
     throw new UsageError('"--port" is for "clockbraid ptp boundary"');
   }
+  const chronyPath = args.text('chrony');
+  if (role !== 'slave' && chronyPath !== undefined) {
+    throw new UsageError(`"--chrony" is not for "clockbraid ptp ${role}"`);
+  }
   const host = hostOf(args, io);
   const seconds = args.number('seconds', Number.POSITIVE_INFINITY, { least: 0.1, most: 1e9 });
   const json = args.flag('json');
   const leapTable = await leapList(args.text('leap-file'), io);
   const combiner = args.choice('combiner', 'braid', COMBINERS);
   const open = openerOf(args, role, addresses);
-  const file = args.text('record');
-  const recording = file === undefined ? null : await createRecordingFile(file, host, combiner);
   const startNs = host.clock.tick();
   const log = (text: string) => {
     const atS = (host.clock.tick() - startNs) / 1e9;
@@ -152,8 +156,19 @@ async function run(args: Args, io: Io): Promise<number> {
     if (json || io.isTty) io.err(line);
     else void io.out(line);
   };
-  const events = eventsOf(log, recording?.events);
+  const chrony = chronyPath === undefined ? null : openChrony(chronyPath, '--chrony', host, log);
+  const file = args.text('record');
+  const recording = file === undefined ? null : await createRecordingFile(file, host, combiner);
+  let opened: PtpView | null = null;
+  const events = eventsOf(log, {
+    ...recording?.events,
+    onSample(sample, ensemble) {
+      recording?.events.onSample?.(sample, ensemble);
+      chrony?.onSample(sample, ensemble, () => opened?.leap() ?? 0);
+    },
+  });
   const ptp = await open({ leapTable, host, signal: io.signal, events });
+  opened = ptp;
   try {
     if (role !== 'slave') {
       const { problem } = ptp.status();
@@ -164,6 +179,7 @@ async function run(args: Args, io: Io): Promise<number> {
     return role !== 'slave' || isSynchronized ? 0 : 1;
   } finally {
     await ptp.close();
+    chrony?.close();
     await recording?.close();
   }
 }
@@ -194,7 +210,7 @@ function openerOf(
   return async (common) => viewOfClock(await openPtpClock({ ...options, ...common }));
 }
 
-const SYSTEM_LISTS = [
+export const SYSTEM_LISTS = [
   '/usr/share/zoneinfo/leap-seconds.list',
   '/var/db/ntpd.leap-seconds.list',
   '/etc/ntp/leap-seconds.list',

@@ -127,10 +127,19 @@ function asymmetries(texts: readonly string[]): Record<string, number> | undefin
 export const given = <T extends object>(values: T): { [K in keyof T]?: NonNullable<T[K]> } =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 
+/** As far as Deno lets us (--allow-sys=networkInterfaces). */
+function interfaces(): ReturnType<typeof networkInterfaces> {
+  try {
+    return networkInterfaces();
+  } catch {
+    return {};
+  }
+}
+
 /** MAC address of the interface with this address; undefined for loopback and unknown ones. */
 function macOf(address: string): string | undefined {
   const wanted = canonicalIp(address)?.replace(/%.*$/, '');
-  for (const entry of Object.values(networkInterfaces()).flat()) {
+  for (const entry of Object.values(interfaces()).flat()) {
     if (entry === undefined || canonicalIp(entry.address)?.replace(/%.*$/, '') !== wanted) continue;
     return entry.mac === '00:00:00:00:00:00' ? undefined : entry.mac;
   }

@@ -1,7 +1,8 @@
 /** What `clockbraid ptp` shows of its clock, whichever it is. */
 import type { BoundaryClockHandle } from '../boundaryclock.ts';
+import type { Leap } from '../chrony.ts';
 import type { CombinedClock } from '../core.ts';
-import type { PtpClock, PtpPathView } from '../ptpclock.ts';
+import type { PtpClock, PtpDatasets, PtpPathView } from '../ptpclock.ts';
 import type { Host } from '../udp/udp.ts';
 import { boundaryStatusLine, offsetLine, ptpStatusLine } from './ptptable.ts';
 
@@ -17,8 +18,15 @@ export interface PtpView {
     readonly problem: string | null;
   };
   json(): string;
+  /** What the grandmaster announces for the end of this UTC day. */
+  leap(): Leap;
   close(): Promise<void>;
 }
+
+const leapFrom = ({ datasets }: { datasets: Pick<PtpDatasets, 'timePropertiesDS'> }): Leap => {
+  const { leap59, leap61 } = datasets.timePropertiesDS;
+  return leap61 ? 1 : leap59 ? 2 : 0;
+};
 
 export const viewOfClock = (ptp: PtpClock): PtpView => ({
   host: ptp.host,
@@ -33,6 +41,7 @@ export const viewOfClock = (ptp: PtpClock): PtpView => ({
     return { head, line: offsetLine(status), paths, clock, problem };
   },
   json: () => ptpStatusLine(ptp),
+  leap: () => leapFrom(ptp.status()),
   close: () => ptp.close(),
 });
 
@@ -52,5 +61,6 @@ export const viewOfBoundary = (boundary: BoundaryClockHandle): PtpView => ({
     return { head, line, paths, clock, problem };
   },
   json: () => boundaryStatusLine(boundary),
+  leap: () => leapFrom(boundary.status()),
   close: () => boundary.close(),
 });

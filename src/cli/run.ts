@@ -1,4 +1,5 @@
 /** `clockbraid run`: the client as a daemon. It observes and reports; it never steers a clock. */
+import { type Leap, leapOf } from '../chrony.ts';
 import { type Client, type ClientEvents, openClient } from '../client.ts';
 import type { CombinerName } from '../core.ts';
 import { formatSeconds } from '../format.ts';
@@ -7,6 +8,7 @@ import { eventLine } from '../recording/jsonout.ts';
 import type { ViewState } from '../status.ts';
 import type { Host } from '../udp/udp.ts';
 import { type Args, type Command, UsageError } from './args.ts';
+import { CHRONY_OPTION, openChrony } from './chrony.ts';
 import { readConfig } from './config.ts';
 import { createEventTail, type EventTail, eventText } from './events.ts';
 import { readText } from './files.ts';
@@ -26,6 +28,7 @@ export const runCommand: Command = {
     ...STAMPS_OPTION,
     seconds: { type: 'string', value: 'N', help: 'stop after N seconds (default: on Ctrl-C)' },
     record: { type: 'string', value: 'FILE', help: 'write a recording, to replay later' },
+    ...CHRONY_OPTION,
     json: { type: 'boolean', help: 'one status line of JSON per status interval' },
   },
   details: `Beside the states of the paths it tells events as they come: suspicion of an attack or
@@ -58,6 +61,7 @@ Example:
 
   [output]
   record = "run.cbr"
+  chrony = "/run/chrony.clockbraid.sock"   # of chronyd's "refclock SOCK … refid MPTS poll 6 filter 1"
 
   [observability]
   status-interval = 1     # seconds`,
@@ -72,6 +76,10 @@ async function run(args: Args, io: Io): Promise<number> {
   const seconds = args.number('seconds', Number.POSITIVE_INFINITY, { least: 0.1, most: 1e9 });
   const config = readConfig(await readText(file), file);
   const host = hostOf(args, io);
+  const path = args.text('chrony') ?? config.chrony;
+  const field = args.text('chrony') === undefined ? `${file}: output.chrony` : '--chrony';
+  const log = (text: string) => io.err(`clockbraid: ${text}\n`);
+  const chrony = path === undefined ? null : openChrony(path, field, host, log);
   const recording = await openRecording(
     args.text('record') ?? config.record,
     host,
@@ -79,8 +87,12 @@ async function run(args: Args, io: Io): Promise<number> {
   );
   const tail = createEventTail();
   const logged = mergeEvents(logEvents(io, args.flag('json')), tail.events);
-  const events = mergeEvents(logged, recording?.events);
+  let opened: Client | null = null;
+  const events = mergeEvents(mergeEvents(logged, recording?.events), {
+    onSample: (sample, ensemble) => chrony?.onSample(sample, ensemble, () => ntpLeap(opened)),
+  });
   const client = await openClient({ ...config.client, host, events, signal: io.signal });
+  opened = client;
   try {
     return await watchClient(client, io, {
       seconds,
@@ -90,9 +102,18 @@ async function run(args: Args, io: Io): Promise<number> {
     });
   } finally {
     await client.close();
+    chrony?.close();
     await recording?.close();
   }
 }
+
+const ntpLeap = (client: Client | null): Leap =>
+  leapOf(
+    (client?.status().paths ?? []).map(({ leap, report }) => ({
+      leap,
+      weight: report?.weight ?? 0,
+    })),
+  );
 
 function openRecording(
   file: string | undefined,

@@ -107,6 +107,12 @@ export function want(requester: Requester, key: PathKey, wish: Wish, nowNs: Tick
   arm(requester);
 }
 
+/** All that was asked for is to be cancelled. */
+export function wantNothing(requester: Requester, nowNs: Tick): void {
+  for (const ask of [...requester.asks.values()].flat()) giveUp(ask, [], nowNs);
+  arm(requester);
+}
+
 /** The path's master was silent, or is another one: what it granted is not believed in any more. */
 export function askAnew(requester: Requester, key: PathKey, nowNs: Tick): void {
   for (const ask of requester.asks.get(key) ?? []) renounce(ask, nowNs);

@@ -397,6 +397,9 @@ function mastersOf(config: OrdinaryClockConfig, own: readonly string[]): string[
   const ips = masters.map((text, n) => requireIp(`ptp.masters.${n}`, text));
   for (const [n, ip] of ips.entries()) {
     if (!isUnicast(ip)) throw new ConfigError(`ptp.masters.${n}`, 'a unicast address', ip);
+    if (/^fe[89ab].:[^%]*$/i.test(ip)) {
+      throw new ConfigError(`ptp.masters.${n}`, 'a link-local address with its zone', ip);
+    }
     if (ips.indexOf(ip) < n) throw new ConfigError(`ptp.masters.${n}`, 'each address once', ip);
     if (!own.some((local) => isIpv6(local) === isIpv6(ip))) {
       throw new ConfigError(`ptp.masters.${n}`, 'an address of the family of our own', ip);

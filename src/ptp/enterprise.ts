@@ -69,9 +69,9 @@ const spans = (clock: OrdinaryClock, isAtOnce: boolean) => ({
 /** A current UTC−TAI count, without which no port is master (EP-064). */
 export function isGated({ enterprise, own, sets }: OrdinaryClock): boolean {
   const gate = enterprise?.profile.leapSecondGate ?? null;
-  if (gate === null || own.currentUtcOffsetValid) return false;
-  // A boundary clock repeats the count of the master that its slave port follows.
-  return sets.defaultDS.numberPorts === 1 || !sets.timePropertiesDS.currentUtcOffsetValid;
+  if (gate === null) return false;
+  // A boundary clock repeats what the master says that its slave port follows.
+  return !(sets.defaultDS.numberPorts === 1 ? own : sets.timePropertiesDS).currentUtcOffsetValid;
 }
 
 /** The port would be master but for the gate: told once until it opens. */
@@ -81,7 +81,8 @@ export function tellGate(clock: OrdinaryClock): PortOutput[] {
   enterprise.isGateTold = true;
   const { profile, problem } = enterprise;
   const section = citation(profile, profile.leapSecondGate?.section ?? '');
-  const why = problem ?? 'UTC − TAI is not known';
+  const isOwn = !clock.own.currentUtcOffsetValid;
+  const why = isOwn ? (problem ?? 'UTC − TAI is not known') : 'its master does not tell UTC − TAI';
   return [told(clock, 'leap-seconds', `not master, as ${why} (${section})`)];
 }
 
@@ -275,11 +276,13 @@ export function masterOf(clock: OrdinaryClock, key: string): ForeignMaster | nul
 
 /** Says what our own time is from now on. */
 export function tellProblem(
-  { enterprise }: OrdinaryClock,
+  { enterprise, sets }: OrdinaryClock,
   own: TimePropertiesDS,
   problem: string | null,
 ): void {
   if (enterprise === null) return;
   enterprise.problem = problem;
-  if (own.currentUtcOffsetValid) enterprise.isGateTold = false;
+  const isAlone = sets.defaultDS.numberPorts === 1;
+  const isOpen = isAlone || sets.timePropertiesDS.currentUtcOffsetValid;
+  if (own.currentUtcOffsetValid && isOpen) enterprise.isGateTold = false;
 }

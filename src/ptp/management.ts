@@ -96,13 +96,16 @@ const octet = (signed: boolean, mask = 0xff) =>
   );
 const U8 = octet(false);
 const LOG2_S = octet(true);
-const SWITCH = fixed<boolean>(
-  2,
-  (bytes) => (readU8(bytes, 0) & 1) !== 0,
-  (bytes, value) => {
-    bytes[0] = value ? 1 : 0;
-  },
-);
+/** Off is 0; on has all bits of `on`, and is read from any of them. */
+const flag = (on: number) =>
+  fixed<boolean>(
+    2,
+    (bytes) => (readU8(bytes, 0) & on) !== 0,
+    (bytes, value) => {
+      bytes[0] = value ? on : 0;
+    },
+  );
+const SWITCH = flag(0x01);
 
 /** How the data of a managementId stand in octets; those not listed are not supported. */
 const LAYOUTS = {
@@ -122,7 +125,8 @@ const LAYOUTS = {
   PRIORITY1: U8,
   PRIORITY2: U8,
   DOMAIN: U8,
-  SLAVE_ONLY: SWITCH,
+  /** Bit 0 (1588-2008 §15.5.3), and bit 1, where linuxptp writes and reads it. */
+  SLAVE_ONLY: flag(0x03),
   LOG_ANNOUNCE_INTERVAL: LOG2_S,
   ANNOUNCE_RECEIPT_TIMEOUT: U8,
   LOG_SYNC_INTERVAL: LOG2_S,

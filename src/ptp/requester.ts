@@ -38,7 +38,7 @@ export {
 } from './asks.ts';
 
 /** Random bytes one request takes. */
-const REQUEST_RANDOM_BYTES = 2;
+export const REQUEST_RANDOM_BYTES = 2;
 
 /** Sends what is due and ends what has ended. @param random fresh, as with every timeout */
 export function stepRequester(requester: Requester, nowNs: Tick, random: Uint8Array): Output[] {

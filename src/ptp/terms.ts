@@ -52,10 +52,15 @@ export function answerAsks(
   const { bytes } = MESSAGE_TYPES.Signaling;
   const answered = bytes + GRANT_OCTETS * asks.length;
   let budget = limits.factor * (bytes + REQUEST_OCTETS * asks.length) - answered;
-  return asks.map(({ messageType, logInterMessagePeriod, durationField }) => {
+  return asks.map(({ messageType, logInterMessagePeriod, durationField }, n) => {
     const type = negotiableOf(messageType);
     const ask = { logInterval: logInterMessagePeriod, durationS: durationField };
-    const terms = type && decide(table, limits, { type, ...ask }, asker, budget, nowNs);
+    // A long grant of Announces must not leave too little for the Syncs asked for with them.
+    const least = asks.slice(n).map((one) => leastOctets(one, limits, asker.remoteIp));
+    const [own = 0] = least;
+    const others = least.reduce((sum, octets) => sum + octets, -own);
+    const share = Math.max(budget - others, Math.min(own, budget));
+    const terms = type && decide(table, limits, { type, ...ask }, asker, share, nowNs);
     if (terms) budget -= terms.load.octets;
     return {
       type: 'GRANT_UNICAST_TRANSMISSION',
@@ -65,6 +70,17 @@ export function answerAsks(
       renewalInvited: terms !== null,
     };
   });
+}
+
+/** What the shortest grant costs that would do. */
+function leastOctets(
+  { messageType, logInterMessagePeriod: log, durationField }: UnicastRequest,
+  { minDurationS, minLogInterval, maxLogInterval }: GrantLimits,
+  remoteIp: string,
+): number {
+  const type = negotiableOf(messageType);
+  if (type === null || log < minLogInterval || log > maxLogInterval) return 0;
+  return loadOf(type, log, Math.min(minDurationS, durationField), remoteIp).octets;
 }
 
 function decide(

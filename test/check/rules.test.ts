@@ -408,6 +408,19 @@ for (const rule of RULE_IDS) {
   });
 }
 
+test('a transparent clock that is the source of what it changed is nobody’s fault (EP-026, EP-027)', () => {
+  const between = (items: readonly Item[], src: string) =>
+    changeAll(items, 'Follow_Up', (item) => ({ ...item, src }));
+  const to6 = (ip: string) => (ip === GROUP ? 'ff0e::181' : ip.replace('10.0.0.', 'fd00::'));
+  const hybrid6 = hybrid.map((item) => ({ ...item, src: to6(item.src), dst: to6(item.dst) }));
+  for (const profile of ['default', 'enterprise'] as const) {
+    assert.equal(rulesIn(findingsOf(hybrid6, { profile })), []);
+    assert.equal(rulesIn(findingsOf(between(hybrid6, 'fd00::77'), { profile })), [], profile);
+  }
+  assert.equal(rulesIn(findingsOf(between(hybrid, '10.0.0.77'), { profile: 'enterprise' })), []);
+  assert.equal(rulesIn(findingsOf(between(hybrid, '10.0.0.77'))), ['PTP-D14']);
+});
+
 test('ids that are shared with other destinations are gaps, the rate is right all the same', () => {
   const shared = changeAll(hybrid, 'Announce', (item) =>
     withHeader(item, { sequenceId: 2 * item.message.header.sequenceId }),

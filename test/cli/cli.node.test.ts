@@ -11,7 +11,7 @@ import { lastJson, RUNTIMES, run, start } from './program.ts';
 
 const test = suite('cli');
 const COMMANDS = [
-  ...['demo', 'query', 'run', 'serve', 'record', 'replay', 'sim', 'bench', 'about'],
+  ...['demo', 'query', 'run', 'serve', 'record', 'replay', 'sim', 'bench', 'doctor', 'about'],
 ];
 
 interface DemoSummary {
@@ -180,6 +180,8 @@ for (const runtime of RUNTIMES) {
       [['query', '127.0.0.1:0'], 2, /1\.\.65535/],
       [['run'], 2, /--config/],
       [['serve', '0.0.0.0'], 2, /local IP address/],
+      [['ptp', 'master', '127.0.0.1', '--chrony', '/x'], 2, /"--chrony" is not for/],
+      [['ptp', 'slave', '127.0.0.1', '--chrony', 'x'.repeat(108)], 2, /path of 1 to 107 bytes/],
       [['replay', '/nowhere/at/all'], 1, /cannot read/],
     ];
     for (const [args, code, message] of cases) {

@@ -48,6 +48,18 @@ test('paths may be given one by one', () => {
   ]);
 });
 
+test('output may be a recording and a chronyd', () => {
+  const read = (text: string) => readConfig(`[[source]]\naddress = "a"\n${text}`, 'a.toml');
+  const both = read('[output]\nrecord = "x.cbr"\nchrony = "/run/mpts.sock"');
+  assert.is(both.record, 'x.cbr');
+  assert.is(both.chrony, '/run/mpts.sock');
+  assert.is(read('').chrony, undefined);
+  assert.throws(
+    () => read('[output]\nchrony = 1'),
+    (error: unknown) => error instanceof ConfigError && /output\.chrony/.test(error.message),
+  );
+});
+
 test('interleaved mode is asked for by source or by path', () => {
   const read = (text: string) => readConfig(text, 'a.toml').client;
   const plain = read('[[source]]\naddress = "a"\ninterleaved = true\n[[source]]\naddress = "b"');

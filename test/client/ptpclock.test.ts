@@ -361,6 +361,7 @@ test('mistakes are one sentence with what, where and what is allowed, and leave 
     [{ primary: '127.0.0.9' }, /primary" expected one of 127\.0\.0\.3, got "127\.0\.0\.9"/],
     [{ mode: 'plain' }, /"ptp\.masters" expected none with plain multicast/],
     [{ masters: ['::1'] }, /"ptp\.masters\.0" expected an address of the family of our own/],
+    [{ masters: ['fe80::1'] }, /"ptp\.masters\.0" expected a link-local address with its zone/],
     [{ masters: ['127.0.0.1', '127.0.0.1'] }, /"ptp\.masters\.1" expected each address once/],
     [{ masters: ['ptp.example'] }, /"ptp\.masters\.0" .*got "ptp\.example"/],
     [{ clockIdentity: 'mine' }, /"ptp\.clockIdentity" expected a clockIdentity as aabbcc/],
@@ -398,6 +399,36 @@ function heldHost(): { held: Host; handlers: Map<number, Handlers> } {
   };
   return { held, handlers };
 }
+
+test('who closes cancels what was granted to it and what it granted (SEC-08)', async () => {
+  const ports = freePorts();
+  const master = await openMaster({ ports });
+  const cancelled: string[] = [];
+  const onPath = ({ event, reason }: { event: string; reason: string }) => {
+    if (event === 'cancelled') cancelled.push(reason);
+  };
+  const staying = await openSlave({ ports, addresses: ['127.0.0.3'], events: { onPath } });
+  const leaving = await openSlave({ ports, addresses: ['127.0.0.5'] });
+  await measured(staying, 1, 1);
+  await measured(leaving, 1, 1);
+  const served = () => [
+    ...new Set(master.status().serves.map(({ path }) => path.split('|')[0] ?? '')),
+  ];
+  same(served(), ['127.0.0.3', '127.0.0.5']);
+  await leaving.close();
+  await until(
+    () => served().length === 1,
+    () => served().join(),
+  );
+  same(served(), ['127.0.0.3']);
+  assert.equal(cancelled, []);
+  await master.close();
+  await until(
+    () => cancelled.length === 3,
+    () => cancelled.join(),
+  );
+  await staying.close();
+});
 
 test('what sockets say of peers and of themselves reaches the machine: grants end, the port is FAULTY (SEC-08)', async () => {
   const ports = freePorts();

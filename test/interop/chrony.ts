@@ -139,3 +139,30 @@ function chronyData(fields: string[]): ChronyData {
     valid: Number(at(32)),
   };
 }
+
+export interface ChronydSock extends ChronydClient {
+  /** Where it takes samples. */
+  socket: string;
+  /** Seconds its reference is ahead of the system's clock (`slow of NTP time`), leap status. */
+  tracking(): Promise<{ refid: string; aheadS: number; leap: string }>;
+}
+
+/** A chronyd that knows no source but samples on a socket. */
+export async function chronydSock(
+  lab: Lab,
+  ns: string,
+  { refclock = 'poll 1 filter 4', socket = join(lab.scratch('sock'), 'mpts.sock') } = {},
+): Promise<ChronydSock> {
+  const lines = [`refclock SOCK ${socket} refid MPTS ${refclock}`, 'port 0'];
+  const { ask, ...peer } = await chronyd(lab, ns, 'chronyd-sock', lines);
+  return {
+    ...peer,
+    socket,
+    sources: async () => (await ask('sources')).map(chronySource),
+    ntpdata: async () => (await ask('ntpdata')).map(chronyData),
+    async tracking() {
+      const [fields = []] = await ask('tracking');
+      return { refid: fields[1] ?? '', aheadS: Number(fields[4]), leap: fields[13] ?? '' };
+    },
+  };
+}

@@ -46,10 +46,19 @@ export interface StatusLine extends Report {
 
 export type Runtime = 'node' | 'deno' | 'bun';
 
-const RUNTIMES: Readonly<Record<Runtime, readonly string[]>> = {
+const RUNTIMES = {
   node: [process.execPath],
   deno: [resolve('node_modules/.bin/deno'), 'run', '-A', '--quiet', '--unstable-net'],
   bun: [resolve('node_modules/.bin/bun'), '--no-install'],
+} as const satisfies Record<Runtime, readonly string[]>;
+
+/** Every way to a Unix socket that there is. */
+export const FEEDERS: Readonly<Record<string, readonly string[]>> = {
+  ...RUNTIMES,
+  'deno without FFI': [
+    ...RUNTIMES.deno.slice(0, 2),
+    ...['--quiet', '--no-prompt', '--unstable-net', '--allow-net', '--allow-read', '--allow-write'],
+  ],
 };
 
 /** The program to try: the one the build made. @throws Error saying how to build it */
@@ -75,13 +84,18 @@ export async function query(lab: Lab, args: readonly string[]) {
 /** `--local A --local B …` */
 export const locals = (ips: readonly string[]): string[] => ips.flatMap((ip) => ['--local', ip]);
 
-/** Starts `clockbraid serve` on the server host; listens on all `ips` when this returns. */
+/**
+ * Starts `clockbraid serve` on the server host; listens on all `ips` when this returns.
+ * @param wrongByMs its clock seems to be ahead by so much (plain stamps)
+ */
 export async function startServe(
   lab: Lab,
   ips: readonly string[],
   args: readonly string[] = [],
+  wrongByMs = 0,
 ): Promise<Running> {
-  const running = lab.start(lab.server, [...command(), 'serve', ...ips, ...args]);
+  const program = wrongByMs === 0 ? command() : skewed(lab, 'node', wrongByMs);
+  const running = lab.start(lab.server, [...program, 'serve', ...ips, ...args]);
   let ended = false;
   running.exited.then(() => {
     ended = true;
@@ -233,10 +247,16 @@ export interface RunConfig {
 }
 
 /** Starts `clockbraid run` on the client host; `lines()` gives the status lines so far. */
-export function startRun(lab: Lab, config: RunConfig, args: readonly string[] = []) {
+export function startRun(
+  lab: Lab,
+  config: RunConfig,
+  args: readonly string[] = [],
+  runtime: readonly string[] = RUNTIMES.node,
+) {
   const file = join(lab.scratch('run'), 'clockbraid.toml');
   writeFileSync(file, toml(config));
-  const argv = [...command(), 'run', '--config', file, '--json', ...args];
+  const [program = ''] = command().slice(-1);
+  const argv = [...runtime, program, 'run', '--config', file, '--json', ...args];
   const running = lab.start(lab.client, argv);
   return {
     running,

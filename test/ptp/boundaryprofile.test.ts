@@ -1,8 +1,9 @@
 /** Boundary clocks under the Enterprise Profile, in logical time. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { pathKey } from '../../src/path.ts';
 import type { BoundaryPortConfig } from '../../src/ptp/boundary.ts';
-import { tellEstimate } from '../../src/ptp/boundary.ts';
+import { tellBoundaryTime, tellEstimate } from '../../src/ptp/boundary.ts';
 import { UNKNOWN_TIME } from '../../src/ptp/dataset.ts';
 import { stamp } from '../../src/units.ts';
 import {
@@ -80,7 +81,63 @@ test('without a list of leap seconds its ports are master by the count of its ow
   assert.ok(portTexts(middle, 30).some((text) => /not master, as/.test(text)));
 });
 
-test('a preferred boundary clock is an alternate where another is best, and says so (EP-062)', () => {
+test('a master heard by IPv4 and by IPv6 is two paths: one port follows it, the other never mixes in (EP-021)', () => {
+  const world = createWorld();
+  world.segmentOf = (ip) => (ip.includes(':') ? '6' : '4');
+  const [up4, up6, own4, own6] = ['10.1.0.1', 'fd01::1', '10.1.0.2', 'fd01::2'] as const;
+  const clock = { priority1: 10 };
+  const top = addBoundary(
+    world,
+    [up4, up6].map((ip) => enterprise(ip)),
+    { clock },
+  );
+  know(top);
+  run(world, 6);
+  const below = addBoundary(
+    world,
+    [own4, own6].map((ip) => enterprise(ip)),
+  );
+  know(below);
+  run(world, 40);
+  assert.equal(states(top), ['MASTER', 'MASTER']);
+  assert.equal(states(below).sort(), ['PASSIVE', 'SLAVE'], portTexts(below).join('\n'));
+  const paths = below.ports.flatMap(({ slave }) => slave.paths.map(({ key }) => key));
+  const follows4 = states(below)[0] === 'SLAVE';
+  assert.equal(paths, [follows4 ? pathKey(up4, own4) : pathKey(up6, own6)]);
+  for (const { from, to } of world.seen) assert.is(from.includes(':'), to.includes(':'));
+});
+
+test('below a master that does not know the count nobody is told one: its ports listen, whatever list it has (EP-064)', () => {
+  const world = createWorld();
+  world.segmentOf = (ip) => ip.split('.').slice(0, 2).join('.');
+  const [clock, port] = [{ priority1: 10 }, { logAnnounceInterval: 0 }] as const;
+  const own = UNKNOWN_TIME;
+  const top = addClock(world, { mode: 'plain', addresses: [lan(1, 1)], clock, own, port });
+  run(world, 6);
+  const middle = addBoundary(world, [enterprise(lan(1, 2)), enterprise(lan(2, 1))]);
+  know(middle);
+  for (const untilS of [20, 30, 40]) {
+    run(world, untilS);
+    tellBoundaryTime(middle.boundary, TAI, null); // as the host does
+  }
+  assert.equal(states(middle), ['SLAVE', 'LISTENING'], portTexts(middle).join('\n'));
+  assert.is(
+    portTexts(middle).filter((text) => /port 2: not master, as its master does not tell/.test(text))
+      .length,
+    1,
+  );
+  top.isUp = false;
+  run(world, 60);
+  assert.equal(states(middle), ['MASTER', 'MASTER'], portTexts(middle, 40).join('\n'));
+  top.isUp = true;
+  run(world, 90);
+  assert.equal(states(middle), ['SLAVE', 'LISTENING'], portTexts(middle, 60).join('\n'));
+  const told = sentBy(world, 'Announce', lan(2, 1));
+  assert.ok(told.length > 10);
+  assert.ok(told.every(({ message }) => message.header.flags.currentUtcOffsetValid));
+});
+
+test('a preferred boundary clock is an alternate where another is best, and says so (EP-025, EP-062)', () => {
   const world = createWorld();
   world.segmentOf = (ip) => ip.split('.').slice(0, 2).join('.');
   addClock(world, enterprise(lan(1, 1), { preferred: true, clock: { priority1: 10 } }));

@@ -107,7 +107,7 @@ export const DATA_SETS: [string, ManagementData][] = [
   ['2005' + '8000', { id: 'PRIORITY1', value: 128 }],
   ['2006' + 'ff00', { id: 'PRIORITY2', value: 255 }],
   ['2007' + '1800', { id: 'DOMAIN', value: 24 }],
-  ['2008' + '0100', { id: 'SLAVE_ONLY', value: true }],
+  ['2008' + '0300', { id: 'SLAVE_ONLY', value: true }],
   ['2009' + '0100', { id: 'LOG_ANNOUNCE_INTERVAL', value: 1 }],
   ['200a' + '0300', { id: 'ANNOUNCE_RECEIPT_TIMEOUT', value: 3 }],
   ['200b' + 'f900', { id: 'LOG_SYNC_INTERVAL', value: -7 }],

@@ -384,6 +384,84 @@ test('a rogue master, worse and not flagged, does not move the slave and is name
   assert.is(eventsOf(best, 'rogue-master').length, 1);
 });
 
+test('of three masters one that lies by 50 ms does not move the clock, best or alternate (EP-063, SEC-13)', () => {
+  for (const liar of [M1, M3]) {
+    const world = createWorld();
+    for (const [n, ip] of [M1, M2, M3].entries()) {
+      const over = { preferred: true, clock: { priority1: 10 + n } };
+      enterprise(world, ip, over, ip === liar ? 50e6 : 0);
+    }
+    const slave = slaveAt(world);
+    run(world, 90);
+    const ensemble = createEnsemble([createCore()], EPOCH_S);
+    let offsetS = Number.NaN;
+    for (const { output } of slave.told) {
+      if (output.type === 'path' && output.event === 'added') ensemble.open(output.path);
+      if (output.type === 'oneway') offsetS = ensemble.take(output)?.clock?.offsetS ?? offsetS;
+    }
+    assert.ok(Math.abs(offsetS) < 1e-3, `${liar} lies, and the clock is ${offsetS} s off`);
+  }
+});
+
+test('improper messages move nothing: cut, too long, of another version or domain, wild in every octet (EP-011, SEC-11)', () => {
+  const world = createWorld();
+  preferred(world, M1, 10);
+  const slave = slaveAt(world);
+  run(world, 20.5);
+  const before = JSON.stringify(slave.clock.sets);
+  const told = portTexts(slave).length;
+  const [from, to] = [M1, GROUP].map((ip) => ({ ip, port: 320 }));
+  if (from === undefined || to === undefined) throw new Error('no address');
+  let count = 0;
+  for (const { bytes } of sentBy(world, 'Announce', M1).slice(-1)) {
+    const better = bytes.slice();
+    better[47] = 1; // priority1
+    for (const [at, value] of [
+      ...[1, 4].map((at) => [at, 0x7f] as const), // version, domain
+      ...[2, 3].map((at) => [at, 0xff] as const), // length
+      ...[0, 3, 4, 5, 6, 7, 0xe, 0xf].map((type) => [0, type] as const),
+    ] as const) {
+      const wild = better.slice();
+      wild[at] = value;
+      inject(world, from, to, wild);
+      count++;
+    }
+    for (let length = 0; length < bytes.length; length++, count++) {
+      inject(world, from, to, better.subarray(0, length));
+    }
+  }
+  run(world, 20.6); // before the master's next
+  assert.ok(count > 70);
+  assert.is(JSON.stringify(slave.clock.sets), before);
+  run(world, 40);
+  assert.is(portTexts(slave).length, told);
+  assert.is(slave.clock.slave.paths.length, 1);
+  assert.ok(measuredAt(slave, pathKey(M1, SLAVE), 'forward').filter((atS) => atS > 20).length > 17);
+});
+
+test('clocks of the default profile that keep to these rules are masters and slaves of it, and it does not bend (EP-133, EP-134)', () => {
+  const port = { logAnnounceInterval: 0 } as const;
+  for (const delayRequests of ['multicast', 'unicast'] as const) {
+    const world = createWorld();
+    preferred(world, M1, 10);
+    const slave = addClock(world, {
+      ...{ mode: 'plain', role: 'slave', addresses: [SLAVE], port, delayRequests },
+    });
+    run(world, 30);
+    assert.is(stateOf(slave), 'SLAVE', delayRequests);
+    const answered = delayRequests === 'unicast' ? SLAVE : GROUP;
+    assert.equal(targets(world, 'Delay_Resp', M1), [answered]);
+    assert.ok(sentBy(world, 'Announce', M1, 10).every(({ bytes }) => bytes.length === 80));
+    assert.is(sentBy(world, 'Signaling').length, 0);
+  }
+  const world = createWorld();
+  addClock(world, { mode: 'plain', role: 'master', addresses: [M1], port });
+  const slave = slaveAt(world);
+  run(world, 30);
+  assert.is(stateOf(slave), 'SLAVE');
+  assert.equal(targets(world, 'Delay_Req', SLAVE), [M1]);
+});
+
 test('an honest takeover is nobody’s rogue (EP-005)', () => {
   const world = createWorld();
   enterprise(world, M1, { clock: { priority1: 50 } });
@@ -490,7 +568,7 @@ test('one-step masters are followed as well as two-step ones (EP-030, EP-031)', 
   assert.is(stateOf(slave), 'SLAVE');
 });
 
-test('a master that measures peer to peer, as in the Power profile, is told by what is missing (EP-120, EP-130)', () => {
+test('a master that measures peer to peer, as in the Power profile, is told by what is missing, and the rules stay (EP-120, EP-130, EP-134)', () => {
   const world = createWorld();
   const port = { logAnnounceInterval: 0, delayMechanism: 2 } as const;
   addClock(world, { mode: 'plain', role: 'master', addresses: [M1], port });
@@ -513,7 +591,7 @@ test('a master that measures peer to peer, as in the Power profile, is told by w
 
 const asker = { clockIdentity: '001122.fffe.334455', portNumber: 1 };
 
-test('no grants, no Pdelay_Resp: what is forbidden is not answered (EP-041, EP-120, EP-121, EP-123, EP-124)', () => {
+test('no grants, no Pdelay_Resp: what is forbidden is not answered, whoever asks (EP-041, EP-113, EP-134, EP-120, EP-121, EP-123, EP-124)', () => {
   const world = createWorld();
   const master = preferred(world, M1, 10);
   run(world, 10);

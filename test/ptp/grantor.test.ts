@@ -401,13 +401,30 @@ test('the factor is kept to the second, and below a sensible length it is a deni
   assert.is(ask(grantor(limits), 'Delay_Resp', -7, 300, at(0)), 300, 'asked for one by one');
 });
 
+test('a renewal of Announces leaves enough for the Syncs asked for with it, in any order (PTP-S20)', () => {
+  const state = grantor();
+  const all = [request('Announce', 0, 300), request('Sync', -7, 300)];
+  hear(state, all, at(0));
+  for (const [asks, s] of [
+    [all, 3],
+    [[...all].reverse(), 6],
+    [all, 9],
+  ] as const) {
+    const grants = grantsIn(hear(state, asks, at(s)));
+    assert.ok(
+      grants.every(({ durationField }) => durationField >= 4),
+      grants.map(({ durationField }) => durationField).join(),
+    );
+  }
+});
+
 test('all requests of one message share its octets', () => {
   const state = grantor({ firstDurationS: 300, factor: 100 });
   const tlvs = [request('Announce', 1, 300), request('Sync', 0, 300), request('Sync', -1, 300)];
   const grants = grantsIn(hear(state, tlvs, at(0))).map(({ durationField }) => durationField);
   const budget = 100 * 74 - (44 + 36);
-  const announceS = Math.floor(budget / 64) * 2;
-  assert.equal(grants, [Math.min(announceS, 300), 0, 0], 'the first took it all');
+  const announceS = Math.floor((budget - 4 * 88 - 8 * 88) / 64) * 2;
+  assert.equal(grants, [announceS, 4, 4], 'each the shortest grant at least');
   const two = grantor({ firstDurationS: 60, factor: 100 });
   const [announce = 0, sync = 0] = grantsIn(hear(two, tlvs.slice(0, 2), at(0))).map(
     ({ durationField }) => durationField,

@@ -55,6 +55,13 @@ for (const [hex, data] of DATA_SETS) {
   });
 }
 
+test('SLAVE_ONLY is read from the standard’s bit and from linuxptp’s (BASE-B4)', () => {
+  for (const hex of ['0100', '0200', '0300', '0000', '0400']) {
+    const value = !['0000', '0400'].includes(hex);
+    assert.equal(readManagement(tlv(0x2008, hex)), { id: 'SLAVE_ONLY', value }, hex);
+  }
+});
+
 test('every data set that can be told has a vector here', () => {
   const covered = new Set<string>(DATA_SETS.map(([, { id }]) => id));
   for (const [name, managementId] of Object.entries(MANAGEMENT_IDS)) {

@@ -98,6 +98,15 @@ test('MPPTP and the Enterprise Profile on one instance are refused, both section
   assert.match(refusal({ multicastSync: false }), /§6/);
 });
 
+test('preferred masters, ordinary clocks and slave-only ones; and whoever may be master says so (EP-025)', () => {
+  const roles = [{ preferred: true }, {}, { role: 'master' }, { role: 'slave' }] as const;
+  assert.equal(
+    roles.map((over) => clock(over).sets.defaultDS.slaveOnly),
+    [false, false, false, true],
+  );
+  assert.match(refusal({ role: 'slave', preferred: true }), /"ptp.preferred"/);
+});
+
 test('an address of each family on one port is refused (EP-020, EP-023)', () => {
   assert.match(refusal({ addresses: ['192.0.2.1', '2001:db8::1'] }), /one address/);
   clock({ addresses: ['2001:db8::1'] });

@@ -122,7 +122,7 @@ const only = (outputs: readonly RelayOutput[]): RelayOutput => {
 };
 
 for (const family of [4, 6] as const) {
-  test(`IPv${family}: a two-step Sync crosses as it is, its Follow_Up tells how long it stayed`, () => {
+  test(`IPv${family}: a two-step Sync crosses as it is, its Follow_Up tells how long it stayed (EP-027)`, () => {
     const relay = createRelay(OWN);
     const sync = frameOf('sync', { family });
     const out = only(arrive(relay, 0, sync, 1000));

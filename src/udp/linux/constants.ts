@@ -1,5 +1,6 @@
 /** Numbers of the Linux headers, as they are on x86-64 and arm64 (asm-generic, LP64, little endian). */
 
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_PACKET = 17;

@@ -52,19 +52,24 @@ export function linuxHost(): Host | string {
 /** The C library of a system that stamps, or why there is none. */
 export function findFfi(): Ffi | string {
   const because = (why: string) => `no kernel timestamps: ${why}`;
-  const { platform, arch } = runtime();
-  if (platform !== 'linux') return because(`this is ${platform}, they need Linux`);
-  if (!MACHINES.includes(arch)) return because(`not known on ${arch}`);
-  let ffi: Ffi;
-  try {
-    ffi = isDeno() ? denoFfi() : 'Bun' in globalThis ? bunFfi() : koffiFfi();
-  } catch (error) {
-    return because(whyNoFfi(error));
-  }
+  const ffi = loadFfi();
+  if (typeof ffi === 'string') return because(ffi);
   const result = probe(ffi);
   if (typeof result === 'string') return because(result);
   ffi.libc.close(result);
   return ffi;
+}
+
+/** The C library, or why it cannot be had, as the rest of a sentence on what is to be had of it. */
+export function loadFfi(): Ffi | string {
+  const { platform, arch } = runtime();
+  if (platform !== 'linux') return `this is ${platform}, they need Linux`;
+  if (!MACHINES.includes(arch)) return `not known on ${arch}`;
+  try {
+    return isDeno() ? denoFfi() : 'Bun' in globalThis ? bunFfi() : koffiFfi();
+  } catch (error) {
+    return whyNoFfi(error);
+  }
 }
 
 function runtime(): { readonly platform: string; readonly arch: string } {

@@ -18,6 +18,14 @@ export interface Libc {
   poll(fds: Uint8Array, count: number, timeoutMs: number): number;
   recvmmsg(fd: number, headers: Uint8Array, count: number, flags: number, timeout: null): number;
   sendmsg(fd: number, header: Uint8Array, flags: number): number;
+  sendto(
+    fd: number,
+    bytes: Uint8Array,
+    count: number,
+    flags: number,
+    address: Uint8Array,
+    length: number,
+  ): number;
   clock_gettime(clock: number, into: Uint8Array): number;
   if_nametoindex(name: Uint8Array): number;
   /** @returns 0 if there is no such interface (the pointer, cut to an int) */
@@ -38,6 +46,7 @@ export const ARGUMENTS: Readonly<Record<keyof Libc, readonly Kind[]>> = {
   poll: ['p', 's', 'i'],
   recvmmsg: ['i', 'p', 'u', 'i', 'p'],
   sendmsg: ['i', 'p', 'i'],
+  sendto: ['i', 'p', 's', 'i', 'p', 'u'],
   clock_gettime: ['i', 'p'],
   if_nametoindex: ['p'],
   if_indextoname: ['u', 'p'],
