@@ -7,13 +7,21 @@ import { createEnsemble, type Ensemble, type Sample } from './ensemble.ts';
 import { ConfigError } from './errors.ts';
 import type { ClockEvent } from './events.ts';
 import { createHerald } from './herald.ts';
-import type { PathEvent } from './machine.ts';
+import type { PathEvent, ReturnedInput } from './machine.ts';
 import { type Now, remoteNow } from './now.ts';
 import { createNtpClient, nextTimer, status as pathStatuses, stepNtpClient } from './ntp/client.ts';
 import { allPairs, isIpv6, isUnicast, type PathKey, pathParts, requireIp } from './path.ts';
+import type { DiscoveryOptions } from './paths/settings.ts';
+import { type PathsView, viewPaths } from './paths/view.ts';
 import { createReader, type Reader } from './reader.ts';
 import { type PathView, viewPath } from './status.ts';
 import { NTP_PORT, parseTarget } from './target.ts';
+import {
+  createTracingClient,
+  stepTracingClient,
+  stepTracingReturned,
+  tracingDue,
+} from './tracing.ts';
 import { chooseHost, type Stamps } from './udp/choose.ts';
 import { type Host, type StampKind, stampsOf } from './udp/udp.ts';
 
@@ -57,6 +65,12 @@ export interface ClientOptions {
   readonly iburstSpacingS?: number;
   /** Most paths to use. (1–core limit, default the core's limit) */
   readonly maxPaths?: number;
+  /**
+   * Trace the routes of all paths from time to time, and let those poll that differ (RFC 8039
+   * §5.4). Needs kernel stamps; without them all routes stay unknown and all paths poll.
+   * Default: left out, no probe is sent.
+   */
+  readonly discovery?: DiscoveryOptions | undefined;
   /** Closes the client when it fires. */
   readonly signal?: AbortSignal;
   /** Whose stamps, see {@link Stamps}. (default `auto`) */
@@ -98,6 +112,8 @@ export interface Client extends AsyncDisposable {
   /** Every exchange and the clock after it. Ends when the client closes. */
   samples(): AsyncIterableIterator<Sample>;
   status(): ClientStatus;
+  /** What discovery found; null without `discovery`. */
+  routes(): PathsView | null;
   /** Keys of all paths. */
   readonly paths: readonly PathKey[];
   readonly host: Host;
@@ -141,18 +157,27 @@ export async function openClient(options: ClientOptions): Promise<Client> {
     maxPaths,
   });
 
+  const tracing =
+    options.discovery === undefined
+      ? null
+      : createTracingClient(machine, options.discovery, host.clock.tick());
+
   const readers = new Set<Reader>();
   const { events } = options;
   const herald = createHerald(host, ensemble, (event) => events?.onEvent?.(event));
   const driven = await drive({
     host,
-    state: machine,
-    step: stepNtpClient,
+    state: null, // either machine holds its own
+    step: (_, input) =>
+      tracing === null ? stepNtpClient(machine, input) : stepTracingClient(tracing, input),
+    ...(tracing !== null && {
+      stepReturned: (_: null, input: ReturnedInput) => stepTracingReturned(tracing, input),
+    }),
     locals: [...new Set(pairs.map(({ key }) => pathParts(key).localIp))].map((ip) => ({
       ip,
       port: 0,
     })),
-    firstTimer: nextTimer(machine),
+    firstTimer: tracing === null ? nextTimer(machine) : tracingDue(tracing),
     onReport(report) {
       if (report.type === 'drop') return events?.onDrop?.(report.reason, report.from.ip);
       if (report.type === 'path') {
@@ -196,6 +221,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
     host,
     ensemble,
     paths: pairs.map(({ key }) => key),
+    routes: () => (tracing === null ? null : viewPaths(tracing.discovery, host.clock.tick())),
     now: () => remoteNow(core, host.clock),
     samples() {
       const reader = createReader(() => readers.delete(reader));

@@ -3,8 +3,16 @@
  * the sockets and the timer, feeds inputs in order, performs transmit and timer outputs and hands
  * all others on. It knows no protocol.
  */
-import { type Address, type Input, type Output, RANDOM_BYTES, type Step } from './machine.ts';
-import type { Handlers, Host, MulticastOptions, MulticastUdp, Udp } from './udp/udp.ts';
+import {
+  type Address,
+  type Input,
+  type Output,
+  RANDOM_BYTES,
+  type ReturnedInput,
+  type Step,
+} from './machine.ts';
+import { isIpv6 } from './path.ts';
+import type { Handlers, Host, Icmp, MulticastOptions, MulticastUdp, Udp } from './udp/udp.ts';
 import { NS_PER_MS, type Seconds, type Stamp, type Tick } from './units.ts';
 
 /** Outputs that are for people and the core, not for the host. */
@@ -14,6 +22,11 @@ export interface DriveOptions<State> {
   readonly host: Host;
   readonly state: State;
   readonly step: Step<State>;
+  /**
+   * What routers send back goes here, too, where the host has it whole (stampKind `kernel`). Then
+   * onSocketError and onUnreachable are not told of hop limits that ran out.
+   */
+  readonly stepReturned?: (state: State, input: ReturnedInput) => Output[];
   /**
    * One socket each; two entries must differ in address or port. A transmit output goes through
    * the socket whose address and port its `from` names, the port as asked for here (0, too) or as
@@ -51,6 +64,8 @@ export interface Drive {
 }
 
 const CLOCK_CHECK_MS = 1000;
+const ICMP_TIME_EXCEEDED = 11;
+const ICMP6_TIME_EXCEEDED = 3;
 /** A timer may fire this early; the machine is told the time it asked for. */
 const EARLY_NS = 1 * NS_PER_MS;
 
@@ -63,19 +78,20 @@ export async function drive<State>(options: DriveOptions<State>): Promise<Drive>
   const sockets: Udp[] = [];
   const joined: MulticastUdp[] = [];
   const byIp = new Map<string, Map<number, Udp>>();
-  const inputs: Input[] = [];
+  const inputs: (Input | ReturnedInput)[] = [];
   let feeding = false;
   let closed = false;
   let cancelTimer: (() => void) | null = null;
 
-  function feed(input: Input): void {
+  function feed(input: Input | ReturnedInput): void {
     if (closed) return;
     inputs.push(input);
     if (feeding) return;
     feeding = true;
     try {
       for (let next = inputs.shift(); next !== undefined; next = inputs.shift()) {
-        perform(step(state, next));
+        if (next.type === 'returned') perform(options.stepReturned?.(state, next) ?? []);
+        else perform(step(state, next));
       }
     } finally {
       feeding = false;
@@ -91,16 +107,18 @@ export async function drive<State>(options: DriveOptions<State>): Promise<Drive>
   }
 
   function transmit(output: Output & { type: 'transmit' }): void {
-    const { from, to, bytes, seal, context } = output;
+    const { from, to, bytes, seal, context, hops } = output;
     const udp = byIp.get(from.ip)?.get(from.port);
     if (context === undefined) {
-      udp?.send(bytes, to, seal);
+      if (hops === undefined) udp?.send(bytes, to, seal);
+      else if (udp?.stampKind === 'kernel') udp.send(bytes, to, seal, { hops });
       return;
     }
     const departed = (sentAtNs: Stamp) =>
       feed({ type: 'sent', context, sentAtNs, nowNs: host.clock.tick() });
-    const options = udp?.stampKind === 'kernel' ? { departed } : {};
-    const sent = udp?.send(bytes, to, seal, options) ?? 'ENOSOCKET';
+    const options = udp?.stampKind === 'kernel' ? { departed, hops } : {};
+    const isAble = hops === undefined || udp?.stampKind !== 'user';
+    const sent = (isAble ? udp?.send(bytes, to, seal, options) : 'ENOTSUP') ?? 'ENOSOCKET';
     if (typeof sent === 'string') {
       feed({ type: 'unsent', context, code: sent, nowNs: host.clock.tick() });
     } else if (options.departed === undefined) departed(sent); // else it tells by itself
@@ -136,9 +154,20 @@ export async function drive<State>(options: DriveOptions<State>): Promise<Drive>
     await Promise.all([...joined, ...sockets].map((udp) => udp.close()));
   }
 
+  /** `local` as asked for, or bound. */
+  function takeReturned(local: Address, icmp: Icmp): void {
+    feed({ type: 'returned', local, returned: icmp, nowNs: host.clock.tick() });
+    const { to, type, errorCode } = icmp;
+    if (type === (isIpv6(to.ip) ? ICMP6_TIME_EXCEEDED : ICMP_TIME_EXCEEDED)) return;
+    const isGone = errorCode === 'ECONNREFUSED';
+    if (isGone && options.onUnreachable) options.onUnreachable(to.ip, errorCode);
+    else options.onSocketError?.(local, isGone ? errorCode : 'EHOSTUNREACH');
+  }
+
   const handlersOf = (local: Address): Handlers => ({
     onDatagram: (datagram) => feed({ type: 'datagram', datagram, nowNs: host.clock.tick() }),
     onError: (code) => options.onSocketError?.(local, code),
+    ...(options.stepReturned && { onIcmp: (icmp: Icmp) => takeReturned(local, icmp) }),
     ...(options.onUnreachable && {
       onUnreachable: (remoteIp: string, code: string) => options.onUnreachable?.(remoteIp, code),
     }),

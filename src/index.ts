@@ -37,6 +37,8 @@ export type { Sample } from './ensemble.ts';
 export { ConfigError, CoreError, HostError } from './errors.ts';
 export { type ClockEvent, createEventWatch, type EventWatch } from './events.ts';
 export type { PathKey } from './path.ts';
+export type { DiscoveryOptions } from './paths/settings.ts';
+export type { PathsView, RouteView } from './paths/view.ts';
 export {
   openPtpClock,
   type PtpClock,

@@ -58,6 +58,28 @@ export type Input =
   /** The local clock was stepped by `byS` (new − old); stamps before and after do not compare. */
   | { readonly type: 'clock-step'; readonly byS: Seconds; readonly nowNs: Tick };
 
+/** What a router (or the remote end) sent back of a datagram of ours. */
+export interface Returned {
+  /** Who sent it back: a router on the way, or the destination. Null if the host does not know. */
+  readonly routerIp: string | null;
+  /** Where the datagram was to go. */
+  readonly to: Address;
+  /** As ICMP or ICMPv6 numbers them, by the family of `to`. */
+  readonly type: number;
+  readonly code: number;
+  /** What came back of the datagram's payload; often all of it. */
+  readonly quoted: Uint8Array;
+}
+
+/** An input for machines that asked for it (drive.ts, `stepReturned`). */
+export interface ReturnedInput {
+  readonly type: 'returned';
+  /** The socket it came to. */
+  readonly local: Address;
+  readonly returned: Returned;
+  readonly nowNs: Tick;
+}
+
 /** Bytes of randomness that come with every timeout. */
 export const RANDOM_BYTES = 64;
 
@@ -98,6 +120,8 @@ export type Output =
       readonly to: Address;
       /** If given, a `sent` or `unsent` input with this number follows. */
       readonly context?: number;
+      /** Hop limit of this datagram alone; `unsent` with ENOTSUP where the host has none. */
+      readonly hops?: number;
       /** Called with the clock reading taken right before the send, to write it into the bytes. */
       readonly seal?: (bytes: Uint8Array, sentAtNs: Stamp) => void;
     }
@@ -121,6 +145,8 @@ export interface PathEvent {
     | 'unsent'
     | 'added'
     | 'removed'
+    | 'parked' // does not poll any more: another path takes the same way
+    | 'admitted' // polls again
     | 'granted' // PTP: a master sends a type of message from now on
     | 'denied' // PTP: it will not
     | 'expired' // PTP: its promise ended and was not renewed

@@ -7,7 +7,7 @@ import { type PathKey, pathParts } from './path.ts';
 import { type Tick, tickSpan } from './units.ts';
 
 /** A core state, or what only the machine knows. */
-export type ViewState = PathState | 'unreachable' | 'stopped' | 'waiting';
+export type ViewState = PathState | 'unreachable' | 'stopped' | 'parked' | 'waiting';
 
 /** As the hosts have them. */
 export type ViewStamps = 'kernel' | 'user';
@@ -85,6 +85,7 @@ function judge(
   ageS: number | null,
 ): [ViewState, string] {
   if (status.stopped !== null) return ['stopped', `the server said ${status.stopped}`];
+  if (status.isParked) return ['parked', 'does not poll: other paths take its way'];
   if (status.reach === 0 && ageS !== null) {
     return ['unreachable', `no valid reply for ${formatSeconds(ageS)}`];
   }

@@ -6,6 +6,7 @@ import {
   flag,
   integer,
   knownKeys,
+  number,
   optionalText,
   type Table,
   table,
@@ -13,6 +14,7 @@ import {
   texts,
   word,
 } from '../fields.ts';
+import type { DiscoveryOptions } from '../paths/settings.ts';
 import { formatTarget, NTP_PORT, parseTarget } from '../target.ts';
 import { readToml } from './toml.ts';
 
@@ -34,7 +36,7 @@ export interface RunConfig {
 export function readConfig(text: string, file: string): RunConfig {
   const root = readToml(text, file);
   const at = (path: string) => `${file}: ${path}`;
-  knownKeys(at(''), root, ['source', 'combiner', 'poll', 'output', 'observability']);
+  knownKeys(at(''), root, ['source', 'combiner', 'poll', 'discovery', 'output', 'observability']);
   const sources = tables(root.source, at('source'));
   if (sources.length === 0) throw new ConfigError(at('source'), 'at least one [[source]]', 'none');
   const servers: string[] = [];
@@ -48,6 +50,7 @@ export function readConfig(text: string, file: string): RunConfig {
   const poll = table(root.poll, at('poll'));
   knownKeys(at('poll'), poll, ['min', 'max', 'budget', 'iburst']);
   const minPollLog2S = integer(poll.min, at('poll.min'), -4, 17, 6);
+  const discovery = readDiscovery(root.discovery, at('discovery'));
   const output = table(root.output, at('output'));
   knownKeys(at('output'), output, ['record', 'chrony']);
   const observability = table(root.observability, at('observability'));
@@ -61,6 +64,7 @@ export function readConfig(text: string, file: string): RunConfig {
       maxPollLog2S: integer(poll.max, at('poll.max'), minPollLog2S, 17, Math.max(10, minPollLog2S)),
       budget: word(poll.budget, at('poll.budget'), ['shared', 'per-path'] as const, 'shared'),
       iburst: integer(poll.iburst, at('poll.iburst'), 0, 8, 4),
+      ...(discovery === null ? {} : { discovery }),
     },
     record: optionalText(output.record, at('output.record')),
     chrony: optionalText(output.chrony, at('output.chrony')),
@@ -71,6 +75,23 @@ export function readConfig(text: string, file: string): RunConfig {
       86400,
       1,
     ),
+  };
+}
+
+/** Null if discovery was not asked for. */
+function readDiscovery(value: unknown, at: string): DiscoveryOptions | null {
+  if (value === undefined) return null;
+  const discovery = table(value, at);
+  const known = ['period', 'keep', 'rate', 'answers', 'max-hops', 'symmetric'];
+  knownKeys(at, discovery, known);
+  const { period, keep, rate, answers, symmetric } = discovery;
+  return {
+    periodS: number(period, `${at}.period`, { least: 10, most: 86400 }, 900),
+    probesPerS: number(rate, `${at}.rate`, { least: 0.1, most: 100 }, 5),
+    keep: keep === undefined ? null : integer(keep, `${at}.keep`, 1, 256, 1),
+    answers: integer(answers, `${at}.answers`, 1, 5, 1),
+    maxHops: integer(discovery['max-hops'], `${at}.max-hops`, 1, 64, 30),
+    symmetric: flag(symmetric, `${at}.symmetric`, false),
   };
 }
 

@@ -9,6 +9,7 @@ import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { processIo } from './io.ts';
+import { pathsCommand } from './paths.ts';
 import { ptpCommand } from './ptp.ts';
 import { queryCommand } from './query.ts';
 import { recordCommand } from './record.ts';
@@ -22,6 +23,7 @@ const COMMANDS: readonly Command[] = [
   demoCommand,
   queryCommand,
   runCommand,
+  pathsCommand,
   serveCommand,
   ptpCommand,
   relayCommand,

@@ -55,6 +55,10 @@ Example:
   budget = "shared"       # "per-path": every path polls at the full rate
   iburst = 4
 
+  [discovery]             # Linux: trace all pairs, park those on another's route; off without it
+  period = 900            # seconds; also rate (probes/s), answers, max-hops, symmetric
+  keep = 4                # of those that differ, the 4 that share least; default all
+
   [output]
   record = "run.cbr"
   chrony = "/run/chrony.clockbraid.sock"   # of chronyd's "refclock SOCK … refid MPTS poll 6 filter 1"

@@ -63,6 +63,10 @@ export interface Association {
   /** When the last request was handed out. */
   polledNs: Tick | null;
   request: Request | null;
+  /** Requests with a low hop limit, newest last: see probe.ts. */
+  probes: { readonly context: number; readonly cookie: NtpTime }[];
+  /** Does not poll, for its route is another path's. */
+  isParked: boolean;
   /** Ask in interleaved mode where the server can (RFC 9769). */
   interleaved: boolean;
   base: Base | null;
@@ -107,6 +111,7 @@ export interface PathStatus {
   readonly interleaved: number;
   readonly drops: Readonly<Drops>;
   readonly stopped: 'DENY' | 'RSTR' | null;
+  readonly isParked: boolean;
   readonly lastValidNs: Tick | null;
 }
 
@@ -127,6 +132,8 @@ export function createAssociation(
     jitterNs: 0,
     polledNs: null,
     request: null,
+    probes: [],
+    isParked: false,
     interleaved: start.interleaved,
     base: null,
     lastReceive: NO_TIME,
@@ -162,6 +169,7 @@ export function statusOf(path: Association): PathStatus {
     interleaved: tally.interleaved,
     drops: { ...tally.drops },
     stopped: path.stopped,
+    isParked: path.isParked,
     lastValidNs: path.lastValidNs,
   };
 }

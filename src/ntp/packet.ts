@@ -180,3 +180,16 @@ function writeU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 2] = value >>> 8;
   bytes[at + 3] = value;
 }
+
+/** A random stamp: 8 bytes from `at` on. Zero would mean "unknown"; one in 2^64 requests is guessable instead. */
+export function cookieFrom(random: Uint8Array, at: number): NtpTime {
+  const word = (from: number): number =>
+    (((random[from] ?? 0) << 24) |
+      ((random[from + 1] ?? 0) << 16) |
+      ((random[from + 2] ?? 0) << 8) |
+      (random[from + 3] ?? 0)) >>>
+    0;
+  const seconds = word(at);
+  const fraction = word(at + 4);
+  return { seconds, fraction: seconds === 0 && fraction === 0 ? 1 : fraction };
+}

@@ -3,7 +3,7 @@ import type { Output } from '../machine.ts';
 import type { Tick } from '../units.ts';
 import type { Association } from './association.ts';
 import { usableBase } from './interleave.ts';
-import { type NtpTime, sameTime, writeRequest } from './packet.ts';
+import { cookieFrom, type NtpTime, sameTime, writeRequest } from './packet.ts';
 import { advance, backOff, dueNs, nextPath, skip, turnIsOver } from './schedule.ts';
 import { arm, byContext, type NtpClient } from './state.ts';
 
@@ -68,19 +68,6 @@ function request(
   });
   const jitter = ((random.at(-2) ?? 0) * 256 + (random.at(-1) ?? 0)) / 65536;
   advance(client, path, nowNs, jitter);
-}
-
-/** Zero would mean "unknown"; one in 2^64 requests is guessable instead. */
-function cookieFrom(random: Uint8Array, at: number): NtpTime {
-  const word = (from: number): number =>
-    (((random[from] ?? 0) << 24) |
-      ((random[from + 1] ?? 0) << 16) |
-      ((random[from + 2] ?? 0) << 8) |
-      (random[from + 3] ?? 0)) >>>
-    0;
-  const seconds = word(at);
-  const fraction = word(at + 4);
-  return { seconds, fraction: seconds === 0 && fraction === 0 ? 1 : fraction };
 }
 
 /** The second cookie: by it an interleaved answer is told from a basic one. */

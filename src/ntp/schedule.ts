@@ -15,7 +15,7 @@ export interface Schedule {
   burstSpacingNs: number;
   /** Last regular poll of any path. */
   lastPollNs: Tick | null;
-  /** Paths that have not been stopped. */
+  /** Paths that have neither been stopped nor parked. */
   live: number;
   paths: Association[];
 }
@@ -30,11 +30,13 @@ const JITTER_PART = 1 / 32;
 export const dueNs = (path: Association): Tick =>
   path.burstLeft > 0 ? path.burstNs : tick(path.gridNs + path.jitterNs);
 
+const isLive = ({ stopped, isParked }: Association): boolean => stopped === null && !isParked;
+
 /** The path whose request is due first; null if none will ever be. */
 export function nextPath(schedule: Schedule): Association | null {
   let first: Association | null = null;
   for (const path of schedule.paths) {
-    if (path.stopped !== null) continue;
+    if (!isLive(path)) continue;
     if (first === null || dueNs(path) < dueNs(first)) first = path;
   }
   return first;
@@ -102,7 +104,7 @@ export function slowDown(schedule: Schedule, path: Association, nowNs: Tick, ask
  * went or were stopped. None is asked sooner than its own poll interval allows.
  */
 export function spread(schedule: Schedule, nowNs: Tick): void {
-  const live = schedule.paths.filter((path) => path.stopped === null);
+  const live = schedule.paths.filter(isLive);
   schedule.live = live.length;
   if (live.length === 0) return;
   live.sort((a, b) => a.gridNs - b.gridNs);

@@ -3,7 +3,7 @@
  * adapters (node.ts, deno.ts, bun.ts) implement it, and linux/ with kernel timestamps (other
  * `stampKind`). No protocol word belongs in this folder.
  */
-import type { Address, Datagram } from '../machine.ts';
+import type { Address, Datagram, Returned } from '../machine.ts';
 import type { Seconds, Stamp, Tick } from '../units.ts';
 
 export interface Clock {
@@ -39,18 +39,9 @@ export interface Handlers {
 }
 
 /** A datagram of ours came back. */
-export interface Icmp {
-  /** Who sent it back: a router on the way, or the destination. Null if the kernel does not say. */
-  readonly routerIp: string | null;
-  /** Where the datagram was to go. */
-  readonly to: Address;
-  /** As ICMP or ICMPv6 numbers them, by the family of `to`. */
-  readonly type: number;
-  readonly code: number;
+export interface Icmp extends Returned {
   /** POSIX name of what the kernel makes of it, e.g. EHOSTUNREACH. */
   readonly errorCode: string;
-  /** What came back of the datagram's payload; often all of it. */
-  readonly quoted: Uint8Array;
   /** Local clock when the error came, null if the kernel did not stamp it. */
   readonly receivedAtNs: Stamp | null;
 }

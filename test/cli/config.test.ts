@@ -107,4 +107,30 @@ for (const [text, message] of BAD) {
   });
 }
 
+test('discovery is off unless its table is there; keys in units of people', () => {
+  const read = (text: string) => readConfig(`[[source]]\naddress = "a"\n${text}`, 'a.toml').client;
+  assert.is(read('').discovery, undefined);
+  assert.equal(read('[discovery]').discovery, {
+    periodS: 900,
+    probesPerS: 5,
+    keep: null,
+    answers: 1,
+    maxHops: 30,
+    symmetric: false,
+  });
+  assert.is(read('[discovery]\nkeep = 3\nperiod = 60').discovery?.keep, 3);
+  for (const [line, field] of [
+    ['period = 1', 'a.toml: discovery.period'],
+    ['keep = 0', 'a.toml: discovery.keep'],
+    ['rate = 1000', 'a.toml: discovery.rate'],
+    ['symmetric = 1', 'a.toml: discovery.symmetric'],
+    ['perod = 60', 'a.toml: discovery.perod'],
+  ] as const) {
+    assert.throws(
+      () => read(`[discovery]\n${line}`),
+      (error: unknown) => error instanceof ConfigError && error.field === field,
+    );
+  }
+});
+
 test.run();

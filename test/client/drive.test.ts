@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Drive, drive, type Report } from '../../src/drive.ts';
 import { HostError } from '../../src/errors.ts';
-import type { Address, Input, Output } from '../../src/machine.ts';
+import type { Address, Input, Output, ReturnedInput } from '../../src/machine.ts';
 import { pathKey } from '../../src/path.ts';
 import { tick } from '../../src/units.ts';
 import { simHost } from '../sim/host.ts';
@@ -334,6 +334,84 @@ test('what cannot be bound or joined leaves nothing open', async () => {
     assert.match(`${thrown}`, why);
     assert.is(host.openSockets, 0);
   }
+});
+
+test('a hop limit goes to the socket with the datagram; without kernel stamps nothing is sent', async () => {
+  for (const [departAfterMs, sentHops, told] of [
+    [1, [3], ['sent']],
+    [null, [], ['unsent']],
+  ] as const) {
+    const host = simHost();
+    host.departAfterMs = departAfterMs;
+    const { inputs, step } = scripted({});
+    const driven = await drive({
+      host,
+      state: inputs,
+      step,
+      locals: [LOCAL],
+      firstTimer: null,
+      onReport: () => {},
+    });
+    const output: Output = {
+      type: 'transmit',
+      bytes: Uint8Array.of(1),
+      from: LOCAL,
+      to: REMOTE,
+      context: 7,
+      hops: 3,
+    };
+    driven.perform([output]);
+    host.runTo(2);
+    assert.equal(
+      host.sent.map(({ hops }) => hops),
+      sentHops,
+    );
+    assert.equal(
+      inputs.map(({ type }) => type),
+      told,
+    );
+    const [input] = inputs;
+    if (input?.type === 'unsent') assert.is(input.code, 'ENOTSUP');
+    await driven.close();
+  }
+});
+
+test('what routers send back goes to a machine that asked for it, troubles to the log as well', async () => {
+  const host = simHost();
+  host.departAfterMs = 1;
+  const { inputs, step } = scripted({});
+  const returned: ReturnedInput[] = [];
+  const errors: string[] = [];
+  const gone: string[] = [];
+  const driven = await drive({
+    host,
+    state: inputs,
+    step,
+    stepReturned: (_, input) => {
+      returned.push(input);
+      return [{ type: 'drop', reason: 'malformed', from: REMOTE }];
+    },
+    locals: [LOCAL],
+    firstTimer: null,
+    onReport: (report) => errors.push(report.type),
+    onSocketError: (_, code) => errors.push(code),
+    onUnreachable: (ip, code) => gone.push(`${ip} ${code}`),
+  });
+  const icmp = { routerIp: '10.0.0.1', to: REMOTE, quoted: Uint8Array.of(1), receivedAtNs: null };
+  const bounce = (type: number, code: number, errorCode: string) =>
+    host.bounce(boundOf(driven), { ...icmp, type, code, errorCode });
+  bounce(11, 0, 'EHOSTUNREACH');
+  assert.equal(errors.splice(0), ['drop']);
+  bounce(3, 1, 'EHOSTUNREACH');
+  assert.equal(errors.splice(0), ['drop', 'EHOSTUNREACH']);
+  bounce(3, 3, 'ECONNREFUSED');
+  assert.equal(errors, ['drop']);
+  assert.equal(gone, [`${REMOTE.ip} ECONNREFUSED`]);
+  assert.is(returned.length, 3);
+  assert.is(returned[0]?.local.ip, LOCAL.ip);
+  assert.is(returned[0]?.returned.routerIp, '10.0.0.1');
+  assert.is(inputs.length, 0);
+  await driven.close();
 });
 
 test.run();

@@ -41,7 +41,8 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
   'src/events': ['src/core', 'src/explain', 'src/format', 'src/latch', 'src/path'],
   'src/corebytes': ['build/core.wasm'],
   'src/bind': ['as-bind/dist/as-bind.esm.js', 'src/corebytes', 'src/errors'],
-  'src/drive': ['src/machine', 'src/udp/udp', 'src/units'],
+  'src/drive': ['src/machine', 'src/path', 'src/udp/udp', 'src/units'],
+  'src/tracing': ['src/machine', 'src/ntp/client', 'src/path', 'src/paths/', 'src/units'],
   'src/ensemble': ['src/core', 'src/errors', 'src/machine', 'src/path', 'src/units'],
   'src/status': [
     'src/core',
@@ -58,6 +59,7 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
   'src/ptpstatus': ['src/core', 'src/explain', 'src/path', 'src/ptp/', 'src/status', 'src/units'],
   'src/ntp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/ntp/'],
   'src/ptp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/ptp/'],
+  'src/paths/': ['src/units', 'src/errors', 'src/path', 'src/paths/'],
   'src/relay/': ['src/units', 'src/relay/'],
   'src/udp/': ['src/units', 'src/errors', 'src/machine', 'src/path', 'src/udp/', 'node:'],
   'src/capture/': ['src/path', 'src/capture/'],

@@ -1,7 +1,7 @@
 /** A host in logical time: sockets in a map, timers in a list, a clock the test moves. */
 import { HostError } from '../../src/errors.ts';
 import type { Address, Datagram } from '../../src/machine.ts';
-import type { Handlers, Host, MulticastOptions, Udp } from '../../src/udp/udp.ts';
+import type { Handlers, Host, Icmp, MulticastOptions, Udp } from '../../src/udp/udp.ts';
 import { type Seconds, type Stamp, seconds, stamp, type Tick, tick } from '../../src/units.ts';
 
 export interface SimHost extends Host {
@@ -10,7 +10,14 @@ export interface SimHost extends Host {
   /** Steps the local clock; the next check tells it. */
   stepClock(byS: number): void;
   /** Sent datagrams so far. */
-  readonly sent: { readonly bytes: Uint8Array; readonly from: Address; readonly to: Address }[];
+  readonly sent: {
+    readonly bytes: Uint8Array;
+    readonly from: Address;
+    readonly to: Address;
+    readonly hops?: number | undefined;
+  }[];
+  /** Lets an ICMP error arrive at a local address. */
+  bounce(local: Address, icmp: Icmp): void;
   /** Lets a datagram arrive at a local address, or with `group` at a group joined from there. */
   deliver(datagram: Omit<Datagram, 'receivedAtNs'>): void;
   readonly openSockets: number;
@@ -68,11 +75,11 @@ export function simHost(epochS = 1_763_600_000): SimHost {
       return {
         local: bound,
         stampKind: afterMs === null ? 'user' : 'kernel',
-        send(bytes, to, seal, { departed } = {}) {
+        send(bytes, to, seal, { departed, hops } = {}) {
           if (host.refuse !== null) return host.refuse;
           const at = now();
           seal?.(bytes, at);
-          sent.push({ bytes: bytes.slice(), from: bound, to });
+          sent.push({ bytes: bytes.slice(), from: bound, to, ...(hops !== undefined && { hops }) });
           if (afterMs !== null && departed !== undefined) {
             host.setTimer(() => departed(stamp(at + 1000), 'kernel'), afterMs);
           }
@@ -119,6 +126,7 @@ export function simHost(epochS = 1_763_600_000): SimHost {
     stepClock(byS) {
       stepS += byS;
     },
+    bounce: (local, icmp) => sockets.get(keyOf(local))?.onIcmp?.(icmp),
     deliver(datagram) {
       const { local, group } = datagram;
       sockets.get(keyOf(local, group))?.onDatagram({ ...datagram, receivedAtNs: now() });

@@ -1,0 +1,111 @@
+/** `clockbraid paths`: which routes the paths to servers take, and what they share. */
+import { type Client, openClient } from '../client.ts';
+import { ConfigError } from '../errors.ts';
+import type { PathsView } from '../paths/view.ts';
+import { chooseHost } from '../udp/choose.ts';
+import type { Args, Command } from './args.ts';
+import { CLIENT_OPTIONS, clientOptions, scopeOf } from './client.ts';
+import { writeText } from './files.ts';
+import { type Io, pause } from './io.ts';
+import { pathsSvg } from './pathssvg.ts';
+import { pathsText } from './pathstext.ts';
+
+/** More paths than this to public servers must be asked for by number. */
+const PUBLIC_PATHS = 4;
+/** Probes of all paths together, 1/s. */
+const PUBLIC_RATE = 4;
+const NEAR_RATE = 20;
+
+const { combiner: _, interleaved: __, ...OPTIONS } = CLIENT_OPTIONS;
+
+export const pathsCommand: Command = {
+  name: 'paths',
+  summary: 'trace the routes to NTP servers and show what they share',
+  usage: 'HOST… [options]',
+  positionals: { least: 1, most: 16, name: 'HOST' },
+  options: {
+    ...OPTIONS,
+    keep: { type: 'string', value: 'K', help: 'choose at most K paths, those that share least' },
+    answers: {
+      type: 'string',
+      value: 'N',
+      help: 'answers per hop (1..5, default 1); more show balancing by packet',
+    },
+    'max-hops': { type: 'string', value: 'N', help: 'highest hop limit (1..64, default 30)' },
+    symmetric: { type: 'boolean', help: 'the way back is known to be the same' },
+    json: { type: 'boolean', help: 'one line of JSON instead of text' },
+    svg: { type: 'string', value: 'FILE', help: 'as a picture, too' },
+  },
+  details: `Sends NTP requests with hop limits of 1, 2, 3 … from the addresses and ports that the paths
+use; only the last one of a path reaches the server. Needs Linux (kernel stamps). Exit code 0 if the
+route of at least one path is known to its end, else 1. What is not known is never taken for equal.
+
+  clockbraid paths time.example.net --local 198.51.100.7 --local 203.0.113.9`,
+  run,
+};
+
+async function run(args: Args, io: Io): Promise<number> {
+  const keep = args.number('keep', undefined, { least: 1, most: 256, integer: true });
+  const answers = args.number('answers', 1, { least: 1, most: 5, integer: true });
+  const maxHops = args.number('max-hops', 30, { least: 1, most: 64, integer: true });
+  const file = args.text('svg');
+  const host = chooseHost('kernel'); // only there are hop limits and what routers send back
+  const { options, remotes } = await clientOptions(args, host);
+  const isPublic = remotes.some((ip) => scopeOf(ip) === 'public');
+  const wanted = (options.pairs ?? remotes).length;
+  if (isPublic && wanted > PUBLIC_PATHS && args.text('paths') === undefined) {
+    const most = `given for more than ${PUBLIC_PATHS} paths to public servers`;
+    throw new ConfigError('--paths', most, wanted);
+  }
+  const client = await openClient({
+    ...options,
+    minPollLog2S: 6,
+    iburst: 0,
+    discovery: {
+      startS: 0,
+      periodS: 86400,
+      probesPerS: isPublic ? PUBLIC_RATE : NEAR_RATE,
+      keep: keep ?? null,
+      answers,
+      maxHops,
+      symmetric: args.flag('symmetric'),
+    },
+    signal: io.signal,
+  });
+  try {
+    const view = await firstRound(client, io);
+    if (view === null) return 1;
+    if (args.flag('json')) await io.out(`${JSON.stringify(pathsJson(view))}\n`);
+    else await io.out(`${pathsText(view).join('\n')}\n`);
+    if (file !== undefined) await writeText(file, pathsSvg(view));
+    return view.paths.some(({ end }) => end === 'remote') ? 0 : 1;
+  } finally {
+    await client.close();
+  }
+}
+
+/** Null if it was interrupted. Every round ends by itself. */
+async function firstRound(client: Client, io: Io): Promise<PathsView | null> {
+  while (!io.signal.aborted) {
+    const view = client.routes();
+    if (view !== null && view.rounds > 0) return view;
+    await pause(50, io.signal);
+  }
+  return null;
+}
+
+const pathsJson = (view: PathsView): object => ({
+  paths: view.paths.map(({ path, direction, route, end, hops, parking }) => ({
+    path,
+    direction,
+    route,
+    end,
+    hops: hops?.map(({ routers, delayS }) => ({ routers, delay: delayS })) ?? null,
+    state: parking === null ? 'polls' : 'parked',
+    why: parking?.why ?? null,
+    inFavourOf: parking?.inFavourOf ?? null,
+  })),
+  overlaps: view.overlaps,
+  forks: view.forks,
+  folds: view.folds,
+});

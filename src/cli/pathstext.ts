@@ -1,0 +1,145 @@
+/** Routes as text: who polls, what is on each route, what they share. */
+import { pathParts } from '../path.ts';
+import type { PathsView, RouteView } from '../paths/view.ts';
+
+/** Name of a route: A … Z, then R27 and so on. */
+export const routeLetter = (number: number | null): string =>
+  number === null ? '-' : number <= 26 ? String.fromCharCode(64 + number) : `R${number}`;
+
+/** One route with the paths that take it. */
+export interface RouteGroup {
+  readonly letter: string;
+  readonly view: RouteView;
+  /** Positions in the list of paths, from 1. */
+  readonly paths: readonly number[];
+}
+
+export function routeGroups({ paths }: PathsView): RouteGroup[] {
+  const groups: { letter: string; view: RouteView; paths: number[] }[] = [];
+  paths.forEach((view, n) => {
+    if (view.route === null) return;
+    const letter = routeLetter(view.route);
+    const group = groups.find((one) => one.letter === letter);
+    if (group === undefined) groups.push({ letter, view, paths: [n + 1] });
+    else group.paths.push(n + 1);
+  });
+  return groups;
+}
+
+/** Letters of the other routes that this router is on. */
+export const sharedWith = (groups: readonly RouteGroup[], own: string, router: string): string[] =>
+  groups
+    .filter(({ letter, view }) => letter !== own && isOn(view, router))
+    .map(({ letter }) => letter);
+
+const isOn = ({ hops }: RouteView, router: string): boolean =>
+  hops?.some(({ routers }) => routers.length === 1 && routers[0] === router) ?? false;
+
+const ENDS: Readonly<Record<string, string>> = {
+  refused: 'a router would not pass it on',
+  silent: 'no answer from here on',
+  loop: 'a loop',
+  limit: 'no answer within the highest hop limit',
+  unable: 'this host cannot trace: it needs Linux and kernel stamps',
+};
+
+export function pathsText(view: PathsView): string[] {
+  const groups = routeGroups(view);
+  const whole = groups.filter((group) => group.view.end === 'remote' && isKnown(group.view));
+  const unknown = view.paths.filter((one) => one.route === null || !isKnown(one)).length;
+  const lines = [
+    `${count(view.paths.length, 'address pair')}, ${count(whole.length, 'known route')}` +
+      `${unknown === 0 ? '' : `, ${unknown} not wholly known`}${wayBack(view)}`,
+    '',
+  ];
+  const width = Math.max(4, ...view.paths.map(({ path }) => path.length));
+  lines.push(`  #  ${'path'.padEnd(width)}  route  state`);
+  view.paths.forEach((one, n) => {
+    const number = String(n + 1).padStart(3);
+    lines.push(
+      `${number}  ${one.path.padEnd(width)}  ${routeLetter(one.route).padEnd(5)}  ${stateText(view, one)}`,
+    );
+  });
+  for (const group of groups) lines.push('', ...routeLines(groups, group));
+  lines.push('', ...overlapLines(view), ...findings(view));
+  return lines;
+}
+
+const count = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
+
+const wayBack = ({ paths }: PathsView): string =>
+  paths.some(({ direction }) => direction === 'both')
+    ? ' (both directions, as you said)'
+    : ' from here; the way back cannot be seen';
+
+/** Every hop has one name. */
+export const isKnown = ({ end, hops, remoteIp }: RouteView): boolean =>
+  end === 'remote' &&
+  hops !== null &&
+  hops.length > 0 &&
+  hops.every(({ routers }) => routers.length === 1 && routers[0] !== remoteIp);
+
+function stateText({ paths }: PathsView, { parking }: RouteView): string {
+  if (parking === null) return 'polls';
+  const standIn = paths.findIndex(({ path }) => path === parking.inFavourOf);
+  return parking.why === 'redundant'
+    ? `parked: same route as path ${standIn + 1}`
+    : 'parked: shares most with the others';
+}
+
+function routeLines(groups: readonly RouteGroup[], { letter, view, paths }: RouteGroup): string[] {
+  const lines = [`${letter}  path${paths.length > 1 ? 's' : ''} ${paths.join(' ')}`];
+  const hops = view.hops ?? [];
+  const width = Math.max(8, ...hops.map(({ routers }) => routers.join(' or ').length));
+  hops.forEach(({ routers, delayS }, hop) => {
+    const name = routers.length === 0 ? '?' : routers.join(' or ');
+    const [only] = routers;
+    const others =
+      routers.length === 1 && only !== undefined ? sharedWith(groups, letter, only) : [];
+    const time = delayS === null ? '' : `${(delayS * 1e3).toFixed(2)} ms`;
+    const shared = others.length === 0 ? '' : `  = ${others.join(' ')}`;
+    lines.push(
+      `${String(hop + 1).padStart(4)}  ${name.padEnd(width)}  ${time.padStart(10)}${shared}`.trimEnd(),
+    );
+  });
+  const end = view.end === 'remote' ? pathParts(view.path).remoteIp : (ENDS[view.end ?? ''] ?? '');
+  lines.push(`${String(hops.length + 1).padStart(4)}  ${end}`);
+  return lines;
+}
+
+/** Shared hops of each two paths, as a part of the shorter route. */
+function overlapLines({ paths, overlaps }: PathsView): string[] {
+  if (paths.length < 2 || paths.length > 16) return [];
+  const cells = (row: readonly string[]) => row.map((cell) => cell.padStart(5)).join('');
+  const lines = [
+    'shared hops (count, = all, ? unknown)',
+    `     ${cells(paths.map((_, n) => `${n + 1}`))}`,
+  ];
+  overlaps.forEach((row, n) => {
+    const texts = row.map((overlap, m) => {
+      if (n === m) return '.';
+      if (overlap === null) return '?';
+      const mark = overlap.fraction === null ? '?' : overlap.fraction === 1 ? '=' : '';
+      return `${overlap.shared}${mark}`;
+    });
+    lines.push(`${String(n + 1).padStart(5)}${cells(texts)}`);
+  });
+  return lines;
+}
+
+function findings({ forks, folds }: PathsView): string[] {
+  const lines: string[] = [];
+  for (const { routerIp, nextIps, remoteIp, isPerPacket } of forks) {
+    const where = routerIp === null ? 'on the first hop' : `behind ${routerIp}`;
+    const how = isPerPacket ? 'packet by packet' : 'by their addresses';
+    lines.push(`ECMP: ${where} packets to ${remoteIp} go on to ${nextIps.join(' or ')}, ${how}`);
+  }
+  for (const { remoteIps, isTranslated } of folds) {
+    lines.push(
+      isTranslated
+        ? `NAT: routers before ${remoteIps.join(', ')} answer in the server's name`
+        : `NAT? no route tells ${remoteIps.join(', ')} apart: they may be one machine`,
+    );
+  }
+  return lines.length === 0 ? [] : ['', ...lines];
+}

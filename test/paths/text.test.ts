@@ -1,0 +1,93 @@
+/** What people are shown of routes. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { pathsSvg } from '../../src/cli/pathssvg.ts';
+import { pathsText } from '../../src/cli/pathstext.ts';
+import { createDiscovery, type Discovery } from '../../src/paths/discovery.ts';
+import type { Route } from '../../src/paths/route.ts';
+import { type PathsView, viewPaths } from '../../src/paths/view.ts';
+import { NS_PER_S, tick } from '../../src/units.ts';
+import { path, route } from './rig.ts';
+
+const test = suite('paths shown');
+const A = ['10.0.0.1', '10.0.1.1', '10.0.9.1'];
+const B = ['10.0.0.1', '10.0.2.1', '10.0.9.1'];
+
+function view(routes: readonly Route[], symmetric = false): PathsView {
+  const paths = routes.map((one) => one.path);
+  const discovery: Discovery = createDiscovery(paths, { symmetric }, tick(0));
+  routes.forEach((one, n) => {
+    const found = discovery.paths[n];
+    if (found !== undefined) found.route = one;
+  });
+  const second = discovery.paths[1];
+  if (second !== undefined) second.parking = { why: 'redundant', inFavourOf: path(1) };
+  discovery.rounds = 1;
+  return viewPaths(discovery, tick(3 * NS_PER_S));
+}
+
+const DIAMOND = [route(1, A), route(2, A), route(3, B), route(4, ['10.0.0.1', null, '10.0.9.1'])];
+
+test('the view numbers routes, the unknown one like no other, and says the direction (PATH-15)', () => {
+  const { paths, overlaps } = view(DIAMOND);
+  assert.equal(
+    paths.map((one) => one.route),
+    [1, 1, 2, 3],
+  );
+  assert.is(paths[0]?.direction, 'reverse');
+  assert.is(paths[0]?.ageS, 3);
+  assert.is(overlaps[0]?.[3]?.fraction, null);
+  assert.is(view(DIAMOND, true).paths[0]?.direction, 'both');
+});
+
+test('text: who polls, which hops are shared, what is not known', () => {
+  const text = pathsText(view(DIAMOND)).join('\n');
+  assert.match(
+    text,
+    /^4 address pairs, 2 known routes, 1 not wholly known from here; the way back/,
+  );
+  assert.match(text, / 2 {2}192\.0\.2\.1\|198\.51\.100\.2 {2}A {6}parked: same route as path 1\n/);
+  assert.match(text, /\nA {2}paths 1 2\n {3}1 {2}10\.0\.0\.1 +1\.00 ms {2}= B C\n/);
+  assert.match(text, /\n {3}2 {2}10\.0\.1\.1 +1\.00 ms\n/);
+  assert.match(text, /\nC {2}path 4\n.*\n {3}2 {2}\?\n/);
+  assert.match(text, /\n {4}1 {4}\. {3}3= {4}2 {3}2\?\n/);
+  assert.match(
+    text,
+    /ECMP: behind 10\.0\.0\.1 packets to 192\.0\.2\.1 go on to 10\.0\.1\.1 or 10\.0\.2\.1, by their addresses/,
+  );
+  for (const line of text.split('\n')) assert.is(line, line.trimEnd());
+});
+
+test('text: NAT, and a host that cannot trace', () => {
+  const folded = view([route(path(1, 1), A), route(path(1, 2), A)]);
+  assert.match(
+    pathsText(folded).join('\n'),
+    /NAT\? no route tells 192\.0\.2\.1, 192\.0\.2\.2 apart/,
+  );
+  const translated = view([route(1, ['10.0.0.1', '192.0.2.1'])]);
+  assert.match(pathsText(translated).join('\n'), /NAT: routers before 192\.0\.2\.1 answer/);
+  const unable = pathsText(view([route(1, [], 'unable')])).join('\n');
+  assert.match(unable, /^1 address pair, 0 known routes, 1 not wholly known/);
+  assert.match(unable, /this host cannot trace/);
+});
+
+test('the picture: each router once a distance, shared ones filled, parked paths dotted', () => {
+  const svg = pathsSvg(view(DIAMOND));
+  const texts = [...svg.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map((match) => match[1]);
+  assert.is(texts.filter((text) => text === '10.0.0.1').length, 1);
+  assert.is(texts.filter((text) => text === '10.0.1.1').length, 1);
+  assert.ok(texts.includes('198.51.100.4') && texts.includes('192.0.2.1'));
+  assert.is([...svg.matchAll(/<circle[^>]*fill="#333333"/g)].length, 2);
+  assert.is([...svg.matchAll(/stroke-dasharray/g)].length, 1);
+  assert.ok(!svg.includes('NaN') && !svg.includes('undefined'));
+});
+
+test('the picture of nothing known is one, too', () => {
+  for (const routes of [[], [route(1, [], 'unable')], [route(1, [null, null], 'silent')]]) {
+    const svg = pathsSvg(view(routes));
+    assert.ok(svg.startsWith('<svg') && svg.trimEnd().endsWith('</svg>'));
+    assert.ok(!svg.includes('NaN') && !svg.includes('Infinity'));
+  }
+});
+
+test.run();
