@@ -21,8 +21,10 @@ export const SOL_PACKET = 263;
 // SOL_SOCKET
 export const SO_REUSEADDR = 2;
 export const SO_RCVBUF = 8;
+export const SO_REUSEPORT = 15;
 export const SO_TIMESTAMPING = 37;
 export const SO_RXQ_OVFL = 40;
+export const SO_ATTACH_REUSEPORT_CBPF = 51;
 
 // SOL_IP: IP_TTL and IP_TOS name control messages, too
 export const IP_TOS = 1;
@@ -74,4 +76,6 @@ export const MSG_DONTWAIT = 0x40;
 export const MSG_ERRQUEUE = 0x2000;
 
 export const POLLIN = 1;
+export const POLLOUT = 4;
 export const POLLERR = 8;
+export const POLLNVAL = 32;

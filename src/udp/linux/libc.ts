@@ -18,6 +18,7 @@ export interface Libc {
   poll(fds: Uint8Array, count: number, timeoutMs: number): number;
   recvmmsg(fd: number, headers: Uint8Array, count: number, flags: number, timeout: null): number;
   sendmsg(fd: number, header: Uint8Array, flags: number): number;
+  sendmmsg(fd: number, headers: Uint8Array, count: number, flags: number): number;
   sendto(
     fd: number,
     bytes: Uint8Array,
@@ -46,6 +47,7 @@ export const ARGUMENTS: Readonly<Record<keyof Libc, readonly Kind[]>> = {
   poll: ['p', 's', 'i'],
   recvmmsg: ['i', 'p', 'u', 'i', 'p'],
   sendmsg: ['i', 'p', 'i'],
+  sendmmsg: ['i', 'p', 'u', 'i'],
   sendto: ['i', 'p', 's', 'i', 'p', 'u'],
   clock_gettime: ['i', 'p'],
   if_nametoindex: ['p'],

@@ -1,0 +1,9 @@
+/** The bundle that a worker's thread runs (udp/thread.ts). */
+import { type Plan, work } from './responder/work.ts';
+import { tell, threadData } from './udp/thread.ts';
+
+const plan = threadData() as Plan | null;
+if (plan !== null) {
+  work(plan, () => tell('ready'));
+  tell('done');
+}
