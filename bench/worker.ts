@@ -8,6 +8,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import type { Stamps } from '../src/udp/choose.ts';
 import { comparisons } from './core.ts';
+import { flood } from './flood.ts';
 import { generate, type LoadFigures, type LoadOptions } from './load.ts';
 import { drained, type Warm, warm } from './measure.ts';
 import { generatePtp, type PtpLoadFigures, type PtpLoadOptions } from './ptpload.ts';
@@ -89,7 +90,7 @@ async function answer(request: Request): Promise<Answer> {
       return { figures: figures.map(({ summary: _, ...rest }) => rest), peakBytes: peak() };
     }
     case 'load':
-      return await generate(request.load);
+      return flood(request.load) ?? (await generate(request.load));
     case 'ptpload':
       return await generatePtp(request.load);
     case 'ptprms':

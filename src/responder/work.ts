@@ -105,6 +105,8 @@ export function work(plan: Plan, onReady: () => void): void {
 
   function settle(): void {
     const nowMs = clock.tick() / 1e6;
+    clock.look();
+    for (const outlet of outlets) outlet.takeErrors();
     isAwaiting = outlets.map((outlet) => outlet.settle(nowMs)).includes(true);
   }
 

@@ -2,7 +2,14 @@
  * Serving in place: the kernel writes a batch of datagrams into a WASM module's memory, the module
  * turns them into replies, the kernel sends them from there. Blocks its thread between batches.
  */
-import { CLOCK_REALTIME, MSG_DONTWAIT, POLLERR, POLLIN, POLLNVAL, POLLOUT } from './constants.ts';
+import {
+  CLOCK_REALTIME,
+  MSG_DONTWAIT,
+  MSG_WAITFORONE,
+  POLLERR,
+  POLLIN,
+  POLLNVAL,
+} from './constants.ts';
 import type { Ffi } from './libc.ts';
 import { allocate } from './memory.ts';
 
@@ -40,11 +47,9 @@ const POLLFD_BYTES = 8;
 export const TOGETHER = 8;
 /** Batches that one socket has in a turn before others have theirs. */
 const MANY = 8;
-/** Longest wait for room in the send buffer (ms). */
-const ROOM_MS = 10;
-
 /**
- * Serves until it is over.
+ * Serves until it is over. One socket is waited for in recvmmsg itself, several in poll; their
+ * receive timeout bounds the first.
  * @throws Error if a socket is gone
  */
 export function serveInPlace(
@@ -55,8 +60,7 @@ export function serveInPlace(
 ): void {
   const { libc } = ffi;
   const { bytes, messages, headersAt, repliesAt, nowAt } = memory;
-  const polled = allocate(ffi, POLLFD_BYTES * (fds.length + 1));
-  const room = polled.bytes.subarray(POLLFD_BYTES * fds.length);
+  const polled = allocate(ffi, POLLFD_BYTES * fds.length);
   const viewed = (at: number, length: number) => bytes.subarray(at, at + length);
   const now = viewed(nowAt, 16);
   const headers = viewed(headersAt, HEADER_BYTES * messages);
@@ -68,54 +72,47 @@ export function serveInPlace(
     polled.view.setInt16(POLLFD_BYTES * n + 4, POLLIN, true); // POLLERR always counts
   }
 
-  /** True if there is room in the send buffer, or was in time. */
-  function hasRoom(fd: number): boolean {
-    polled.view.setInt32(POLLFD_BYTES * fds.length, fd, true);
-    polled.view.setInt16(POLLFD_BYTES * fds.length + 4, POLLOUT, true);
-    return libc.poll(room, 1, ROOM_MS) > 0;
-  }
-
   /** One that is refused is given up: its client asks again. */
   function send(fd: number, from: number, to: number): void {
-    let isWaiting = false;
     for (let at = from; at < to; ) {
-      const sent = libc.sendmmsg(fd, replies[at] ?? headers, to - at, 0);
-      if (sent > 0) at += sent;
-      else if (!isWaiting && hasRoom(fd)) isWaiting = true;
-      else {
-        isWaiting = false;
-        at++;
-      }
+      at += Math.max(libc.sendmmsg(fd, replies[at] ?? headers, to - at, 0), 1);
     }
   }
 
-  function takeBatches(socket: number, fd: number): void {
-    for (let batch = 0; batch < MANY; batch++) {
-      const count = libc.recvmmsg(fd, headers, messages, MSG_DONTWAIT, null);
-      if (count <= 0) return;
-      const all = serving.answer(count);
-      for (let from = 0; from < all; from += TOGETHER) {
-        const to = Math.min(from + TOGETHER, all);
-        libc.clock_gettime(CLOCK_REALTIME, now);
-        serving.seal(from, to);
-        send(fd, from, to);
-      }
-      serving.sent(socket);
-      if (count < messages) return;
+  /** @returns how many came */
+  function takeBatch(socket: number, fd: number, flags: number): number {
+    const count = libc.recvmmsg(fd, headers, messages, flags, null);
+    if (count <= 0) return 0;
+    const all = serving.answer(count);
+    for (let from = 0; from < all; from += TOGETHER) {
+      const to = Math.min(from + TOGETHER, all);
+      libc.clock_gettime(CLOCK_REALTIME, now);
+      serving.seal(from, to);
+      send(fd, from, to);
+    }
+    serving.sent(socket);
+    return count;
+  }
+
+  function takeReady(): void {
+    for (const [n, fd] of fds.entries()) {
+      const events = polled.view.getInt16(POLLFD_BYTES * n + 6, true);
+      if ((events & POLLNVAL) !== 0) throw new Error('its socket is gone');
+      if ((events & POLLERR) !== 0) serving.takeErrors(n);
+      if ((events & POLLIN) === 0) continue;
+      for (let turn = 0; turn < MANY && takeBatch(n, fd, MSG_DONTWAIT) === messages; turn++);
     }
   }
 
+  const [only = -1] = fds;
   let waitMs = serving.turned(true);
   while (!serving.isOver()) {
-    const ready = libc.poll(polled.bytes, fds.length, waitMs);
-    if (ready > 0) {
-      for (const [n, fd] of fds.entries()) {
-        const events = polled.view.getInt16(POLLFD_BYTES * n + 6, true);
-        if ((events & POLLNVAL) !== 0) throw new Error('its socket is gone');
-        if ((events & POLLERR) !== 0) serving.takeErrors(n);
-        if ((events & POLLIN) !== 0) takeBatches(n, fd);
-      }
+    let isIdle = true;
+    if (fds.length === 1) isIdle = takeBatch(0, only, MSG_WAITFORONE) === 0;
+    else if (libc.poll(polled.bytes, fds.length, waitMs) > 0) {
+      takeReady();
+      isIdle = false;
     }
-    waitMs = serving.turned(ready <= 0);
+    waitMs = serving.turned(isIdle);
   }
 }

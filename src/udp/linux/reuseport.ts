@@ -12,10 +12,11 @@ import {
   IPV6_V6ONLY,
   SO_ATTACH_REUSEPORT_CBPF,
   SO_RCVBUF,
+  SO_RCVTIMEO,
   SO_REUSEPORT,
+  SO_SNDTIMEO,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
-  SOCK_NONBLOCK,
   SOL_IPV6,
   SOL_SOCKET,
 } from './constants.ts';
@@ -45,8 +46,19 @@ export interface SharedSockets {
 /** Wished for; the system gives less without a word (net.core.rmem_max). */
 const RECEIVE_BUFFER_BYTES = 1 << 20;
 
+/** Longest waits for a datagram, and for room in the send buffer (ms). */
+const RECEIVE_MS = 100;
+const SEND_MS = 10;
+
+/** struct timeval. */
+function timeval(ms: number): Uint8Array {
+  const view = new DataView(new ArrayBuffer(16));
+  view.setUint32(8, ms * 1000, true);
+  return new Uint8Array(view.buffer);
+}
+
 /**
- * Opens and binds one socket per worker; with kernel stamps of receipt, and of departure if asked.
+ * Opens and binds one blocking socket per worker; with kernel stamps of receipt, and of departure if asked.
  * @throws HostError if the address cannot be bound (then none stays open)
  */
 export function openSockets(
@@ -76,13 +88,15 @@ export function openSockets(
 
 function openOne(ffi: Ffi, ip: string, isShared: boolean): number {
   const family = isIpv6(ip) ? AF_INET6 : AF_INET;
-  const fd = ffi.libc.socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const fd = ffi.libc.socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) throw failure(ffi, 'socket');
   try {
     const options = makeOptions(ffi);
     if (isShared) options.setInt(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (isIpv6(ip)) options.setInt(fd, SOL_IPV6, IPV6_V6ONLY, 1);
     options.setInt(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
+    options.setBytes(fd, SOL_SOCKET, SO_RCVTIMEO, timeval(RECEIVE_MS));
+    options.setBytes(fd, SOL_SOCKET, SO_SNDTIMEO, timeval(SEND_MS));
     options.setStamping(fd);
     return fd;
   } catch (error) {
