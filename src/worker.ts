@@ -1,9 +1,6 @@
 /** The bundle that a worker's thread runs (udp/thread.ts). */
 import { type Plan, work } from './responder/work.ts';
-import { tell, threadData } from './udp/thread.ts';
+import { runThread, threadData } from './udp/thread.ts';
 
 const plan = threadData() as Plan | null;
-if (plan !== null) {
-  work(plan, () => tell('ready'));
-  tell('done');
-}
+if (plan !== null) runThread((onReady) => work(plan, onReady));

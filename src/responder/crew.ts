@@ -8,6 +8,7 @@ import {
   type SavedConfig,
   type Source,
 } from '../ntp/server.ts';
+import { SHUT_RDWR } from '../udp/linux/constants.ts';
 import { loadFfi } from '../udp/linux/host.ts';
 import type { Ffi } from '../udp/linux/libc.ts';
 import { probe } from '../udp/linux/probe.ts';
@@ -45,7 +46,7 @@ export interface Crew {
 }
 
 export const MOST_WORKERS = 64;
-/** A worker looks every 100 ms whether it shall stop. */
+/** A worker looks after 100 ms at the latest whether it shall stop. */
 const END_MS = 500;
 
 /**
@@ -73,6 +74,7 @@ export async function openCrew(options: CrewOptions): Promise<Crew> {
   const close = async (): Promise<void> => {
     isClosed = true;
     shared.stop();
+    for (const fd of open) ffi.libc.shutdown(fd, SHUT_RDWR); // who waits, wakes
     await Promise.all(threads.map((thread) => thread.end(END_MS)));
     for (const fd of open) ffi.libc.close(fd);
     open.clear();

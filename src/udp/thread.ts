@@ -14,7 +14,10 @@ export interface Thread {
 }
 
 /** What a thread says of itself. */
-type Said = { readonly said: 'ready' } | { readonly said: 'done' };
+interface Said {
+  readonly said: 'ready' | 'done' | 'failed';
+  readonly why: string | null;
+}
 
 const bundle = (): URL =>
   new URL(import.meta.url.endsWith('.mjs') ? './worker.mjs' : './worker.js', import.meta.url);
@@ -38,11 +41,12 @@ export async function startThread(data: unknown): Promise<Thread> {
     tellReady = () => resolve(null);
   });
   const ended = new Promise<string | null>((resolve) => {
-    worker.on('message', ({ said }: Said) => {
+    worker.on('message', ({ said, why }: Said) => {
       isDone = said === 'done';
+      if (said !== 'ready') resolve(why);
+      if (said === 'failed') return;
       isReady = true;
       tellReady();
-      if (isDone) resolve(null);
     });
     worker.on('error', (error) => resolve(because(error)));
     worker.on('exit', (code) => resolve(isDone ? null : `it ended with code ${code}`));
@@ -75,6 +79,14 @@ function because(error: unknown): string {
 /** In a thread: what it was started with. */
 export const threadData = (): unknown => workerData;
 
-/** In a thread: says that it is ready, or that it has ended as it should. */
-export const tell = (said: 'ready' | 'done'): void =>
-  parentPort?.postMessage({ said } satisfies Said);
+/** In a thread: does its work, and tells how that ends. `onReady` is to be called once it works. */
+export function runThread(work: (onReady: () => void) => void): void {
+  const tell = (said: Said['said'], why: string | null = null) =>
+    parentPort?.postMessage({ said, why } satisfies Said);
+  try {
+    work(() => tell('ready'));
+    tell('done');
+  } catch (error) {
+    tell('failed', because(error));
+  }
+}

@@ -73,6 +73,8 @@ export const ORIGIN_ICMP = 2;
 export const ORIGIN_ICMP6 = 3;
 export const ORIGIN_TIMESTAMPING = 4;
 
+export const SHUT_RDWR = 2;
+
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_ERRQUEUE = 0x2000;

@@ -47,6 +47,9 @@ const POLLFD_BYTES = 8;
 export const TOGETHER = 8;
 /** Batches that one socket has in a turn before others have theirs. */
 const MANY = 8;
+/** EBADF, ENOTSOCK. */
+const GONE: readonly number[] = [9, 88];
+
 /**
  * Serves until it is over. One socket is waited for in recvmmsg itself, several in poll; their
  * receive timeout bounds the first.
@@ -82,7 +85,8 @@ export function serveInPlace(
   /** @returns how many came */
   function takeBatch(socket: number, fd: number, flags: number): number {
     const count = libc.recvmmsg(fd, headers, messages, flags, null);
-    if (count <= 0) return 0;
+    if (count < 0 && GONE.includes(ffi.errno())) throw new Error('its socket is gone');
+    if (count <= 0 || serving.isOver()) return 0; // a socket that is shut down gives empty ones
     const all = serving.answer(count);
     for (let from = 0; from < all; from += TOGETHER) {
       const to = Math.min(from + TOGETHER, all);

@@ -31,6 +31,8 @@ export interface Libc {
   if_nametoindex(name: Uint8Array): number;
   /** @returns 0 if there is no such interface (the pointer, cut to an int) */
   if_indextoname(index: number, into: Uint8Array): number;
+  /** Ends what waits in the socket, in other threads, too; for datagrams it then fails all the same. */
+  shutdown(fd: number, how: number): number;
   close(fd: number): number;
 }
 
@@ -52,6 +54,7 @@ export const ARGUMENTS: Readonly<Record<keyof Libc, readonly Kind[]>> = {
   clock_gettime: ['i', 'p'],
   if_nametoindex: ['p'],
   if_indextoname: ['u', 'p'],
+  shutdown: ['i', 'i'],
   close: ['i'],
 };
 
