@@ -1,6 +1,7 @@
 /**
- * Load for NTP servers on loopback that a batching server does not outrun: several client sockets,
- * each with its window of requests outstanding, sent and received in batches through FFI.
+ * Load for NTP servers on loopback that a batching server does not outrun: several clients, each
+ * with its window of requests outstanding, through FFI. Every request is sent by itself, as those
+ * of many clients are; replies are read in batches.
  */
 import process from 'node:process';
 import {
@@ -36,7 +37,7 @@ interface Client {
   readonly fd: number;
   readonly requests: Memory;
   readonly replies: Memory;
-  readonly sendHeaders: Memory;
+  readonly sendHeader: Memory;
   readonly receiveHeaders: Memory;
   /** Pointed at, so kept. */
   readonly held: readonly Memory[];
@@ -106,49 +107,49 @@ function open(ffi: Ffi, n: number, port: number, window: number): Client {
   );
   if (fd < 0 || bound < 0) throw new Error(`no client socket: errno ${ffi.errno()}`);
   const nameBytes = addresses.write(server, 0, { ip: '127.0.0.1', port });
+  const iovecs = allocate(ffi, IOVEC_BYTES * window);
+  const iovec = allocate(ffi, IOVEC_BYTES);
   const client: Client = {
     fd,
-    requests: allocate(ffi, SLOT_BYTES * window),
+    requests: allocate(ffi, SLOT_BYTES),
     replies: allocate(ffi, SLOT_BYTES * window),
-    sendHeaders: allocate(ffi, HEADER_BYTES * window),
+    sendHeader: allocate(ffi, HEADER_BYTES),
     receiveHeaders: allocate(ffi, HEADER_BYTES * window),
-    held: [allocate(ffi, 2 * IOVEC_BYTES * window), server],
+    held: [iovecs, iovec, server],
     sequences: new Uint32Array(window),
     sentMs: new Float64Array(window),
     due: Array.from({ length: window }, (_, place) => place),
   };
-  const { requests, replies, sendHeaders, receiveHeaders, held } = client;
-  const [iovecs = requests] = held;
+  const { requests, replies, sendHeader, receiveHeaders } = client;
   for (let n = 0; n < window; n++) {
-    const out = 2 * IOVEC_BYTES * n;
     const header = HEADER_BYTES * n;
-    setPointer(iovecs, out, requests.address + SLOT_BYTES * n);
-    iovecs.view.setUint32(out + 8, PACKET_BYTES, true);
-    setPointer(iovecs, out + IOVEC_BYTES, replies.address + SLOT_BYTES * n);
-    iovecs.view.setUint32(out + IOVEC_BYTES + 8, SLOT_BYTES, true);
-    setPointer(sendHeaders, header, server.address);
-    sendHeaders.view.setUint32(header + 8, nameBytes, true);
-    setPointer(sendHeaders, header + 16, iovecs.address + out);
-    sendHeaders.view.setUint32(header + 24, 1, true);
-    setPointer(receiveHeaders, header + 16, iovecs.address + out + IOVEC_BYTES);
+    setPointer(iovecs, IOVEC_BYTES * n, replies.address + SLOT_BYTES * n);
+    iovecs.view.setUint32(IOVEC_BYTES * n + 8, SLOT_BYTES, true);
+    setPointer(receiveHeaders, header + 16, iovecs.address + IOVEC_BYTES * n);
     receiveHeaders.view.setUint32(header + 24, 1, true);
-    requests.bytes[SLOT_BYTES * n] = CLIENT;
   }
+  setPointer(iovec, 0, requests.address);
+  iovec.view.setUint32(8, PACKET_BYTES, true);
+  setPointer(sendHeader, 0, server.address);
+  sendHeader.view.setUint32(8, nameBytes, true);
+  setPointer(sendHeader, 16, iovec.address);
+  sendHeader.view.setUint32(24, 1, true);
+  requests.bytes[0] = CLIENT;
   return client;
 }
 
-/** Sends one request for each place that is due. */
+/** Sends one request for each place that is due, each by a call of its own. */
 function send({ libc }: Ffi, client: Client, nowMs: number): void {
-  const { fd, due, requests, sendHeaders, sequences, sentMs } = client;
-  for (const [n, place] of due.entries()) {
+  const { fd, due, requests, sendHeader, sequences, sentMs } = client;
+  for (const place of due) {
     const sequence = ((sequences[place] ?? 0) + 1) >>> 0;
     sequences[place] = sequence;
     sentMs[place] = nowMs;
-    requests.view.setUint32(SLOT_BYTES * n + COOKIE, FIRST_PLACE + place); // no real time is told
-    requests.view.setUint32(SLOT_BYTES * n + COOKIE + 4, sequence);
+    requests.view.setUint32(COOKIE, FIRST_PLACE + place); // no real time is told
+    requests.view.setUint32(COOKIE + 4, sequence);
+    libc.sendmsg(fd, sendHeader.bytes, 0); // refused: counts as lost later
   }
-  if (due.length > 0) libc.sendmmsg(fd, sendHeaders.bytes, due.length, 0);
-  due.length = 0; // what was not sent counts as lost later
+  due.length = 0;
 }
 
 /** The place whose outstanding request reply `n` answers; −1 if it answers none, or wrongly. */
