@@ -5,10 +5,10 @@
 import type { Stamp } from '../../units.ts';
 import type { Icmp, StampKind, UdpCounts } from '../udp.ts';
 import type { Batch } from './batch.ts';
-import { SO_RCVBUF, SOL_SOCKET } from './constants.ts';
+import { SO_ERROR, SO_RCVBUF, SOL_SOCKET } from './constants.ts';
 import type { Departed } from './departures.ts';
 import { makeOutlet } from './outlet.ts';
-import { MANY, type Pumped } from './pump.ts';
+import { HELD, MANY, type Pumped } from './pump.ts';
 import type { System } from './system.ts';
 
 /** What is different. */
@@ -24,7 +24,7 @@ export interface Owner {
    * @param nameAt where the sender's address stands in the batch's names
    */
   onMessage(bytes: Uint8Array, nameAt: number): void;
-  /** Receiving failed once, as the error of an earlier datagram came out. */
+  /** The socket had an error that is not one of ICMP: of an earlier message, or of the interface. */
   onFailure(): void;
   onIcmp(icmp: Icmp): void;
 }
@@ -92,9 +92,13 @@ export function makeDescriptor(system: System, fd: number, owner: Owner): Descri
     get isClosed() {
       return isClosed;
     },
-    takeErrors: outlet.takeErrors,
+    takeErrors() {
+      // An error that stands in no queue is told until it is asked for
+      if (outlet.takeErrors() || isClosed) return;
+      if (system.options.getInt(fd, SOL_SOCKET, SO_ERROR) !== 0) owner.onFailure();
+    },
     settle: outlet.settle,
-    takeDatagrams: (nowMs) => (owner.isHeld && outlet.isHolding(nowMs) ? 0 : takeMessages()),
+    takeDatagrams: (nowMs) => (owner.isHeld && outlet.isHolding(nowMs) ? HELD : takeMessages()),
   };
   pump.add(member);
 
@@ -123,7 +127,7 @@ export function makeDescriptor(system: System, fd: number, owner: Owner): Descri
       const refused = outlet.send(bytes, departed !== undefined, prepare);
       if (refused !== null) return refused;
       if (departed !== undefined) outlet.expect(sentAtNs, departed);
-      pump.expect();
+      pump.expect(departed !== undefined);
       return sentAtNs;
     },
     close() {
