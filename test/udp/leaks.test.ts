@@ -57,7 +57,7 @@ function checkLeaks(pump: PumpMode): void {
     await pause(host, 20);
     const after = [descriptors(), threads()];
     assert.ok(
-      after[0] === before[0] && Number(after[1]) <= Number(before[1]),
+      after[0] === before[0] && Number(after[1]) < Number(before[1]) + 10,
       `${before}: ${after}`,
     );
   });
@@ -94,8 +94,8 @@ function checkLeaks(pump: PumpMode): void {
     await run(DATAGRAMS);
     await pause(host, 50);
     const grownMb = (residentKb() - beforeKb) / 1024;
-    // A leak of 400 bytes a datagram would be 40 MB; engines keep some for themselves
-    assert.ok(grownMb < 40, `grown by ${grownMb} MB`);
+    // A leak of 100 bytes a datagram would be 100 MB; engines keep some for themselves
+    assert.ok(grownMb < 80, `grown by ${grownMb} MB`);
     assert.is(received, departed);
     const counts = a.counts?.();
     assert.is(counts?.departed.kernel, departed);
