@@ -24,7 +24,7 @@ import {
   tracingDue,
 } from './tracing.ts';
 import { chooseHost, type Stamps } from './udp/choose.ts';
-import { type Host, type StampKind, stampsOf } from './udp/udp.ts';
+import { type Host, type PumpMode, type StampKind, stampsOf } from './udp/udp.ts';
 
 export interface ClientPair {
   readonly server: string;
@@ -76,6 +76,8 @@ export interface ClientOptions {
   readonly signal?: AbortSignal;
   /** Whose stamps, see {@link Stamps}. (default `auto`) */
   readonly stamps?: Stamps;
+  /** How datagrams with kernel stamps are fetched, see {@link PumpMode}. (default `timer`) */
+  readonly pump?: PumpMode;
   /** Default: the runtime's own, with these stamps. */
   readonly host?: Host;
   /** Watches everything; see {@link ClientEvents}. */
@@ -104,6 +106,10 @@ export interface ClientStatus {
   readonly host: string;
   /** Why there are no kernel stamps though they were wished for, one sentence; else null. */
   readonly whyPlain: string | null;
+  /** How datagrams are fetched; null: as the runtime does, without kernel stamps. */
+  readonly pump: PumpMode | null;
+  /** Why the pump is not `async` though that was wished for, one sentence; else null. */
+  readonly whyTimer: string | null;
   readonly combiner: CombinerName;
 }
 
@@ -129,7 +135,7 @@ export interface Client extends AsyncDisposable {
  */
 export async function openClient(options: ClientOptions): Promise<Client> {
   options.signal?.throwIfAborted();
-  const host = options.host ?? chooseHost(options.stamps);
+  const host = options.host ?? chooseHost(options.stamps, options.pump);
   const pairs = await resolvePairs(host, options);
   const core = createCore(options.combiner === undefined ? {} : { combiner: options.combiner });
   const rest: Core[] = (options.compare ?? []).map((combiner) => createCore({ combiner }));
@@ -224,6 +230,8 @@ export async function openClient(options: ClientOptions): Promise<Client> {
         clock: core.clock(),
         host: host.name,
         whyPlain: host.whyPlain ?? null,
+        pump: host.pump ?? null,
+        whyTimer: host.whyTimer ?? null,
         combiner: core.combiner,
         paths: pathStatuses(machine).map((status) =>
           viewPath(status, ensemble.report(status.path), nowNs, stamps(status.path)),

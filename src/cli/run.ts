@@ -165,7 +165,7 @@ export async function watchClient(client: Client, io: Io, options: WatchOptions)
 
 function statusLine(client: Client): string {
   const { clock } = client.host;
-  const { clock: combined, paths, combiner, host, whyPlain } = client.status();
+  const { clock: combined, paths, combiner, host, whyPlain, pump, whyTimer } = client.status();
   return JSON.stringify({
     status: {
       version: STATUS_VERSION,
@@ -173,6 +173,8 @@ function statusLine(client: Client): string {
       combiner,
       host,
       whyPlain,
+      pump,
+      whyTimer,
       combined: clockJson(combined),
       paths: paths.map(pathJson),
     },
