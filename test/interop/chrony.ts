@@ -55,7 +55,7 @@ export interface ChronydClient extends Peer {
 
 /** A chronyd that serves its own clock on every address of the host. Ready when it returns. */
 export async function chronydServer(
-  lab: Lab,
+  lab: Pick<Lab, 'scratch' | 'start'>,
   ns: string,
   { stratum = 1, extra = [] }: ServerOptions = {},
 ): Promise<Peer> {
@@ -65,7 +65,7 @@ export async function chronydServer(
 
 /** A chronyd that polls `servers`; returns when it runs, not when it is synchronised. */
 export async function chronydClient(
-  lab: Lab,
+  lab: Pick<Lab, 'scratch' | 'start'>,
   ns: string,
   servers: readonly string[],
   { pollLog2S = -4, localIps = [], xleave = false, extra = [] }: ClientOptions = {},
@@ -81,7 +81,12 @@ export async function chronydClient(
   };
 }
 
-async function chronyd(lab: Lab, ns: string, name: string, lines: readonly string[]) {
+async function chronyd(
+  lab: Pick<Lab, 'scratch' | 'start'>,
+  ns: string,
+  name: string,
+  lines: readonly string[],
+) {
   const folder = lab.scratch(name);
   const socket = join(folder, 'cmd.sock');
   const file = writeConfig(folder, [
@@ -151,7 +156,7 @@ export interface ChronydSock extends ChronydClient {
 
 /** A chronyd that knows no source but samples on a socket. */
 export async function chronydSock(
-  lab: Lab,
+  lab: Pick<Lab, 'scratch' | 'start'>,
   ns: string,
   { refclock = 'poll 1 filter 4', socket = join(lab.scratch('sock'), 'mpts.sock') } = {},
 ): Promise<ChronydSock> {

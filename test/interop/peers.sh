@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the interop tests need from Debian 12: tshark and the like as packages, chrony and
-# ntpsec (which conflict as packages, and would start), linuxptp, ptpd, scamper (traceroutes) and nft
-# (address translation in a lab) unpacked side by side into a folder of their own. Starts no service. Run as root; a second run only looks and is done.
+# ntpsec (which conflict as packages, and would start), linuxptp, ptpd, scamper (traceroutes), nft
+# (address translation in a lab) and ethtool unpacked side by side into a folder of their own. Starts
+# no service. Run as root; a second run only looks and is done.
 #   CLOCKBRAID_PEERS  where the peers are unpacked (default /opt/clockbraid-peers)
 set -euo pipefail
 exec </dev/null
@@ -17,8 +18,8 @@ commands=(ip ping setpriv tshark dumpcap)
 packages=(iproute2 iputils-ping util-linux tshark)
 # What the unpacked need to run (their Depends without adduser and ucf).
 packages+=(libc6 libcap2 libedit2 libgnutls30 libnettle8 libseccomp2 libbsd0 libssl3 libpcap0.8 python3 netbase tzdata)
-packages+=(libscamperfile0 libnftables1)
-unpacked=(chrony ntpsec python3-ntp linuxptp ptpd scamper nftables)
+packages+=(libscamperfile0 libnftables1 libmnl0)
+unpacked=(chrony ntpsec python3-ntp linuxptp ptpd scamper nftables ethtool)
 
 say() { printf 'peers: %s\n' "$*"; }
 die() {
@@ -50,6 +51,7 @@ works() {
     "$1/usr/sbin/ptpd" -v >/dev/null 2>&1 &&
     ("$1/usr/bin/scamper" -v 2>&1 || true) | grep -q version &&
     "$1/usr/sbin/nft" --version >/dev/null &&
+    "$1/sbin/ethtool" --version >/dev/null &&
     PYTHONPATH="$1/usr/lib/python3/dist-packages" "$1/usr/bin/ntpq" --version >/dev/null
 }
 
