@@ -26,6 +26,8 @@ export interface Diamond {
   serverIp(family: Family): string;
   /** A second address of the server, as like the first as NAT would make it. */
   twinIp(family: Family): string;
+  /** What the client's IPv4 addresses become (with `nat` only). */
+  readonly publicIp: string;
   /** The client's address in another network (with `nat` only). */
   otherIp(family: Family): string;
   /** Four client addresses and the branch the kernel of r1 sends them to. */
@@ -139,6 +141,7 @@ export async function createDiamond({ nat = false }: DiamondOptions = {}): Promi
       address(family, branch === 'a' ? 2 : 3, 2),
       address(family, branch === 'a' ? 4 : 5, 2),
     ],
+    publicIp: address(4, PUBLIC, 1),
     otherIp: (family) => address(family, OTHER, 2),
     branchOf: (from, to) => branchOf(ns.r1, from, to),
     async choose(by) {
