@@ -11,14 +11,14 @@
 import { spawnSync } from 'node:child_process';
 import type { Address } from '../../src/machine.ts';
 import { isIpv6 } from '../../src/path.ts';
-import { createNamespace, newPrefix, removeNamespace } from './lab.ts';
+import { type Ground, onSite, type Site } from './ground.ts';
 import { type Family, ip } from './net.ts';
 import { ROUTE_PROGRAMS } from './require.ts';
 import { runOk } from './spawn.ts';
 
 export type Branch = 'a' | 'b';
 
-export interface Diamond {
+export interface Diamond extends Ground {
   readonly client: string;
   readonly server: string;
   /** Namespace of each branch's router. */
@@ -44,7 +44,6 @@ export interface Diamond {
   silence(branch: Branch, isOn: boolean): Promise<void>;
   /** Sends all traffic over one branch, or over both by the hash again. */
   direct(branch: Branch | 'both'): void;
-  close(): void;
 }
 
 const NODES = ['client', 'nat', 'r1', 'a', 'b', 'r3', 'server'] as const;
@@ -81,53 +80,44 @@ export interface DiamondOptions {
   readonly nat?: boolean;
 }
 
-export async function createDiamond({ nat = false }: DiamondOptions = {}): Promise<Diamond> {
-  const prefix = newPrefix();
+export const createDiamond = ({ nat = false }: DiamondOptions = {}): Promise<Diamond> =>
+  onSite((site) => build(site, nat));
+
+async function build(site: Site, nat: boolean): Promise<Omit<Diamond, keyof Ground>> {
   const nodes = NODES.filter((node) => nat || node !== 'nat');
   const backNets = nat ? [HOME, OTHER, PUBLIC] : [HOME];
-  const ns = Object.fromEntries(NODES.map((node) => [node, `${prefix}-${node}`])) as Record<
-    Node,
-    string
-  >;
-  const close = () => {
-    for (const node of nodes) removeNamespace(ns[node]);
-  };
-  try {
-    for (const node of nodes) {
-      await createNamespace(ns[node], node !== 'client' && node !== 'server');
-      ip(['-n', ns[node], 'link', 'set', 'lo', 'up']);
-    }
-    for (const [near, nearLink, far, farLink, net] of [...(nat ? NEAR_NAT : [NEAR]), ...FAR]) {
-      const ends = ['type', 'veth', 'peer', 'name', farLink, 'netns', ns[far]];
-      ip(['link', 'add', nearLink, 'netns', ns[near], ...ends]);
-      for (const family of FAMILIES) {
-        const own = near === 'client' ? CLIENT_HOSTS : [1];
-        for (const host of own) add(ns[near], nearLink, family, net, host);
-        add(ns[far], farLink, family, net, near === 'client' ? 1 : 2);
-      }
-      ip(['-n', ns[near], 'link', 'set', nearLink, 'up']);
-      ip(['-n', ns[far], 'link', 'set', farLink, 'up']);
-    }
-    const settings = ['net.ipv4.icmp_ratelimit=0', 'net.ipv6.icmp.ratelimit=0'];
-    settings.push('net.ipv4.icmp_msgs_per_sec=100000', 'net.ipv4.conf.all.rp_filter=0');
-    for (const node of ['r1', 'a', 'b', 'r3'] as const) {
-      await runOk(ns[node], ['sysctl', '-qw', ...settings]);
-    }
-    if (nat) await runOk(ns.nat, ['sysctl', '-qw', ...settings]);
-    // So that the hash of IPv6 is of the addresses alone, and `ip route get` tells the truth
-    const unlabelled = ['sysctl', '-qw', 'net.ipv6.auto_flowlabels=0'];
-    await runOk(ns.client, unlabelled);
-    await runOk(ns.server, unlabelled);
-    for (const family of FAMILIES) {
-      addRoutes(ns, family, backNets);
-      if (nat) addNatRoutes(ns, family);
-      add(ns.server, 's0', family, 9, 3);
-    }
-    direct(ns, 'both', backNets);
-  } catch (error) {
-    close();
-    throw error;
+  const ns = {} as Record<Node, string>;
+  for (const node of nodes) {
+    ns[node] = await site.namespace(node, node !== 'client' && node !== 'server');
+    ip(['-n', ns[node], 'link', 'set', 'lo', 'up']);
   }
+  for (const [near, nearLink, far, farLink, net] of [...(nat ? NEAR_NAT : [NEAR]), ...FAR]) {
+    const ends = ['type', 'veth', 'peer', 'name', farLink, 'netns', ns[far]];
+    ip(['link', 'add', nearLink, 'netns', ns[near], ...ends]);
+    for (const family of FAMILIES) {
+      const own = near === 'client' ? CLIENT_HOSTS : [1];
+      for (const host of own) add(ns[near], nearLink, family, net, host);
+      add(ns[far], farLink, family, net, near === 'client' ? 1 : 2);
+    }
+    ip(['-n', ns[near], 'link', 'set', nearLink, 'up']);
+    ip(['-n', ns[far], 'link', 'set', farLink, 'up']);
+  }
+  const settings = ['net.ipv4.icmp_ratelimit=0', 'net.ipv6.icmp.ratelimit=0'];
+  settings.push('net.ipv4.icmp_msgs_per_sec=100000', 'net.ipv4.conf.all.rp_filter=0');
+  for (const node of ['r1', 'a', 'b', 'r3'] as const) {
+    await runOk(ns[node], ['sysctl', '-qw', ...settings]);
+  }
+  if (nat) await runOk(ns.nat, ['sysctl', '-qw', ...settings]);
+  // So that the hash of IPv6 is of the addresses alone, and `ip route get` tells the truth
+  const unlabelled = ['sysctl', '-qw', 'net.ipv6.auto_flowlabels=0'];
+  await runOk(ns.client, unlabelled);
+  await runOk(ns.server, unlabelled);
+  for (const family of FAMILIES) {
+    addRoutes(ns, family, backNets);
+    if (nat) addNatRoutes(ns, family);
+    add(ns.server, 's0', family, 9, 3);
+  }
+  direct(ns, 'both', backNets);
   return {
     client: ns.client,
     server: ns.server,
@@ -152,7 +142,6 @@ export async function createDiamond({ nat = false }: DiamondOptions = {}): Promi
     translate: (isOn) => rules(ns.nat, isOn, 'ip', NAT_RULE),
     silence: (branch, isOn) => rules(ns[branch], isOn, 'inet', SILENCE_RULES),
     direct: (branch) => direct(ns, branch, backNets),
-    close,
   };
 }
 

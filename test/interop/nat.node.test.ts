@@ -10,12 +10,7 @@ import { interopSuite } from './require.ts';
 
 const test = interopSuite('interop: NAT', 'routes');
 
-let made: Promise<Diamond> | undefined;
-const theDiamond = () => {
-  made ??= createDiamond({ nat: true });
-  return made;
-};
-test.after(async () => (await made)?.close());
+const theDiamond = test.shared(() => createDiamond({ nat: true }));
 
 const trace = (diamond: Diamond, locals: readonly string[], more: readonly string[] = []) =>
   withChronyd(diamond, () =>

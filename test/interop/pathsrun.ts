@@ -1,13 +1,14 @@
 /** `clockbraid paths` in a diamond against a stock chronyd, and what scamper says of the same flows. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
+import { build } from 'esbuild';
 import { pathParts } from '../../src/path.ts';
-import { chronydServer } from './chrony.ts';
+import { type ChronydServer, chronydServer } from './chrony.ts';
 import type { Diamond } from './diamond.ts';
+import type { Line } from './paths.program.ts';
 import { ROUTE_PROGRAMS } from './require.ts';
-import { describe, run, runOk, start } from './spawn.ts';
+import { describe, type Running, run, runOk, until } from './spawn.ts';
 
 export const NTP = 123;
 const PROGRAM = resolve('build', 'clockbraid.js');
@@ -34,21 +35,15 @@ export interface FoundPaths {
 
 /** Runs `body` while a chronyd serves. `extra`: more of its configuration. */
 export async function withChronyd<T>(
-  { server }: Diamond,
-  body: () => Promise<T>,
+  diamond: Diamond,
+  body: (server: ChronydServer) => Promise<T>,
   extra: readonly string[] = [],
 ): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), `clockbraid-lab-${process.pid}-`));
-  const lab = { scratch: (name: string) => mkdtempSync(join(folder, `${name}-`)), start };
+  const server = await chronydServer(diamond, diamond.server, { extra });
   try {
-    const peer = await chronydServer(lab, server, { extra });
-    try {
-      return await body();
-    } finally {
-      await peer.stop();
-    }
+    return await body(server);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    await server.stop();
   }
 }
 
@@ -61,6 +56,41 @@ export async function tracePaths(
   if (result.code !== 0) throw new Error(describe(argv, result));
   return JSON.parse(result.stdout) as FoundPaths;
 }
+
+/** The client of paths.program.ts; `folder` is the caller's to remove. */
+export function bundlePathsProgram(): { folder: string; bundled: Promise<string> } {
+  // Inside the checkout, where Node finds koffi
+  mkdirSync('build', { recursive: true });
+  const folder = mkdtempSync(join('build', 'paths-'));
+  const outfile = resolve(folder, 'program.mjs');
+  const bundled = build({
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    platform: 'neutral',
+    mainFields: ['module', 'main'],
+    entryPoints: ['test/interop/paths.program.ts'],
+    outfile,
+    loader: { '.wasm': 'binary' },
+    external: ['node:*'],
+    logLevel: 'warning',
+  }).then(() => outfile);
+  return { folder, bundled };
+}
+
+/** What that client says after a round. */
+export const roundOf = (client: Running, n: number): Promise<Line> =>
+  until(
+    `round ${n}`,
+    () =>
+      client
+        .stdout()
+        .split('\n')
+        .filter((line) => line.endsWith('}'))
+        .map((line) => JSON.parse(line) as Line)
+        .find(({ round }) => round === n),
+    { detail: () => client.stdout() + client.stderr() },
+  );
 
 /** The one router of each hop, `?` where there is none or more. */
 export const routersOf = ({ hops }: FoundPath): string[] =>

@@ -10,17 +10,12 @@ import { interopSuite } from './require.ts';
 
 const test = interopSuite('interop: scamper', 'routes');
 
-let made: Promise<Diamond> | undefined;
-const theDiamond = () => {
-  made ??= create();
-  return made;
-};
+const theDiamond = test.shared(create);
 async function create(): Promise<Diamond> {
   const diamond = await createDiamond();
   await wholeChecksums(diamond);
   return diamond;
 }
-test.after(async () => (await made)?.close());
 
 for (const by of ['addresses', 'ports'] as const) {
   for (const family of [4, 6] as const) {
