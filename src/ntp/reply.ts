@@ -105,6 +105,7 @@ function obeyRate(
     if (other === path || other.pair !== path.pair || other.pollLog2S >= path.pollLog2S) continue;
     slowDown(client, other, nowNs, path.pollLog2S);
   }
+  if (path.lanes > 1) spread(client, nowNs);
   const reason = `server sent RATE: poll exponent ${before} to ${path.pollLog2S}`;
   const outputs = drop(path, 'kiss', datagram);
   outputs.push({ type: 'path', path: path.key, event: 'rate', reason });

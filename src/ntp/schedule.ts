@@ -126,9 +126,7 @@ export function spread(schedule: Schedule, nowNs: Tick): void {
   const fastest = Math.min(...live.map((path) => path.pollLog2S));
   const shared = schedule.budget === 'shared';
   const slotNs = pollNs(fastest) / (shared ? 1 : pairs.size);
-  const offsets = shared
-    ? live.map((_, turn) => turn * slotNs)
-    : laneOffsets(live, slotNs, fastest);
+  const offsets = shared ? live.map((_, turn) => turn * slotNs) : laneOffsets(pairs, live, slotNs);
   let startNs = Math.max(nowNs, live[0]?.gridNs ?? 0);
   if (shared && schedule.lastPollNs !== null) {
     startNs = Math.max(startNs, schedule.lastPollNs + slotNs);
@@ -140,21 +138,31 @@ export function spread(schedule: Schedule, nowNs: Tick): void {
   });
   live.forEach((path, turn) => {
     const atNs = startNs + (offsets[turn] ?? 0);
-    const roundNs = shared ? slotNs * live.length : pollNs(fastest) * path.lanes;
+    const lanes = path.lanes === 1 ? [] : (pairs.get(path.pair) ?? []);
+    const ownNs = lanes.length > 0 ? laneNs(lanes) * lanes.length : pollNs(fastest);
+    const roundNs = shared ? slotNs * live.length : ownNs;
     const rounds = Math.max(Math.ceil(((earliest[turn] ?? 0) - atNs) / roundNs), 0);
     path.gridNs = tick(Math.round(atNs + rounds * roundNs));
   });
 }
 
-/** Pairs stand a slot apart, the paths of each a whole poll interval. */
-function laneOffsets(live: readonly Association[], slotNs: number, fastest: number): number[] {
+/** Pairs stand a slot apart, the paths of each a whole poll interval of its own. */
+function laneOffsets(
+  pairs: ReadonlyMap<PathKey, readonly Association[]>,
+  live: readonly Association[],
+  slotNs: number,
+): number[] {
   const seen = new Map<PathKey, { turn: number; lanes: number }>();
-  return live.map(({ pair }) => {
-    const place = seen.get(pair) ?? { turn: seen.size, lanes: 0 };
-    seen.set(pair, place);
-    return place.turn * slotNs + place.lanes++ * pollNs(fastest);
+  return live.map((path) => {
+    const place = seen.get(path.pair) ?? { turn: seen.size, lanes: 0 };
+    seen.set(path.pair, place);
+    return place.turn * slotNs + place.lanes++ * laneNs(pairs.get(path.pair) ?? [path]);
   });
 }
+
+/** Between two requests of one pair. */
+const laneNs = (pair: readonly Association[]): number =>
+  pollNs(Math.min(...pair.map(({ pollLog2S }) => pollLog2S)));
 
 const pollNs = (pollLog2S: number): number => 2 ** pollLog2S * NS_PER_S;
 
