@@ -223,6 +223,23 @@ test('on the wire: one flow a path, hop limits from 1, requests like any other (
   );
 });
 
+test('without any privilege the routes are found all the same (PATH-13)', async () => {
+  const diamond = await theDiamond();
+  const sources = diamond.sources(4);
+  const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+  const none = ['--inh-caps=-all', '--bounding-set=-all', '--no-new-privs', '--'];
+  await withServer(diamond, async () => {
+    const locals = sources.flatMap((source) => ['--local', source.ip]);
+    const paths = ['paths', diamond.serverIp(4), '--port', `${PORT}`, '--json', ...locals];
+    const argv = [...nobody, ...none, process.execPath, PROGRAM, ...paths];
+    const found = JSON.parse(await runOk(diamond.client, argv, { timeoutMs: 40_000 })) as Found;
+    assert.equal(
+      found.paths.map(({ hops }) => hops.map(({ routers }) => routers.join())),
+      sources.map(({ branch }) => diamond.route(4, branch)),
+    );
+  });
+});
+
 test('two addresses that no route tells apart are reported, and one is parked (MP-19, PATH-11)', async () => {
   const diamond = await theDiamond();
   const server = diamond.serverIp(4);

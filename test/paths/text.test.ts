@@ -29,7 +29,7 @@ function view(routes: readonly Route[], symmetric = false): PathsView {
 
 const DIAMOND = [route(1, A), route(2, A), route(3, B), route(4, ['10.0.0.1', null, '10.0.9.1'])];
 
-test('the view numbers routes, the unknown one like no other, and says the direction (PATH-15)', () => {
+test('the view numbers routes, the unknown one like no other, and says the direction (PATH-08, PATH-15)', () => {
   const { paths, overlaps } = view(DIAMOND);
   assert.equal(
     paths.map((one) => one.route),
