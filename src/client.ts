@@ -61,7 +61,8 @@ export interface ClientOptions {
   /**
    * Local ports per pair, each a path of its own: where routers spread packets by addresses and
    * ports they take several routes, and `discovery` keeps those that differ. The pair as a whole
-   * asks no more often than one path would. Beyond RFC 8039. (1–64, default 1)
+   * asks no more often than one path would. Each has a vote until discovery knows that it shares
+   * its route. Beyond RFC 8039. (1–64, default 1)
    */
   readonly ports?: number;
   /** Combiner by name. Default `braid`. */
