@@ -1,4 +1,5 @@
 /** Routes as text: who polls, what is on each route, what they share. */
+import { pairOf } from '../path.ts';
 import type { PathsView, RouteView } from '../paths/view.ts';
 
 /** Name of a route: A … Z, then R27 and so on. */
@@ -47,7 +48,7 @@ export function pathsText(view: PathsView): string[] {
   const whole = groups.filter((group) => group.view.end === 'remote' && isKnown(group.view));
   const unknown = view.paths.filter((one) => one.route === null || !isKnown(one)).length;
   const lines = [
-    `${count(view.paths.length, 'address pair')}, ${count(whole.length, 'known route')}` +
+    `${subject(view)}, ${count(whole.length, 'known route')}` +
       `${unknown === 0 ? '' : `, ${unknown} not wholly known`}${wayBack(view)}`,
     '',
   ];
@@ -62,6 +63,13 @@ export function pathsText(view: PathsView): string[] {
   for (const group of groups) lines.push('', ...routeLines(groups, group));
   lines.push('', ...overlapLines(view), ...findings(view));
   return lines;
+}
+
+function subject({ paths }: PathsView): string {
+  const pairs = count(new Set(paths.map(({ path }) => pairOf(path))).size, 'address pair');
+  return paths.some(({ localPort }) => localPort !== undefined)
+    ? `${count(paths.length, 'path')} of ${pairs}`
+    : pairs;
 }
 
 const count = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;

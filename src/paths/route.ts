@@ -27,7 +27,7 @@ export interface Route {
   /** Routers by distance; the remote end itself is not among them. */
   readonly hops: readonly Hop[];
   readonly end: RouteEnd;
-  /** Shortest time to the remote end and back (s); null if it did not answer. */
+  /** Shortest time to the remote end and back, its own included (s); null if it did not answer. */
   readonly endDelayS: number | null;
   /** When the trace ended. */
   readonly atNs: Tick;

@@ -21,7 +21,7 @@ export interface RouteView {
   /** Null before the first whole round. */
   readonly hops: readonly Hop[] | null;
   readonly end: RouteEnd | null;
-  /** To the remote end and back. (s) */
+  /** To the remote end and back, its own time included. (s) */
   readonly endDelayS: number | null;
   readonly ageS: number | null;
   /** Number of the route among all; two paths have the same one only if it is known to be. */

@@ -28,7 +28,9 @@ interface Found {
     direction: string;
     route: number;
     end: string;
-    hops: { routers: string[] }[];
+    hops: { routers: string[]; delay: number | null }[];
+    delay: number | null;
+    localPort: number;
     state: string;
     why: string | null;
     inFavourOf: string | null;
@@ -100,6 +102,11 @@ for (const [runtime, argv] of Object.entries(RUNTIMES)) {
             direction: 'reverse',
           })),
         );
+        // By the kernel's stamps: microseconds between veths, whatever else this machine does
+        const delays = found.paths.flatMap(({ hops }) => hops.map(({ delay }) => delay ?? -1));
+        assert.ok(Math.min(...delays) > 0 && Math.min(...delays) < 0.02, `${delays}`);
+        assert.ok(found.paths.every(({ delay }) => delay !== null && delay > 0));
+        assert.is(new Set(found.paths.map(({ localPort }) => localPort > 1023)).size, 1);
         assert.equal(
           found.paths.map(({ state }) => state),
           ['polls', 'parked', 'polls', 'parked'],

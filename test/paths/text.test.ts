@@ -70,6 +70,7 @@ test('text: what joins, what is folded, ports that part; delays in fitting units
   );
   const key = (port: number) => pathKey('192.0.2.1', '198.51.100.1', port);
   const ported = text(route(key(40001), A), route(key(40002), B));
+  assert.match(ported, /^2 paths of 1 address pair, 2 known routes/);
   assert.match(ported, /192\.0\.2\.1\|198\.51\.100\.1#40002/);
   assert.match(ported, /ECMP: behind 10\.0\.0\.1 .* by their ports, too/);
   const near = { ...route(1, A), endDelayS: 42e-6 };
