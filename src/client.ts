@@ -1,6 +1,7 @@
 /**
  * The library's client: MPNTP over many paths, combined. Observes only; it never touches a clock.
  */
+import { closedBy } from './closing.ts';
 import { type CombinedClock, type CombinerName, type Core, createCore } from './core.ts';
 import { drive } from './drive.ts';
 import { createEnsemble, type Ensemble, type Sample } from './ensemble.ts';
@@ -22,7 +23,7 @@ import {
 import type { DiscoveryOptions } from './paths/settings.ts';
 import { type PathsView, viewPaths } from './paths/view.ts';
 import { checkPorts, spreadPorts } from './ports.ts';
-import { createReader, type Reader } from './reader.ts';
+import { createReaders } from './reader.ts';
 import { type PathView, viewPath } from './status.ts';
 import { NTP_PORT, parseTarget } from './target.ts';
 import {
@@ -181,7 +182,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
       ? null
       : createTracingClient(machine, options.discovery, host.clock.tick());
 
-  const readers = new Set<Reader>();
+  const readers = createReaders();
   const { events } = options;
   const herald = createHerald(host, ensemble, (event) => events?.onEvent?.(event));
   const driven = await drive({
@@ -207,24 +208,17 @@ export async function openClient(options: ClientOptions): Promise<Client> {
       if (sample === null) return;
       events?.onSample?.(sample, ensemble);
       herald.sample(sample);
-      for (const reader of readers) reader.push(sample);
+      readers.push(sample);
     },
     onClockStep: (byS) => events?.onClockStep?.(byS),
     onSocketError: (local, code) => events?.onSocketError?.(local.ip, code),
   });
 
-  let closing: Promise<void> | undefined;
-  function close(): Promise<void> {
-    if (closing === undefined) {
-      options.signal?.removeEventListener('abort', onAbort);
-      for (const reader of readers) reader.end();
-      herald.close();
-      closing = driven.close();
-    }
-    return closing;
-  }
-  const onAbort = () => void close();
-  options.signal?.addEventListener('abort', onAbort, { once: true });
+  const close = closedBy(options.signal, () => {
+    readers.end();
+    herald.close();
+    return driven.close();
+  });
   if (options.signal?.aborted) await close();
 
   function ownEnd(path: PathKey): { stamps: StampKind; localPort: number | null } {
@@ -241,12 +235,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
     paths: pairs.map(({ key }) => key),
     routes: () => (tracing === null ? null : viewPaths(tracing.discovery, host.clock.tick())),
     now: () => remoteNow(core, host.clock),
-    samples() {
-      const reader = createReader(() => readers.delete(reader));
-      if (closing === undefined) readers.add(reader);
-      else reader.end();
-      return reader;
-    },
+    samples: () => readers.open(),
     status() {
       const nowNs = host.clock.tick();
       return {

@@ -2,6 +2,7 @@
  * What all PTP clocks of the library do alike: own time, sockets and groups of every port, one
  * ensemble of cores, readers, events. Which machine it is, ptpclock.ts and boundaryclock.ts say.
  */
+import { closedBy } from './closing.ts';
 import { type CombinedClock, type CombinerName, type Core, createCore } from './core.ts';
 import { type Drive, drive, type GroupAddress, type Report } from './drive.ts';
 import { createEnsemble, type Ensemble, type Sample } from './ensemble.ts';
@@ -25,7 +26,7 @@ import type { LeapTable } from './ptp/leapseconds.ts';
 import { offsetFromMasterNs } from './ptp/slave.ts';
 import { type OwnSource, ownTime } from './ptp/timeprops.ts';
 import { onlyCounted, type PtpPathView, viewPtpPaths } from './ptpstatus.ts';
-import { createReader, type Reader } from './reader.ts';
+import { createReaders } from './reader.ts';
 import { chooseHost, type Stamps } from './udp/choose.ts';
 import { type Host, type StampKind, stampsOf } from './udp/udp.ts';
 import type { Stamp, Tick } from './units.ts';
@@ -155,7 +156,7 @@ export async function runPtp<Machine extends PtpMachine>(
   const keyOf = machine.keyOf ?? ((_: OrdinaryClock, key: PathKey) => key);
   const { bound = machine.ports } = machine;
   const drops: Drops = noDrops();
-  const readers = new Set<Reader>();
+  const readers = createReaders();
 
   /** Leap seconds take effect with the second that they are in. */
   function refreshOwn(): void {
@@ -189,7 +190,7 @@ export async function runPtp<Machine extends PtpMachine>(
         }
         if (sample.clock !== null) machine.onClock?.(core, host.clock.now());
         events?.onSample?.(sample, ensemble);
-        for (const reader of readers) reader.push(sample);
+        readers.push(sample);
       }
     }
   }
@@ -220,19 +221,12 @@ export async function runPtp<Machine extends PtpMachine>(
   });
   running = driven;
 
-  let closing: Promise<void> | undefined;
-  function close(): Promise<void> {
-    if (closing === undefined) {
-      options.signal?.removeEventListener('abort', onAbort);
-      for (const reader of readers) reader.end();
-      const nowNs = host.clock.tick();
-      driven.perform(machine.ports.flatMap((port) => farewell(port, nowNs)));
-      closing = driven.close();
-    }
-    return closing;
-  }
-  const onAbort = () => void close();
-  options.signal?.addEventListener('abort', onAbort, { once: true });
+  const close = closedBy(options.signal, () => {
+    readers.end();
+    const nowNs = host.clock.tick();
+    driven.perform(machine.ports.flatMap((port) => farewell(port, nowNs)));
+    return driven.close();
+  });
   if (options.signal?.aborted) await close();
 
   /** By the event socket of an address. */
@@ -249,12 +243,7 @@ export async function runPtp<Machine extends PtpMachine>(
     host,
     ensemble,
     now: () => remoteNow(core, host.clock),
-    samples() {
-      const reader = createReader(() => readers.delete(reader));
-      if (closing === undefined) readers.add(reader);
-      else reader.end();
-      return reader;
-    },
+    samples: () => readers.open(),
     close,
     [Symbol.asyncDispose]: close,
   };
