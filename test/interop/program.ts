@@ -93,8 +93,9 @@ export async function startServe(
   ips: readonly string[],
   args: readonly string[] = [],
   wrongByMs = 0,
+  runtime: Runtime = 'node',
 ): Promise<Running> {
-  const program = wrongByMs === 0 ? command() : skewed(lab, 'node', wrongByMs);
+  const program = wrongByMs === 0 ? command(runtime) : skewed(lab, runtime, wrongByMs);
   const running = lab.start(lab.server, [...program, 'serve', ...ips, ...args]);
   let ended = false;
   running.exited.then(() => {
