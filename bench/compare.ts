@@ -7,6 +7,7 @@ import { CLIENTS } from './flood.ts';
 import { groupOf, nameInC, nativeJobs } from './native.ts';
 import { type Runtime, startWorker, type Worker } from './processes.ts';
 import { ptpRmsTables, ptpTables } from './ptptables.ts';
+import { pumpTables } from './pumptable.ts';
 import { type ServerRound, serverBench } from './server.ts';
 import { stampsTables } from './stampstable.ts';
 import { type Column, figure, type Row, type Table } from './table.ts';
@@ -59,6 +60,7 @@ export const TABLES: Readonly<Record<string, (plan: Plan) => Promise<Made>>> = {
   ptp: ptpTables,
   ptprms: ptpRmsTables,
   stamps: stampsTables,
+  pump: pumpTables,
 };
 
 export const runtimeColumns = ({ crews }: Pick<Plan, 'crews'>): Column[] =>

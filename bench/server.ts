@@ -11,7 +11,7 @@ import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadFigures } from './load.ts';
 import { threadSecondsOf, watchOthers } from './machine.ts';
-import { COMMANDS, type Runtime, start, stop, type Worker } from './processes.ts';
+import { COMMANDS, freePort, type Runtime, start, stop, type Worker } from './processes.ts';
 
 export interface ServerRound {
   readonly answered: number;
@@ -220,14 +220,6 @@ function isExecutable(file: string): boolean {
   } catch {
     return false;
   }
-}
-
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', () => resolve()));
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(() => resolve()));
-  return port;
 }
 
 /** True if an NTP request to the port is answered at once. */

@@ -20,7 +20,7 @@ import { type Crew, MOST_WORKERS, openCrew } from './responder/crew.ts';
 import type { Tally } from './responder/shared.ts';
 import { NTP_PORT, parseTarget } from './target.ts';
 import { chooseHost, type Stamps } from './udp/choose.ts';
-import type { Host } from './udp/udp.ts';
+import type { Host, PumpMode } from './udp/udp.ts';
 
 export type { Access, RateLimitConfig, Source };
 
@@ -39,6 +39,8 @@ export interface ServerOptions {
   readonly signal?: AbortSignal;
   /** Whose stamps, see {@link Stamps}. (default `auto`) */
   readonly stamps?: Stamps;
+  /** How datagrams with kernel stamps are fetched, see {@link PumpMode}. (default `timer`) */
+  readonly pump?: PumpMode;
   readonly host?: Host;
   /** Not with workers, which only count. */
   readonly onDrop?: (reason: string, from: string) => void;
@@ -107,7 +109,7 @@ export function localSource(stratum: number, host: Host): Partial<Source> {
  */
 export async function openServer(options: ServerOptions): Promise<Server> {
   options.signal?.throwIfAborted();
-  const host = options.host ?? chooseHost(options.stamps);
+  const host = options.host ?? chooseHost(options.stamps, options.pump);
   if (options.addresses.length === 0) {
     throw new ConfigError('addresses', 'at least one local address', options.addresses);
   }

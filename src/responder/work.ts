@@ -57,7 +57,7 @@ export function work(plan: Plan, onReady: () => void): void {
   const ffi = loadFfi();
   if (typeof ffi === 'string') throw new HostError(ffi);
   const shared = openShared(plan.buffer);
-  const system = makeSystem(ffi);
+  const system = makeSystem(ffi, 'timer'); // never pumped: this thread waits by itself
   const { clock, sender, addresses } = system;
   const responder = createResponder({ rateLimit, access, interleaved: interleaved !== null });
   responder.place(ffi.addressOf(responder.bytes));

@@ -46,7 +46,7 @@ export interface StatusLine extends Report {
 
 export type Runtime = 'node' | 'deno' | 'bun';
 
-const RUNTIMES = {
+export const RUNTIMES = {
   node: [process.execPath],
   deno: [resolve('node_modules/.bin/deno'), 'run', '-A', '--quiet', '--unstable-net'],
   bun: [resolve('node_modules/.bin/bun'), '--no-install'],

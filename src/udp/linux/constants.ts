@@ -7,6 +7,7 @@ export const AF_PACKET = 17;
 
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
+/** These two serve epoll_create1 and eventfd as well. */
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 
@@ -20,6 +21,7 @@ export const SOL_PACKET = 263;
 
 // SOL_SOCKET
 export const SO_REUSEADDR = 2;
+export const SO_ERROR = 4;
 export const SO_RCVBUF = 8;
 export const SO_REUSEPORT = 15;
 export const SO_RCVTIMEO = 20;
@@ -80,6 +82,11 @@ export const MSG_DONTWAIT = 0x40;
 export const MSG_ERRQUEUE = 0x2000;
 export const MSG_WAITFORONE = 0x10000;
 
+/** Of epoll, too. */
 export const POLLIN = 1;
 export const POLLERR = 8;
 export const POLLNVAL = 32;
+
+export const EPOLL_CTL_ADD = 1;
+export const EPOLL_CTL_DEL = 2;
+export const EPOLL_CTL_MOD = 3;

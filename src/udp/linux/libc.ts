@@ -27,6 +27,12 @@ export interface Libc {
     address: Uint8Array,
     length: number,
   ): number;
+  epoll_create1(flags: number): number;
+  epoll_ctl(watch: number, operation: number, fd: number, event: Uint8Array): number;
+  epoll_wait(watch: number, events: Uint8Array, most: number, timeoutMs: number): number;
+  eventfd(count: number, flags: number): number;
+  read(fd: number, bytes: Uint8Array, count: number): number;
+  write(fd: number, bytes: Uint8Array, count: number): number;
   clock_gettime(clock: number, into: Uint8Array): number;
   if_nametoindex(name: Uint8Array): number;
   /** @returns 0 if there is no such interface (the pointer, cut to an int) */
@@ -51,6 +57,12 @@ export const ARGUMENTS: Readonly<Record<keyof Libc, readonly Kind[]>> = {
   sendmsg: ['i', 'p', 'i'],
   sendmmsg: ['i', 'p', 'u', 'i'],
   sendto: ['i', 'p', 's', 'i', 'p', 'u'],
+  epoll_create1: ['i'],
+  epoll_ctl: ['i', 'i', 'i', 'p'],
+  epoll_wait: ['i', 'p', 'i', 'i'],
+  eventfd: ['u', 'i'],
+  read: ['i', 'p', 's'],
+  write: ['i', 'p', 's'],
   clock_gettime: ['i', 'p'],
   if_nametoindex: ['p'],
   if_indextoname: ['u', 'p'],
@@ -61,10 +73,24 @@ export const ARGUMENTS: Readonly<Record<keyof Libc, readonly Kind[]>> = {
 /** The GNU C library; others (musl) are not known to work. */
 export const LIBC = 'libc.so.6';
 
+/**
+ * epoll_wait in another thread; `done` is called in a turn of its own with the result, −1 if it
+ * failed. The memory must stay referenced until then.
+ */
+export type Later = (
+  watch: number,
+  events: Uint8Array,
+  most: number,
+  timeoutMs: number,
+  done: (count: number) => void,
+) => void;
+
 export interface Ffi {
   /** Shown to people: `koffi`, `Deno.dlopen`, `bun:ffi`. */
   readonly name: string;
   readonly libc: Libc;
+  /** Null where C functions cannot be called in another thread. */
+  readonly later: Later | null;
   /** Where the memory stands. It must be an ArrayBuffer of its own, and kept referenced. */
   addressOf(memory: Uint8Array): number;
   /** Of the last call that returned −1. Read it at once. */
