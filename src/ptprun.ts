@@ -14,6 +14,7 @@ import {
   type Output,
   type PathEvent,
   type PortOutput,
+  type ReturnedInput,
 } from './machine.ts';
 import { type Now, remoteNow } from './now.ts';
 import type { PathKey } from './path.ts';
@@ -76,6 +77,8 @@ export interface PtpMachine {
   /** The key of a port's path among those of all. Default its own. */
   keyOf?(port: OrdinaryClock, key: PathKey): PathKey;
   step(input: Input): Output[];
+  /** What routers send back, for a machine that wants to know. */
+  stepReturned?(input: ReturnedInput): Output[];
   firstTimer(): Tick;
   /** A socket of ours is in trouble. */
   hearError(local: Address, code: string, nowNs: Tick): Output[];
@@ -203,6 +206,9 @@ export async function runPtp<Machine extends PtpMachine>(
       refreshOwn();
       return state.step(input);
     },
+    ...(machine.stepReturned && {
+      stepReturned: (state: Machine, input: ReturnedInput) => state.stepReturned?.(input) ?? [],
+    }),
     locals: bound.flatMap(({ addresses, ports: { event, general } }) =>
       addresses.flatMap((ip) => [event, general].map((port) => ({ ip, port }))),
     ),

@@ -37,6 +37,18 @@ export interface Found {
   fresh: Route | null;
   parking: Parking | null;
   isSilent: boolean;
+  /** Never parked: whoever owns it cannot stop it. */
+  readonly isFixed: boolean;
+}
+
+/** What is said of a path that comes later. */
+export interface NewPath {
+  /** Not heard yet: neither stands for others nor is parked until it is. Default false. */
+  readonly isSilent?: boolean;
+  /** Cannot be parked. Default false. */
+  readonly isFixed?: boolean;
+  /** Now: the next round is brought forward for it. Default: it waits for the next. */
+  readonly nowNs?: Tick;
 }
 
 /** Plain data; only this file changes it. */
@@ -107,19 +119,24 @@ export function createDiscovery(
   };
 }
 
-const newPath = (path: PathKey): Found => ({
+const newPath = (path: PathKey, { isSilent = false, isFixed = false }: NewPath = {}): Found => ({
   path,
   trace: null,
   notBeforeNs: tick(0),
   route: null,
   fresh: null,
   parking: null,
-  isSilent: false,
+  isSilent,
+  isFixed,
 });
 
 /** Takes up a path at the next round; nothing if it is known. */
-export function addTo(discovery: Discovery, path: PathKey): void {
-  if (find(discovery, path) === undefined) discovery.paths.push(newPath(path));
+export function addTo(discovery: Discovery, path: PathKey, told: NewPath = {}): void {
+  if (find(discovery, path) !== undefined) return;
+  discovery.paths.push(newPath(path, told));
+  if (told.nowNs === undefined) return;
+  const soonNs = tick(told.nowNs + discovery.settings.startNs);
+  if (soonNs < discovery.nextRoundNs) discovery.nextRoundNs = soonNs;
 }
 
 /** Gives a path up. What it stood for is admitted. */
@@ -232,7 +249,12 @@ function harvest(discovery: Discovery, wishes: Wish[]): void {
 
 function decide(discovery: Discovery, wishes: Wish[]): void {
   const candidates = discovery.paths.map(
-    ({ path, isSilent, parking }): Candidate => ({ path, isSilent, isParked: parking !== null }),
+    ({ path, isSilent, isFixed, parking }): Candidate => ({
+      path,
+      isSilent,
+      isFixed,
+      isParked: parking !== null,
+    }),
   );
   const parked = decideParking(candidates, routesOf(discovery), discovery.settings.keep);
   for (const found of discovery.paths) {
