@@ -7,6 +7,7 @@ import type { Args, Command } from './args.ts';
 import { CLIENT_OPTIONS, clientOptions, scopeOf } from './client.ts';
 import { writeText } from './files.ts';
 import { type Io, pause } from './io.ts';
+import { pathsJson } from './pathsjson.ts';
 import { pathsSvg } from './pathssvg.ts';
 import { pathsText } from './pathstext.ts';
 
@@ -93,19 +94,3 @@ async function firstRound(client: Client, io: Io): Promise<PathsView | null> {
   }
   return null;
 }
-
-const pathsJson = (view: PathsView): object => ({
-  paths: view.paths.map(({ path, direction, route, end, hops, parking }) => ({
-    path,
-    direction,
-    route,
-    end,
-    hops: hops?.map(({ routers, delayS }) => ({ routers, delay: delayS })) ?? null,
-    state: parking === null ? 'polls' : 'parked',
-    why: parking?.why ?? null,
-    inFavourOf: parking?.inFavourOf ?? null,
-  })),
-  overlaps: view.overlaps,
-  forks: view.forks,
-  folds: view.folds,
-});

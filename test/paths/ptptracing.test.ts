@@ -45,7 +45,7 @@ function diamond(
   const here = { mode: 'single-ended', role: 'slave', masters: [M], addresses: LOCALS } as const;
   const options = { startS: 5, periodS: 60, ...discovery };
   const slave = addTracing(world, options, { ...here, ...own });
-  FOUR.forEach((key, n) => world.routes.set(key, n < 2 ? A : B));
+  for (const [n, key] of FOUR.entries()) world.routes.set(key, n < 2 ? A : B);
   return { world, slave, theirs };
 }
 
