@@ -156,6 +156,7 @@ function tracingMachine(
   const tracing = createTracingClock(clock, discovery, nowNs);
   return {
     tracing,
+    discovery: tracing.discovery,
     ports: clocks,
     step: (input) => stepTracingClock(tracing, input),
     stepReturned: (input) => stepTracingClockReturned(tracing, input),

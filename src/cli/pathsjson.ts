@@ -2,7 +2,7 @@
 import type { PathsView } from '../paths/view.ts';
 
 export const pathsJson = (view: PathsView): object => ({
-  paths: view.paths.map(({ path, direction, route, end, hops, parking }) => ({
+  paths: view.paths.map(({ path, direction, route, end, hops, parking, vote }) => ({
     path,
     direction,
     route,
@@ -11,6 +11,7 @@ export const pathsJson = (view: PathsView): object => ({
     state: parking === null ? 'polls' : 'parked',
     why: parking?.why ?? null,
     inFavourOf: parking?.inFavourOf ?? null,
+    vote,
   })),
   overlaps: view.overlaps,
   forks: view.forks,

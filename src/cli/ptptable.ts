@@ -86,6 +86,7 @@ function statusLine({ clock }: Host, status: Told, last: object = {}): string {
         jitter: report?.jitterS ?? null,
         noise: report?.noiseS ?? null,
         weight: report?.weight ?? null,
+        vote: report?.vote ?? null,
       })),
       ...last,
     },

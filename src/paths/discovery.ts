@@ -23,6 +23,7 @@ import {
   traceDue,
   traceTimeout,
 } from './trace.ts';
+import { voteShares } from './votes.ts';
 
 /** One path as discovery sees it. */
 export interface Found {
@@ -64,6 +65,8 @@ export interface Discovery {
   isRound: boolean;
   /** Rounds that came to an end. */
   rounds: number;
+  /** How often it was decided who is parked: what paths share may be otherwise since. */
+  decisions: number;
 }
 
 /** What became of a wish, and what else happened to a path. `id` numbers probes, each once. */
@@ -116,6 +119,7 @@ export function createDiscovery(
     nextRoundNs: startNs,
     isRound: false,
     rounds: 0,
+    decisions: 0,
   };
 }
 
@@ -196,6 +200,13 @@ export function routesOf(discovery: Discovery): Map<PathKey, Route> {
   return routes;
 }
 
+/** What the voice of each path counts, [0, 1]. */
+export const votesOf = (discovery: Discovery): Map<PathKey, number> =>
+  voteShares(
+    discovery.paths.map(({ path, parking }) => ({ path, isParked: parking !== null })),
+    routesOf(discovery),
+  );
+
 const find = (discovery: Discovery, path: PathKey): Found | undefined =>
   discovery.paths.find((found) => found.path === path);
 
@@ -248,6 +259,7 @@ function harvest(discovery: Discovery, wishes: Wish[]): void {
 }
 
 function decide(discovery: Discovery, wishes: Wish[]): void {
+  discovery.decisions++;
   const candidates = discovery.paths.map(
     ({ path, isSilent, isFixed, parking }): Candidate => ({
       path,

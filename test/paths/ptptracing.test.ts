@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ConfigError } from '../../src/errors.ts';
 import { type PathKey, pathKey } from '../../src/path.ts';
-import { routesOf } from '../../src/paths/discovery.ts';
+import { routesOf, votesOf } from '../../src/paths/discovery.ts';
 import { routeName } from '../../src/paths/route.ts';
 import type { DiscoveryOptions } from '../../src/paths/settings.ts';
 import type { OrdinaryClockConfig } from '../../src/ptp/clock.ts';
@@ -97,6 +97,7 @@ test('four pairs, two routes: both found, and what was granted on redundant pair
     assert.ok(sentBy(world, 'Announce', M, 22).some(({ to }) => to === LOCALS[n - 1]));
   }
   assert.equal(measuredPaths(slave, 22, 25).sort(), [keyOf(1), keyOf(3)]);
+  assert.equal([...votesOf(slave.tracing.discovery).values()], [1, 0, 1, 0]);
   const views = viewPtpPaths(
     slave.clock,
     () => null,
