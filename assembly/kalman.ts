@@ -333,7 +333,8 @@ function gate(i: i32, measured: f64, residual: f64): void {
   const fresh = countFresh(axisS(nowNs));
   const alone = fresh < 2;
   const allBad = badRun >= max<f64>(GATE_RUN, 2.0 * f64(fresh));
-  const mostMove = !alone && bad >= GATE_RUN && isMost(movingVotes(i, residual), freshVotes(axisS(nowNs)));
+  const mostMove =
+    !alone && bad >= GATE_RUN && isMost(movingVotes(i, residual), freshVotes(axisS(nowNs)));
   if ((allBad || mostMove) && (!alone || isClockStep(i, residual))) {
     // nobody fits any more, or most paths move at once: it is the local clock that moved
     countStep();

@@ -29,7 +29,6 @@ import {
   openPaths,
   pathEnd,
   row,
-  stat,
   STAT_AWAY,
   STAT_AWAY_LEAST_S,
   STAT_AWAY_MOST_S,
@@ -37,6 +36,7 @@ import {
   STAT_LONG_STEPS,
   STAT_NONSENSE,
   STAT_SHORT,
+  stat,
   voteOf,
 } from './path';
 

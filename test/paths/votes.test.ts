@@ -89,10 +89,20 @@ test('combiners are told once for each decision, and the view shows it', () => {
   for (const [n, found] of discovery.paths.entries()) found.route = routes[n] ?? null;
   refresh();
   const told = () => ensemble.cores.map((core) => keys.map((_, n) => core.path(n).vote));
-  assert.equal(told(), [[1, 1, 1], [1, 1, 1]], 'nothing was decided yet');
+  assert.equal(
+    told(),
+    [
+      [1, 1, 1],
+      [1, 1, 1],
+    ],
+    'nothing was decided yet',
+  );
   discovery.decisions++;
   refresh();
-  assert.equal(told(), [[0.5, 0.5, 1], [0.5, 0.5, 1]]);
+  assert.equal(told(), [
+    [0.5, 0.5, 1],
+    [0.5, 0.5, 1],
+  ]);
   assert.equal(
     viewPaths(discovery, tick(0)).paths.map(({ vote }) => vote),
     [0.5, 0.5, 1],
