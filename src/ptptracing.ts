@@ -95,14 +95,19 @@ export function stepTracingClock(tracing: TracingClock, input: Input): Output[] 
       if (answered?.isLoose !== true) outputs.push(...stepOrdinaryClock(clock, input));
       if (answered !== null) {
         const { path, context: id } = answered;
-        hear(tracing, { type: 'answered', path, id }, nowNs, outputs);
+        const { receivedAtNs } = input.datagram;
+        hear(tracing, { type: 'answered', path, id, receivedAtNs }, nowNs, outputs);
       }
       break;
     }
-    case 'sent':
-      takeProbe(tracing, input.context);
+    case 'sent': {
+      const path = takeProbe(tracing, input.context);
       outputs.push(...stepOrdinaryClock(clock, input));
+      if (path === undefined) break;
+      const { context: id, sentAtNs: atNs } = input;
+      hear(tracing, { type: 'departed', path, id, atNs }, nowNs, outputs);
       break;
+    }
     default:
       outputs.push(...stepOrdinaryClock(clock, input));
   }
@@ -113,7 +118,7 @@ export function stepTracingClock(tracing: TracingClock, input: Input): Output[] 
 export function stepTracingClockReturned(tracing: TracingClock, input: ReturnedInput): Output[] {
   const { returned, local, nowNs } = input;
   const { slave } = tracing.clock;
-  const { routerIp, to, type, code, quoted } = returned;
+  const { routerIp, to, type, code, quoted, receivedAtNs } = returned;
   const outputs: Output[] = [];
   const kind = icmpKind(to.ip, type, code);
   const isEvent = local.port === slave.eventPort && to.port === slave.remoteEventPort;
@@ -121,7 +126,8 @@ export function stepTracingClockReturned(tracing: TracingClock, input: ReturnedI
   const path = pathKey(to.ip, local.ip);
   const id = returnedProbe(slave, path, quoted);
   if (id === null) return outputs;
-  hear(tracing, { type: 'returned', path, id, routerIp, kind }, nowNs, outputs);
+  const heard: Heard = { type: 'returned', path, id, routerIp, kind, receivedAtNs };
+  hear(tracing, heard, nowNs, outputs);
   return finish(tracing, outputs, nowNs);
 }
 

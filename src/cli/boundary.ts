@@ -11,7 +11,17 @@ import { given, ptpOptions } from './ptpargs.ts';
 const OF_CLOCK = new Set([
   ...['port', 'clock-identity', 'domain', 'priority1', 'priority2', 'clock-class', 'hops'],
   ...Object.keys(DISCOVERY_OPTIONS),
-  ...['event-port', 'general-port', 'leap-file', 'combiner', 'seconds', 'record', 'json', 'stamps'],
+  ...[
+    'event-port',
+    'general-port',
+    'leap-file',
+    'combiner',
+    'seconds',
+    'record',
+    'json',
+    'stamps',
+    'pump',
+  ],
 ]);
 /** Options that make no sense for all ports alike. */
 const OF_ONE = ['master', 'primary', 'unicast'];
