@@ -18,6 +18,7 @@ import {
   B_EDGE2,
   B_JUMP,
   B_LATE,
+  B_OTHER_LATE,
   B_PENDING,
   B_PENDING_S,
   B_POOLED,
@@ -69,11 +70,13 @@ import {
   guessLate,
   learnFrom,
   learnOneWay,
+  learnStray,
   refit,
   restartQuiet,
   sharpen,
   startLaw,
   startRefits,
+  switchLaw,
 } from './queueing';
 import {
   clearQuickest,
@@ -113,6 +116,7 @@ import {
   leastSum,
   rememberSpans,
 } from './spans';
+import { FORWARD_BIT, isByUser, isStray, latenessS, REVERSE_BIT, strays, switched } from './stamps';
 import { isConvicted } from './verdict';
 import { clearWander, restartWander, wander } from './wander';
 
@@ -184,6 +188,19 @@ export function openBraid(i: i32): void {
 /** The time axis started again: whatever did that, nothing learnt before is safe to keep. */
 export function restartBraid(): void {
   collapse();
+}
+
+/** Path i goes by stamps of another kind: what they teach is told apart from what was. */
+export function switchBraid(i: i32): void {
+  const k = braidRow(i);
+  if (load<f64>(k, B_TAKEN) == 0.0) return;
+  const nowS = axisS(nowNs);
+  if ((switched & REVERSE_BIT) != 0) switchLaw(i, 0, nowS);
+  if ((switched & FORWARD_BIT) != 0) switchLaw(i, 8, nowS);
+  clearMoments(i, floorOf(i));
+  startRefits(k);
+  forgetSpans(i);
+  openShift(i);
 }
 
 /** One exchange of path i, `dtS` after the last of any path, `lateS` older than the newest. */
@@ -259,16 +276,19 @@ function weaveSpan(i: i32, side: usize, lateS: f64, isExchange: bool, nowS: f64)
   if (isExchange) {
     doubtS = 0.0;
     store<f64>(k, 0.0, B_PENDING);
-    if (hasLeasts(i)) rememberSpans(i, takeLeast(i, 0), takeLeast(i, 8));
+    if (strays == 0 && hasLeasts(i)) rememberSpans(i, takeLeast(i, 0), takeLeast(i, 8));
   } else if (!isFresh(i, nowS) && countFresh(nowS) > 0) {
     // heard in one direction only, a path can be led anywhere: it speaks while nobody else does
     return STATUS_HELD;
   }
-  learnOneWay(i, side, span, sign, nowS, isExtra);
+  if (isStray(side)) learnStray(i, side, span, sign, nowS);
+  else learnOneWay(i, side, span, sign, nowS, isExtra);
   if (!isExchange) return STATUS_USED;
   refit(i, nowS);
   const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
-  watchShift(i, reverseS - theta, forwardS + theta, sqrt<f64>(p00 * misfit), nowS, clean);
+  if (strays == 0) {
+    watchShift(i, reverseS - theta, forwardS + theta, sqrt<f64>(p00 * misfit), nowS, clean);
+  }
   raiseFloor(i, nowS);
   return STATUS_USED;
 }
@@ -306,15 +326,19 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
   }
   doubtS = 0.0;
   store<f64>(k, 0.0, B_PENDING);
-  rememberSpans(i, reverse - theta, forward + theta);
+  if (strays == 0) rememberSpans(i, reverse - theta, forward + theta);
   if (!first) {
     // θ stands where the first exchange put it; only the next ones can tell more
-    learnFrom(i, 0, reverse, 1.0, nowS);
-    learnFrom(i, 1, forward, -1.0, nowS);
+    if (isStray(0)) learnStray(i, 0, reverse, 1.0, nowS);
+    else learnFrom(i, 0, reverse, 1.0, nowS);
+    if (isStray(8)) learnStray(i, 8, forward, -1.0, nowS);
+    else learnFrom(i, 1, forward, -1.0, nowS);
     refit(i, nowS);
   }
   const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
-  watchShift(i, reverse - theta, forward + theta, sqrt<f64>(p00 * misfit), nowS, clean);
+  if (strays == 0) {
+    watchShift(i, reverse - theta, forward + theta, sqrt<f64>(p00 * misfit), nowS, clean);
+  }
   raiseFloor(i, nowS);
   return status;
 }
@@ -370,8 +394,9 @@ function meetPath(i: i32, reverse: f64, forward: f64, nowS: f64): void {
   const floorS = fits ? delayS * 0.5 : min<f64>(reverse - theta, forward + theta);
   trySeat(i);
   placeFloor(i, floorS, 4.0 * late * late);
-  startLaw(k, late, nowS);
-  startLaw(k + 8, late, nowS);
+  startLaw(k, late + (isByUser(i, 0) ? latenessS(0) : 0.0), nowS);
+  startLaw(k + 8, late + (isByUser(i, 8) ? latenessS(8) : 0.0), nowS);
+  memory.fill(k + B_OTHER_LATE, 0, KALMAN_BYTES - B_OTHER_LATE);
   store<f64>(k, 0.0, B_ANCHOR);
   startRefits(k);
   clearMoments(i, floorS);

@@ -24,6 +24,7 @@ import {
 } from './memory';
 import { FORWARD, REVERSE, spanS } from './oneway';
 import { countGated, row } from './path';
+import { FORWARD_BIT, joinStrays, REVERSE_BIT, strays } from './stamps';
 
 // pairs: reverse, forward
 const SIDE_LOCAL: usize = 0; // i64 local stamp of the last
@@ -33,6 +34,7 @@ const SIDE_AT_S: usize = 48; // its local stamp on the axis
 const SIDE_WAITS: usize = 64; // 1: no exchange was made of it yet
 const SIDE_LEAST_S: usize = 80; // least one-way delay of late (braid)
 const SIDE_DOUBT: usize = 96; // of the path: 1 while a direction fell and nobody knows why (braid)
+const SIDE_STRAYED: usize = 104; // u32 of the path: directions whose last one was a stray
 const SIDE_CONTRADICTS: usize = 112; // 1: the last one contradicted the causal interval
 
 /** Two directions that are so far apart belong to no exchange, s. */
@@ -60,6 +62,7 @@ export function forgetSides(i: i32): void {
   store<f64>(s, 0.0, SIDE_WAITS);
   store<f64>(s, 0.0, SIDE_WAITS + 8);
   store<f64>(s, 0.0, SIDE_DOUBT);
+  store<u32>(s, 0, SIDE_STRAYED);
   for (let side: usize = 0; side < 16; side += 8) {
     store<f64>(s + side, NO_SPAN, SIDE_LEAST_S);
     store<f64>(s + side, NEVER_S, SIDE_AT_S);
@@ -91,6 +94,9 @@ export function keepSpan(i: i32, side: usize, record: usize): void {
   store<f64>(s, spanS, SIDE_SPAN_S);
   store<f64>(s, axisS(local), SIDE_AT_S);
   store<f64>(s, 1.0, SIDE_WAITS);
+  const bit = side == REVERSE ? REVERSE_BIT : FORWARD_BIT;
+  const before = load<u32>(sides(i), SIDE_STRAYED) & ~bit;
+  store<u32>(sides(i), before | (strays & bit), SIDE_STRAYED);
 }
 
 /** The path's report shows spans as they came, not as they were carried. */
@@ -130,6 +136,7 @@ export function joinSides(i: i32, side: usize): bool {
     return false;
   }
   store<f64>(s + side, 0.0, SIDE_WAITS);
+  joinStrays(load<u32>(s, SIDE_STRAYED));
   return true;
 }
 
