@@ -58,6 +58,7 @@ import {
   countFresh,
   countGated,
   isFresh,
+  isOpen,
   markStale,
   openPaths,
   pathEnd,
@@ -116,7 +117,7 @@ import {
   leastSum,
   rememberSpans,
 } from './spans';
-import { FORWARD_BIT, isByUser, isStray, latenessS, REVERSE_BIT, strays, switched } from './stamps';
+import { FORWARD_BIT, isStray, REVERSE_BIT, strays, switched, userLatenessS } from './stamps';
 import { isConvicted } from './verdict';
 import { clearWander, restartWander, wander } from './wander';
 
@@ -394,14 +395,30 @@ function meetPath(i: i32, reverse: f64, forward: f64, nowS: f64): void {
   const floorS = fits ? delayS * 0.5 : min<f64>(reverse - theta, forward + theta);
   trySeat(i);
   placeFloor(i, floorS, 4.0 * late * late);
-  startLaw(k, late + (isByUser(i, 0) ? latenessS(0) : 0.0), nowS);
-  startLaw(k + 8, late + (isByUser(i, 8) ? latenessS(8) : 0.0), nowS);
+  startLaw(k, late, nowS);
+  startLaw(k + 8, late, nowS);
+  widenLaws(i);
   memory.fill(k + B_OTHER_LATE, 0, KALMAN_BYTES - B_OTHER_LATE);
   store<f64>(k, 0.0, B_ANCHOR);
   startRefits(k);
   clearMoments(i, floorS);
   forgetSpans(i);
   openShift(i);
+}
+
+/** Spans with stamps of a program queue longer than the others at first. */
+function widenLaws(i: i32): void {
+  const k = braidRow(i);
+  store<f64>(k, load<f64>(k, B_LATE) + userLatenessS(i, 0), B_LATE);
+  store<f64>(k + 8, load<f64>(k + 8, B_LATE) + userLatenessS(i, 8), B_LATE);
+}
+
+/** Stamps of the other kind are met for the first time: what is known of young paths allows for it. */
+export function mixBraid(): void {
+  for (let j = 0; j < pathEnd; j++) {
+    const taken = load<f64>(braidRow(j), B_TAKEN);
+    if (isOpen(j) && taken > 0.0 && taken <= WARM_EXCHANGES) widenLaws(j);
+  }
 }
 
 /** 1 sigma that a span of this side has about its floor, prior included. */

@@ -5,6 +5,7 @@
 
 import {
   clearBraid,
+  mixBraid,
   openBraid,
   restartBraid,
   switchBraid,
@@ -96,7 +97,7 @@ import {
   lastSendNs,
   showSpan,
 } from './sides';
-import { clearStamps, noteStamps, noteStrayed, strays, switched } from './stamps';
+import { clearStamps, mixes, noteStamps, noteStrayed, strays, switched } from './stamps';
 import { clearTracks, openTrack } from './track';
 import { ageTrend } from './trend';
 import { agreeAsPath, clearVerdicts, forgetVerdict, noteGap, speak, tell } from './verdict';
@@ -229,7 +230,7 @@ function takeTwoWay(i: i32, record: usize): i32 {
     takePath(i, localSend);
     return overhear(i);
   }
-  if (switched != 0) changeStamps(i);
+  if (switched != 0 || mixes) changeStamps(i);
   if (strays == 0 && isOtherRoute(i)) meetAgain(i);
   let status = fold(i, localSend, localReceive);
   if (isLost(i, lateS)) {
@@ -263,7 +264,7 @@ function takeOneWay(i: i32, record: usize): i32 {
     if (isExchange) takePath(i, lastSendNs(i));
     return overhear(i);
   }
-  if (switched != 0) changeStamps(i);
+  if (switched != 0 || mixes) changeStamps(i);
   if (!isExchange) {
     const status = foldSide(i, side);
     speak(i);
@@ -287,10 +288,12 @@ function takePath(i: i32, localSend: i64): void {
   takeExchange(i, localSend, strays != 0, noteStrayed(i));
 }
 
-/** Path i goes by stamps of another kind from now on. */
+/** Path i goes by stamps of another kind from now on, or the first of another kind came. */
 function changeStamps(i: i32): void {
-  if (combiner == BRAID_COMBINER) switchBraid(i);
-  else switchKalman(i);
+  if (combiner == BRAID_COMBINER) {
+    if (mixes) mixBraid();
+    if (switched != 0) switchBraid(i);
+  } else if (switched != 0) switchKalman(i);
 }
 
 /** Keeps a span; true if an exchange comes of it. */

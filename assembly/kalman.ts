@@ -215,9 +215,7 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
   const first = !started;
   if (first) begin(i, measured, variance);
   const plain = measured - theta - load<f64>(BIAS + c);
-  // what strays queued is no queue
-  const leant = strays == 0 ? load<f64>(k, K_SLOPE) * excess : 0.0;
-  const residual = plain - leant;
+  const residual = plain - lean(i, excess);
   const shared = p00 + 2.0 * load<f64>(CROSS_OFFSET + c) + load<f64>(covariance(i, i));
   const known = max<f64>(shared, 0.0);
   const total = known + variance;
@@ -246,7 +244,7 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
     const spread = variance + 1.0 / load<f64>(k, K_INFORMATION);
     learnWander(
       max<f64>(nowS - lastLearntS, 0.0),
-      measured - leant - load<f64>(BIAS + c),
+      measured - lean(i, excess) - load<f64>(BIAS + c),
       spread,
     );
     lastLearntS = nowS;
@@ -259,6 +257,11 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
   describe(i);
   publishClock(theta, omega, p00, p01, p11, wander, bound, carrying);
   return status;
+}
+
+/** What the path's queues do to the offset of a packet that queued `excess`, s. Strays queue elsewhere. */
+function lean(i: i32, excess: f64): f64 {
+  return strays == 0 ? load<f64>(kalmanRow(i), K_SLOPE) * excess : 0.0;
 }
 
 /** Time passes without an exchange. */

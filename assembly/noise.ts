@@ -21,7 +21,7 @@ import {
 } from './kalmanrow';
 import { PATH_EXCESS_S, PATH_FLOOR_S } from './memory';
 import { row } from './path';
-import { isStray, learnLateness, strays, userVariance } from './stamps';
+import { isMixed, isStray, learnLateness, strays, userVariance } from './stamps';
 
 const START_NOISE: f64 = 0.002; // of delay, 1 sigma
 export const START_DIVISOR: f64 = 12.0; // two exponential queues
@@ -47,7 +47,7 @@ const LEAST_S: f64 = 1.0e-9;
 /** Noise of a path at its first measurement, or after its route changed. */
 export function startNoise(i: i32): void {
   const start = START_NOISE * load<f64>(row(i), PATH_FLOOR_S);
-  store<f64>(kalmanRow(i), start * start + LEAST_S * LEAST_S + userVariance(i), K_NOISE);
+  store<f64>(kalmanRow(i), start * start + LEAST_S * LEAST_S + (isMixed ? userVariance(i) : 0.0), K_NOISE);
 }
 
 /**

@@ -27,28 +27,40 @@ export let strays: u32 = 0;
 /** Directions in which its path just changed the kind it goes by. */
 export let switched: u32 = 0;
 
+/** This clock has met stamps of both kinds; `mixes`: with the measurement at hand. */
+export let isMixed: bool = false;
+export let mixes: bool = false;
+/** Kinds met, a bit each. */
+let seen: u32 = 0;
+
 /** So many strays in a row, and the better stamps have ceased: the path goes by what is left. */
 const CEASED: u32 = 64;
 /**
  * How early a program stamps what it sends, and how late what it receives, until learnt: mean, s.
- * Event loops at rest take 10–30 and 25–50 µs, busy ones milliseconds.
+ * Event loops at rest take 10–30 and 25–50 µs, busy ones milliseconds; a guess that differed by
+ * direction would lean the offset.
  */
-const START_SEND_S: f64 = 30.0e-6;
-const START_RECEIVE_S: f64 = 100.0e-6;
+const START_S: f64 = 40.0e-6;
 /** Strays that the means remember, and how far one can move them. */
 const MEMORY: f64 = 64.0;
 const MOST: f64 = 16.0;
 
-let sendLatenessS: f64 = START_SEND_S;
-let receiveLatenessS: f64 = START_RECEIVE_S;
+let sendLatenessS: f64 = START_S;
+let receiveLatenessS: f64 = START_S;
+/** Both kinds among those seen, the one not told left out. */
+const BOTH: u32 = 3;
+
 let sends: f64 = 0;
 let receives: f64 = 0;
 
 export function clearStamps(): void {
   strays = 0;
   switched = 0;
-  sendLatenessS = START_SEND_S;
-  receiveLatenessS = START_RECEIVE_S;
+  seen = 0;
+  isMixed = false;
+  mixes = false;
+  sendLatenessS = START_S;
+  receiveLatenessS = START_S;
   sends = 0;
   receives = 0;
 }
@@ -57,6 +69,7 @@ export function clearStamps(): void {
 export function noteStamps(i: i32, record: usize): void {
   strays = 0;
   switched = 0;
+  mixes = false;
   const told = load<u32>(record, RECORD_KIND) >> STAMP_SEND_SHIFT;
   if (told == 0) return;
   const p = row(i);
@@ -69,6 +82,9 @@ export function noteStamps(i: i32, record: usize): void {
   const s = stat(i);
   judge(s, send, REVERSE_BIT);
   judge(s + 4, receive, FORWARD_BIT);
+  if (isMixed) return;
+  seen |= (1 << send) | (1 << receive);
+  isMixed = mixes = (seen >> 1) == BOTH;
 }
 
 function count(slot: usize): void {
@@ -101,6 +117,11 @@ export function isByUser(i: i32, side: usize): bool {
   return load<u32>(stat(i) + (side >> 1), STAT_OWN_STAMPS) == STAMP_USER;
 }
 
+/** How much later than others path i's stamps of a program make this direction's spans at first, s. */
+export function userLatenessS(i: i32, side: usize): f64 {
+  return isMixed && isByUser(i, side) ? latenessS(side) : 0.0;
+}
+
 /** True if this direction's stamp is a stray. */
 export function isStray(side: usize): bool {
   return (strays & (side == 0 ? REVERSE_BIT : FORWARD_BIT)) != 0;
@@ -131,7 +152,7 @@ function moved(mean: f64, byS: f64, taken: f64): f64 {
   return mean + (min<f64>(byS, MOST * mean) - mean) / min<f64>(taken + 4.0, MEMORY);
 }
 
-/** What the stamps of a path that goes by a program's do to an offset at first, s². */
+/** What the stamps of a path that goes by a program's do to its offset, s². */
 export function userVariance(i: i32): f64 {
   const send: f64 = isByUser(i, 0) ? sendLatenessS : 0.0;
   const receive: f64 = isByUser(i, 8) ? receiveLatenessS : 0.0;

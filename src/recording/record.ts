@@ -2,6 +2,7 @@
  * Fields of a core record (assembly/memory.ts RECORD_*): i64 Unix ns split into two words, so that
  * no BigInt is made per exchange. The newest local stamp of any kind lies at RECORD_LOCAL.
  */
+import type { StampKind } from '../machine.ts';
 
 export const KIND_UNIX = 0;
 export const KIND_NTP = 1;
@@ -9,6 +10,30 @@ export const KIND_NTP = 1;
 export const KIND_FORWARD = 2;
 /** One way local→remote. */
 export const KIND_REVERSE = 3;
+
+/**
+ * Whose the local stamps are, beside the kind: 2 bits for that of sending, 2 for that of receiving;
+ * 0: not told, as in all records older than this, 1: read by a program, 2: the kernel's.
+ */
+export const SEND_SHIFT = 8;
+export const RECEIVE_SHIFT = 10;
+const STAMPS: readonly StampKind[] = ['user', 'kernel'];
+const STAMPS_MASK = 0xf00;
+
+export const stampBits = (send: StampKind | undefined, receive: StampKind | undefined): number =>
+  (stampCode(send) << SEND_SHIFT) | (stampCode(receive) << RECEIVE_SHIFT);
+const stampCode = (kind: StampKind | undefined): number =>
+  kind === undefined ? 0 : STAMPS.indexOf(kind) + 1;
+
+/** Whose the stamp at `shift` is; undefined: not told. */
+export const stampAt = (word: number, shift: number): StampKind | undefined =>
+  STAMPS[((word >> shift) & 3) - 1];
+
+/** KIND_* of a record's word; more than all of them if it is unknown. */
+export function kindOf(word: number): number {
+  const isStrange = (word & (word >> 1) & 0x500) !== 0;
+  return isStrange ? word : (word & ~STAMPS_MASK) >>> 0;
+}
 
 export const RECORD_PATH = 0;
 export const RECORD_KIND = 4;
