@@ -1,14 +1,13 @@
 /** PTP masters on loopback, under load: ours in each runtime and, where it may run, stock ptp4l. */
 import type { ChildProcess } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { writeConfig } from '../test/interop/daemon.ts';
-import { createNamespace, newPrefix, removeNamespace } from '../test/interop/lab.ts';
+import { onSite } from '../test/interop/ground.ts';
 import { ip } from '../test/interop/net.ts';
 import { PTP_PROGRAMS } from '../test/interop/require.ts';
-import { start as startIn, until } from '../test/interop/spawn.ts';
+import { until } from '../test/interop/spawn.ts';
 import { COMMANDS, type Runtime, start, startWorker, stop, type Worker } from './processes.ts';
 import type { PtpLoadOptions } from './ptpload.ts';
 
@@ -88,18 +87,10 @@ export async function ptp4lMaster(
   workerFile: string,
   onTalk: (line: string) => void,
 ): Promise<Master> {
-  const ns = `${newPrefix()}-ptp4l`;
-  const folder = mkdtempSync(join(tmpdir(), 'clockbraid-bench-'));
-  const undo: (() => unknown)[] = [
-    () => removeNamespace(ns),
-    () => rmSync(folder, { recursive: true, force: true }),
-  ];
-  const end = async () => {
-    for (const one of undo.splice(0).reverse()) await one();
-  };
-  try {
-    await createNamespace(ns, false);
+  const { ns, pid, close } = await onSite(async (site) => {
+    const ns = await site.namespace('ptp4l');
     ip(['-n', ns, 'link', 'set', 'lo', 'up']);
+    const folder = site.scratch('ptp4l');
     const config = writeConfig(folder, [
       '[global]',
       ...['network_transport UDPv4', 'delay_mechanism E2E', 'time_stamping software'],
@@ -109,18 +100,18 @@ export async function ptp4lMaster(
       `uds_address ${join(folder, 'uds')}`,
       '[lo]',
     ]);
-    const running = startIn(ns, [PTP_PROGRAMS.ptp4l, '-f', config, '-i', 'lo'], {
+    const running = site.start(ns, [PTP_PROGRAMS.ptp4l, '-f', config, '-i', 'lo'], {
       timeoutMs: LIFE_S * 1000,
     });
-    undo.push(() => running.stop());
     const log = () => running.stdout() + running.stderr();
     await until('ptp4l is master', () => log().includes('to MASTER'), { detail: log });
-    const generator = startWorker('node', workerFile, onTalk, ['ip', 'netns', 'exec', ns]);
-    undo.push(() => generator.stop());
-    const ports = { event: 319, general: 320 };
-    return { name: 'ptp4l', master: '127.0.0.1', ports, pid: running.pid, generator, stop: end };
-  } catch (error) {
-    await end();
-    throw error;
-  }
+    return { ns, pid: running.pid };
+  });
+  const generator = startWorker('node', workerFile, onTalk, ['ip', 'netns', 'exec', ns]);
+  const ports = { event: 319, general: 320 };
+  const stop = async () => {
+    await generator.stop();
+    await close();
+  };
+  return { name: 'ptp4l', master: '127.0.0.1', ports, pid, generator, stop };
 }

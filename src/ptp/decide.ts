@@ -11,6 +11,8 @@ import { type AnnounceContent, becomeGrandmaster, copyTime, followMaster } from 
 import { intervalNs } from './destination.ts';
 import {
   ageAlternates,
+  ageWidowed,
+  beginWidowed,
   hearBeside,
   isGated,
   judgePlace,
@@ -358,6 +360,7 @@ export function passTime(clock: OrdinaryClock, nowNs: Tick, chance: number): Out
     if ((isOther || isDoubted) && isFollowing(portDS.portState)) {
       clock.isUnarranged = true;
     }
+    if (ageWidowed(clock, nowNs)) clock.isUnarranged = true;
     doubtSilence(clock, nowNs);
   }
   return outputs;
@@ -367,7 +370,9 @@ export function passTime(clock: OrdinaryClock, nowNs: Tick, chance: number): Out
 function loseParent(clock: OrdinaryClock, nowNs: Tick): Output[] {
   doubtGrants(clock, null, nowNs);
   clock.isUndecided = true;
-  return bestOf(clock, nowNs) === null ? takeOver(clock, nowNs) : [];
+  if (bestOf(clock, nowNs) !== null) return [];
+  beginWidowed(clock, nowNs);
+  return takeOver(clock, nowNs);
 }
 
 function takeOver(clock: OrdinaryClock, nowNs: Tick): Output[] {

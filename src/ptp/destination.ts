@@ -121,6 +121,9 @@ export function replaceDestinations(
 ): void {
   const { held } = streams;
   const list = ++streams.lists;
+  const isBeside = destinations.some(
+    ({ messageType, targetPort }) => messageType === 'Sync' && targetPort === null,
+  );
   let isChanged = false;
   for (const grant of destinations) {
     const known = held.get(grant);
@@ -129,7 +132,7 @@ export function replaceDestinations(
       known.list = list;
       continue;
     }
-    const key = attach(streams, grant, nowNs);
+    const key = attach(streams, grant, isBeside, nowNs);
     held.set(grant, { key, logInterval, list });
     if (known !== undefined && known.key !== key) detach(streams, grant, known.key);
     isChanged = true;
@@ -189,8 +192,11 @@ export function multicastDestinations(config: MulticastConfig): Destination[] {
   });
 }
 
-/** @returns the key of its stream or permit */
-function attach(streams: Streams, grant: Destination, nowNs: Tick): string {
+/**
+ * @param isBeside there are Syncs by multicast, too
+ * @returns the key of its stream or permit
+ */
+function attach(streams: Streams, grant: Destination, isBeside: boolean, nowNs: Tick): string {
   const { messageType, targetPort, localIp, remote: remoteIp, logInterval } = grant;
   const { byKey, permits } = streams;
   if (messageType === 'Delay_Resp' || messageType === 'Pdelay_Resp') {
@@ -199,7 +205,7 @@ function attach(streams: Streams, grant: Destination, nowNs: Tick): string {
     return key;
   }
   const key = streamKey(grant);
-  const stream = byKey.get(key) ?? begin(streams, key, messageType, grant, nowNs);
+  const stream = byKey.get(key) ?? begin(streams, key, messageType, grant, isBeside, nowNs);
   byKey.set(key, stream);
   retime(stream, logInterval, nowNs);
   const at = stream.legs.findIndex((leg) => leg.localIp === localIp && leg.remoteIp === remoteIp);
@@ -238,22 +244,19 @@ function begin(
   key: string,
   messageType: 'Announce' | 'Sync',
   { remote, logInterval }: Destination,
+  isBeside: boolean,
   nowNs: Tick,
 ): Stream {
   const isSpread = messageType === 'Sync' && isUnicast(remote);
   const withinNs = Math.min(intervalNs(logInterval), SPREAD_S * NS_PER_S);
   const phase = isSpread ? (streams.begun++ * GOLDEN) % 1 : 0;
-  const hasGroup = [...streams.byKey.values()].some(
-    ({ messageType: type, legs }) =>
-      type === 'Sync' && legs.some(({ remoteIp }) => !isUnicast(remoteIp)),
-  );
   const counted = messageType === 'Sync' ? streams.syncs : streams.announces;
   return {
     key,
     messageType,
     logInterval,
     dueNs: tick(nowNs + Math.floor(phase * withinNs)),
-    sequenceId: (isSpread && hasGroup ? counted + APART : counted) & 0xffff,
+    sequenceId: (isSpread && isBeside ? counted + APART : counted) & 0xffff,
     legs: [],
   };
 }

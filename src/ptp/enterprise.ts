@@ -4,7 +4,7 @@
  * whether it may be master itself. decide.ts asks it; clocks of other profiles have none.
  */
 import type { Output, PortOutput } from '../machine.ts';
-import type { Tick } from '../units.ts';
+import { type Tick, tick } from '../units.ts';
 import type { OrdinaryClock } from './clockconfig.ts';
 import type { AnnounceContent, TimePropertiesDS } from './dataset.ts';
 import { delayModeOf } from './enterprisetlv.ts';
@@ -43,6 +43,8 @@ export interface Enterprise {
   problem: string | null;
   /** It was told that the port may not be master. */
   isGateTold: boolean;
+  /** The best master fell silent, and an alternate is to take its place until then; else null. */
+  widowedUntilNs: Tick | null;
 }
 
 export const createEnterprise = (profile: Profile, alternates: ForeignTable): Enterprise => ({
@@ -52,6 +54,7 @@ export const createEnterprise = (profile: Profile, alternates: ForeignTable): En
   twins: createWatch(),
   problem: null,
   isGateTold: false,
+  widowedUntilNs: null,
 });
 
 /** Intervals within which foreign masters qualify; by then everybody has heard the better one. */
@@ -253,6 +256,29 @@ export function usedAlternates(clock: OrdinaryClock, nowNs: Tick): ForeignMaster
 
 /** Anybody may call himself an alternate, and each is asked: see the acceptable master table. */
 const MOST_BESIDE = 8;
+
+/**
+ * A new master may be one announce interval later than us in seeing that the old one is gone, and
+ * its Announce takes another: what is measured of alternates goes on for so long. (intervals)
+ */
+const WIDOWED = 2;
+
+/** The best master is gone, and no other is announced as best yet. */
+export function beginWidowed({ enterprise, foreign }: OrdinaryClock, nowNs: Tick): void {
+  if (enterprise === null) return;
+  enterprise.widowedUntilNs = tick(nowNs + WIDOWED * foreign.announceIntervalNs);
+}
+
+/** True while alternates are measured without a best master to compare them with. */
+export const isWidowed = ({ enterprise, portDS }: OrdinaryClock, nowNs: Tick): boolean =>
+  portDS.portState === 'LISTENING' && nowNs < (enterprise?.widowedUntilNs ?? nowNs);
+
+/** @returns true when it is over */
+export function ageWidowed({ enterprise }: OrdinaryClock, nowNs: Tick): boolean {
+  if (enterprise === null || nowNs < (enterprise.widowedUntilNs ?? Infinity)) return false;
+  enterprise.widowedUntilNs = null;
+  return true;
+}
 
 /** Forgets alternates that are silent. @returns true if any is */
 export function ageAlternates(clock: OrdinaryClock, nowNs: Tick): boolean {

@@ -9,7 +9,7 @@ import { isIpv6, type PathKey, pathKey } from '../path.ts';
 import { NS_PER_S, type Tick } from '../units.ts';
 import type { OrdinaryClock, Places } from './clockconfig.ts';
 import { copyTime } from './dataset.ts';
-import { modeOf, usedAlternates } from './enterprise.ts';
+import { isWidowed, modeOf, usedAlternates } from './enterprise.ts';
 import { peerGroup, primaryGroup } from './groups.ts';
 import { type PortIdentity, samePort } from './identity.ts';
 import type { Negotiable } from './negotiation.ts';
@@ -119,9 +119,12 @@ function waysOf(clock: OrdinaryClock, nowNs: Tick): Way[] {
   return ways.slice(0, slave.maxPaths);
 }
 
-/** Alternates at addresses of their own, while there is a best master to compare them with. */
+/**
+ * Alternates at addresses of their own, while there is a best master to compare them with, or one
+ * of them is about to be it.
+ */
 function alternateWays(clock: OrdinaryClock, taken: readonly Way[], nowNs: Tick): Way[] {
-  if (!isFollowing(clock)) return [];
+  if (!isFollowing(clock) && !isWidowed(clock, nowNs)) return [];
   const { primaryIp: localIp, portDS } = clock;
   const keys = new Set(taken.map(({ key }) => key));
   return usedAlternates(clock, nowNs).flatMap((alternate): Way[] => {

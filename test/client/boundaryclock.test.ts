@@ -8,18 +8,13 @@ import { openBoundaryClock } from '../../src/boundaryclock.ts';
 import { shiftedHost } from '../../src/demo/impair.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { openPtpClock } from '../../src/ptpclock.ts';
-import { chooseHost } from '../../src/udp/choose.ts';
 import { stamp } from '../../src/units.ts';
+import { host, portsFrom, until } from './loopback.ts';
 
 const test = suite('boundary clock of the library');
-const host = chooseHost();
 
-/** Ports that no other test of this process has. */
-let lastPort = 31_000 + 2 * Math.floor(Math.random() * 500);
-function freePorts() {
-  lastPort += 2;
-  return { event: lastPort, general: lastPort + 1 };
-}
+/** Ports that no other test has. */
+const freePorts = portsFrom(31_000, 1000);
 
 const port = {
   logAnnounceInterval: -2,
@@ -27,13 +22,6 @@ const port = {
   logMinDelayReqInterval: -4,
   logMinPdelayReqInterval: -4,
 } as const;
-
-const pause = (ms: number) => new Promise<void>((resolve) => host.setTimer(resolve, ms));
-
-async function until(what: () => boolean, why: () => string): Promise<void> {
-  for (let turn = 0; turn < 800 && !what(); turn++) await pause(25);
-  assert.ok(what(), why());
-}
 
 const [TOP, UP, DOWN, BELOW] = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4'] as const;
 /** Loaded machines stamp late. (s) */

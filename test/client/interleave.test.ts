@@ -5,30 +5,15 @@ import { createCore } from '../../src/core.ts';
 import { createEnsemble } from '../../src/ensemble.ts';
 import { createNtpServer, stepNtpServer } from '../../src/ntp/server.ts';
 import { stamp, tick } from '../../src/units.ts';
-import { createRig, S, type Sent } from '../ntp/rig.ts';
+import { createRig, OPEN_SERVER, S, type Sent } from '../ntp/rig.ts';
 
 const test = suite('interleaved exchanges in the core');
 
-const EPOCH_S = 1700000000;
 const LOCALS = ['198.51.100.7', '198.51.100.8', '198.51.100.9', '198.51.100.10'];
 
 /** A server whose answers leave 300 us after the stamp in them, and whose clock is 5 ms ahead. */
 function makeAnswer() {
-  const server = createNtpServer({
-    epochS: EPOCH_S,
-    source: {
-      leap: 0,
-      stratum: 1,
-      rootDelayS: 0,
-      rootDispersionS: 0,
-      refid: [71, 80, 83, 0],
-      precisionLog2S: -23,
-      referenceNs: null,
-    },
-    rateLimit: null,
-    access: { allow: [], deny: [] },
-    interleaved: { tableSize: 64 },
-  });
+  const server = createNtpServer({ ...OPEN_SERVER, interleaved: { tableSize: 64 } });
   return (sent: Sent): Uint8Array => {
     const [, ip = ''] = sent.path.split('|');
     const arrivalNs = (sent.atS + 0.0097) * S;
@@ -57,7 +42,7 @@ for (const budget of ['per-path', 'shared'] as const) {
       }));
       const rig = createRig({ paths, minPollLog2S, budget });
       const core = createCore({});
-      const ensemble = createEnsemble([core], EPOCH_S);
+      const ensemble = createEnsemble([core], OPEN_SERVER.epochS);
       for (const { key } of rig.client.paths) ensemble.open(key);
       rig.run(200 * 2 ** minPollLog2S, makeAnswer());
       for (const output of rig.outputs) {

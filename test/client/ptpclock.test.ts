@@ -5,21 +5,16 @@ import { shiftedHost } from '../../src/demo/impair.ts';
 import { ConfigError, HostError } from '../../src/errors.ts';
 import { parseLeapSeconds } from '../../src/ptp/leapseconds.ts';
 import { openPtpClock, type PtpClock, type PtpClockOptions } from '../../src/ptpclock.ts';
-import { chooseHost } from '../../src/udp/choose.ts';
 import type { Handlers, Host } from '../../src/udp/udp.ts';
 import { stamp } from '../../src/units.ts';
-import { WHOLE_LIST } from '../ptp/leaplist.ts';
+import { LASTING_LIST } from '../ptp/leaplist.ts';
+import { host, pause, portsFrom, until } from './loopback.ts';
 import { portsMoved } from './nat.ts';
 
 const test = suite('ptp clock of the library');
-const host = chooseHost();
 
-/** Ports that no other test of this process has. */
-let lastPort = 20_000 + 2 * Math.floor(Math.random() * 5000);
-function freePorts() {
-  lastPort += 2;
-  return { event: lastPort, general: lastPort + 1 };
-}
+/** Ports that no other test has. */
+const freePorts = portsFrom(20_000, 10_000);
 
 const QUICK = {
   logAnnounceInterval: -3,
@@ -27,13 +22,6 @@ const QUICK = {
   logMinDelayReqInterval: -4,
   logMinPdelayReqInterval: -4,
 } as const;
-
-const pause = (ms: number) => new Promise<void>((resolve) => host.setTimer(resolve, ms));
-
-async function until(what: () => boolean, why: () => string): Promise<void> {
-  for (let turn = 0; turn < 600 && !what(); turn++) await pause(25);
-  assert.ok(what(), why());
-}
 
 type Options = Omit<PtpClockOptions, 'mode' | 'addresses'> &
   Partial<Pick<PtpClockOptions, 'mode' | 'addresses'>>;
@@ -174,7 +162,7 @@ test('peer to peer over two paths', async () => {
 
 test('IPv6: both clocks on ::1, behind ports that are translated', async () => {
   const ports = freePorts();
-  lastPort += 2;
+  freePorts(); // the translated ones
   const master = await openMaster({ ports, addresses: ['::1'], host: portsMoved(host, 0, 2) });
   const slave = await openSlave({
     ...{ ports, addresses: ['::1'], masters: ['::1'], host: portsMoved(host, 2, 0) },
@@ -189,7 +177,7 @@ test('IPv6: both clocks on ::1, behind ports that are translated', async () => {
 
 test('the sign: a master 1 s ahead gives offset +1, one behind −1; TAI or not; now() holds the truth', async () => {
   // it never expires
-  const leapTable = parseLeapSeconds(WHOLE_LIST.replace('#@\t3991593600', '#@\t9999999999'));
+  const leapTable = parseLeapSeconds(LASTING_LIST);
   for (const [shiftS, list] of [
     [1, null],
     [-1, leapTable],

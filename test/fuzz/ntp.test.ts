@@ -10,7 +10,15 @@ import { type NtpClient, stepNtpClient } from '../../src/ntp/client.ts';
 import { asciiRefid } from '../../src/ntp/refid.ts';
 import { createNtpServer, stepNtpServer } from '../../src/ntp/server.ts';
 import { stamp, tick } from '../../src/units.ts';
-import { createRig, honest, pairs, protocolState, type Rig, type Sent } from '../ntp/rig.ts';
+import {
+  createRig,
+  honest,
+  OPEN_SERVER,
+  pairs,
+  protocolState,
+  type Rig,
+  type Sent,
+} from '../ntp/rig.ts';
 import { answerTo, CAPTURED_REQUEST, fromHex, stampsAt, toHex } from '../ntp/wire.ts';
 import { createRandom, type Random } from './random.ts';
 
@@ -191,16 +199,7 @@ test(`${TO_CLIENT} datagrams to the client: rejects leave its state alone (SEC-1
 test(`${TO_SERVER} datagrams to the server: no answer longer than its request (SEC-14)`, () => {
   const random = createRandom(FUZZ_SEED + 1);
   const server = createNtpServer({
-    epochS: 1700000000,
-    source: {
-      leap: 0,
-      stratum: 1,
-      rootDelayS: 0,
-      rootDispersionS: 0,
-      refid: [71, 80, 83, 0],
-      precisionLog2S: -23,
-      referenceNs: null,
-    },
+    ...OPEN_SERVER,
     rateLimit: { intervalLog2S: 0, burst: 8, leak: 1, tableSize: 1024 },
     access: { allow: [], deny: ['203.0.113.0/24'] },
     interleaved: { tableSize: 256 },

@@ -8,24 +8,18 @@ import * as assert from 'uvu/assert';
 import { COMBINERS, type Core, createCore } from '../../src/core.ts';
 import { RECORD_BYTES } from '../../src/recording/blocks.ts';
 import { RECORD_LOCAL, RECORD_REMOTE } from '../../src/recording/record.ts';
-import { RESULT } from '../../src/recording/tally.ts';
 import type { Trace } from '../../src/sim/trace.ts';
-import { EPOCH_S } from '../../src/sim/world.ts';
 import { awkward } from '../core/rig.ts';
 import { type OneWayRecord, putOneWay, rates, trace } from '../sim/spans.ts';
-import { PATHS, STREAMS, type Stream } from './hostile.ts';
+import { FAILOVER, feed, JUDGED, start, US } from './feed.ts';
+import { EPOCH_NS, PATHS, STREAMS, type Stream } from './hostile.ts';
 import { createRandom, type Random } from './random.ts';
 
 const test = suite('fuzz hostile one-way measurements');
 
 const COUNT = 10_000; // of each stream, for each combiner
-const US = 1e-6;
-const EPOCH_NS = BigInt(EPOCH_S) * 1_000_000_000n;
-
-/** Good exchanges per path until the clock is judged, and how much worse than a new one it may be. */
-const JUDGED = [60, 300] as const;
+/** A clock may be so many times worse than a new one. */
 const WORSE = 20;
-const FAILOVER = 100;
 
 /** The span as it is, spent in bridges in part, or corrected by anything. */
 function corrected(random: Random, span: OneWayRecord): OneWayRecord {
@@ -56,38 +50,6 @@ function split(stream: Stream, random: Random, count: number): Uint8Array {
     }
   }
   return bytes;
-}
-
-const start = (core: Core): void => {
-  core.reset();
-  for (let path = 0; path < PATHS; path++) core.openPath();
-};
-
-function feed(core: Core, records: Uint8Array, where: string): void {
-  const { exports: raw, results, resultSlots, maxBatch } = core;
-  const input = new Uint8Array(core.records.buffer, core.records.byteOffset);
-  const bytes = raw.RECORDS.value - raw.CLOCK.value;
-  const slots = new Float64Array(raw.memory.buffer, raw.CLOCK.value, bytes / 8);
-  const count = records.length / RECORD_BYTES;
-  for (let from = 0; from < count; from += maxBatch) {
-    const length = Math.min(maxBatch, count - from);
-    input.set(records.subarray(from * RECORD_BYTES, (from + length) * RECORD_BYTES));
-    core.ingest(length);
-    for (let k = 0, row = 0; k < length; k++, row += resultSlots) {
-      for (let slot = 0; slot < resultSlots; slot++) {
-        if (Number.isFinite(results[row + slot])) continue;
-        assert.unreachable(`slot ${slot} is ${results[row + slot]}: ${where}, record ${from + k}`);
-      }
-      if (results[row + RESULT.valid] === 0) continue;
-      const of = (slot: number) => results[row + slot] as number;
-      const safe = of(RESULT.earliestS) <= of(RESULT.latestS);
-      const causal = of(RESULT.causalEarliestS) <= of(RESULT.causalLatestS);
-      const isWhole = safe && causal && of(RESULT.uncertaintyS) >= 0;
-      if (!isWhole) assert.unreachable(`an interval is empty: ${where}, record ${from + k}`);
-    }
-    const bad = slots.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) assert.unreachable(`report slot ${bad} is ${slots[bad]}: ${where}`);
-  }
 }
 
 /** Rms errors over the last fifth before each count of JUDGED; the run begins at `beginNs`. */

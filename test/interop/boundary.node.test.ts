@@ -5,29 +5,19 @@
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { startCapture } from './capture.ts';
-import { CHAIN_IPS, type Chain, createChain } from './lan.ts';
+import { CHAIN_IPS, createChain } from './lan.ts';
 import { pmcBy, ptp4l } from './linuxptp.ts';
 import { type Runtime, startBoundary } from './program.ts';
 import { analysePtp, TYPE } from './ptpcapture.ts';
+import { FILTER, RATES } from './ptpchecks.ts';
 import { interopSuite } from './require.ts';
 import { until } from './spawn.ts';
 
 const test = interopSuite('interop: PTP boundary clock', 'ptp');
 
-let made: Promise<Chain> | undefined;
-const theChain = () => {
-  made ??= createChain();
-  return made;
-};
-test.afterEach(async () => {
-  await (await made)?.stopAll();
-});
-test.after(async () => {
-  await (await made)?.close();
-});
+const theChain = test.shared(createChain);
 
-const RATES = ['--announce', '0', '--sync', '-3', '--delay', '-3', '--priority1', '200'];
-const FILTER = 'udp portrange 319-320';
+const OPTIONS = [...RATES, '--priority1', '200'];
 const WRONG_BY_MS = 2345;
 /** Generous: two cores shared by many. (ns) */
 const BOUND_NS = 20e6;
@@ -50,7 +40,7 @@ for (const runtime of ['node', 'deno', 'bun'] as const satisfies readonly Runtim
     const top = ptp4l(chain, chain.top, { extra: ['priority1 10'] });
     await until('ptp4l is master', () => /to MASTER on/.test(top.log()), { detail: top.log });
     const capture = await startCapture(chain, chain.middle, 'any', FILTER);
-    const boundary = startBoundary(chain, chain.middle, [...PORTS, ...RATES], {
+    const boundary = startBoundary(chain, chain.middle, [...PORTS, ...OPTIONS], {
       ...{ runtime, wrongByMs: WRONG_BY_MS },
     });
     const uds = join(chain.scratch('uds'), 'ptp4l');

@@ -6,32 +6,19 @@ import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import * as assert from 'uvu/assert';
-import { WHOLE_LIST } from '../ptp/leaplist.ts';
+import { LASTING_LIST } from '../ptp/leaplist.ts';
 import { startCapture } from './capture.ts';
 import { createLan, type Lan, LINK, lanIp } from './lan.ts';
 import { pmc, ptp4l } from './linuxptp.ts';
 import { checked, startPtp } from './program.ts';
+import { FILTER, RATES } from './ptpchecks.ts';
 import { interopSuite } from './require.ts';
 import { sleep, until } from './spawn.ts';
 
 const test = interopSuite('interop: check on captures and live traffic', 'ptp');
 
-let made: Promise<Lan> | undefined;
-const theLan = () => {
-  made ??= createLan({ here: 2, there: 3 });
-  return made;
-};
-test.afterEach(async () => {
-  await (await made)?.stopAll();
-});
-test.after(async () => {
-  await (await made)?.close();
-});
+const theLan = test.shared(() => createLan({ here: 2, there: 3 }));
 
-/** A list that has not run out. */
-const LEAPS = WHOLE_LIST.replace('3991593600', '4500000000');
-const FILTER = 'udp portrange 319-320';
-const RATES = ['--announce', '0', '--sync', '-3', '--delay', '-3'];
 /** What a busy machine or a slow start may add, and nobody should be failed for. */
 const WEATHER = ['1588-rate', '1588-delay-rate', '1588-gap', '1588-unanswered'];
 
@@ -129,7 +116,7 @@ for (const revision of ['draft-01', 'rfc9760']) {
   test(`our Enterprise master (${revision}) and our slave: nothing to find (EP-034…EP-038, EP-045, EP-050, EP-052, EP-053, EP-064, EP-066…EP-076, EP-098, EP-120…EP-124)`, async () => {
     const { lan, file } = await capturedOf(`enterprise-${revision}`, 16, async (lan) => {
       const leap = join(lan.scratch('leap'), 'leap-seconds.list');
-      writeFileSync(leap, LEAPS);
+      writeFileSync(leap, LASTING_LIST);
       const enterprise = [
         ...['--profile', 'enterprise', '--revision', revision, '--leap-file', leap],
         ...['--sync', '-3', '--delay', '-3'],

@@ -12,13 +12,7 @@ import { interopSuite } from './require.ts';
 import { until } from './spawn.ts';
 
 const test = interopSuite('interop: chrony SOCK');
-let made: Promise<Lab> | undefined;
-const theLab = () => {
-  made ??= createLab({ family: 4, serverAddresses: 2, clientAddresses: 2 });
-  return made;
-};
-test.afterEach(async () => (await made)?.stopAll());
-test.after(async () => (await made)?.close());
+const theLab = test.shared(() => createLab({ family: 4, serverAddresses: 2, clientAddresses: 2 }));
 
 const BOUND_S = 2e-2;
 const AHEAD_MS = 300;

@@ -5,20 +5,16 @@
 import * as assert from 'uvu/assert';
 import { pathParts } from '../../src/path.ts';
 import { analyse, byPair, distanceS, type NtpPacket, startCapture, ZERO } from './capture.ts';
-import { createLab, type Lab, type LabPair } from './lab.ts';
+import { createLab, type LabPair } from './lab.ts';
 import { chronydClient, chronydServer, ntpdClient, ntpdServer, settled } from './peers.ts';
 import { type Combined, locals, type PathLine, query, startRun, startServe } from './program.ts';
 import { interopSuite } from './require.ts';
 import { sleep, until } from './spawn.ts';
 
 const test = interopSuite('interop: clockbraid and stock peers');
-let made: Promise<Lab> | undefined;
-const theLab = () => {
-  made ??= createLab({ family: 'both', serverAddresses: 2, clientAddresses: 3 });
-  return made;
-};
-test.afterEach(async () => (await made)?.stopAll());
-test.after(async () => (await made)?.close());
+const theLab = test.shared(() =>
+  createLab({ family: 'both', serverAddresses: 2, clientAddresses: 3 }),
+);
 
 /** Two clocks of one machine; a busy one stamps late in user space. */
 const BOUND_S = 2e-2;

@@ -7,7 +7,7 @@
  * The client has addresses .2 to .9, of which four are picked: two that hash to a, two to b.
  */
 import { spawnSync } from 'node:child_process';
-import { createNamespace, newPrefix, removeNamespace } from './lab.ts';
+import { createNamespace, newPrefix, removeNamespace } from './ground.ts';
 import { type Family, ip } from './net.ts';
 import { runOk } from './spawn.ts';
 

@@ -6,52 +6,32 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { WHOLE_LIST } from '../ptp/leaplist.ts';
+import { LASTING_LIST } from '../ptp/leaplist.ts';
 import { startCapture } from './capture.ts';
-import { createLan, type Lan, LINK, lanIp } from './lan.ts';
+import type { Ground } from './ground.ts';
+import { createLan, LINK, lanIp } from './lan.ts';
 import { pmc, ptp4l, ptpd } from './linuxptp.ts';
 import { type PtpLine, startPtp } from './program.ts';
 import { analysePtp, type PtpPacket, TYPE } from './ptpcapture.ts';
+import { BOUND_S, FILTER } from './ptpchecks.ts';
 import { interopSuite } from './require.ts';
 import { createSegment, type Segment, segmentIp } from './segment.ts';
 import { sleep, until } from './spawn.ts';
 
 const test = interopSuite('interop: Enterprise Profile', 'ptp');
 
-let lanMade: Promise<Lan> | undefined;
-const theLan = () => {
-  lanMade ??= createLan({ here: 1, there: 1 });
-  return lanMade;
-};
-let segmentMade: Promise<Segment> | undefined;
-const theSegment = () => {
-  segmentMade ??= createSegment(4);
-  return segmentMade;
-};
-test.afterEach(async () => {
-  await (await lanMade)?.stopAll();
-  await (await segmentMade)?.stopAll();
-});
-test.after(async () => {
-  await (await lanMade)?.close();
-  await (await segmentMade)?.close();
-});
+const theLan = test.shared(() => createLan({ here: 1, there: 1 }));
+const theSegment = test.shared(() => createSegment(4));
 
-const FILTER = 'udp portrange 319-320';
 const GROUP = '224.0.1.129';
-/** Generous: two cores shared by many. */
-const BOUND_S = 20e-3;
 const [M, S] = [lanIp('here', 1), lanIp('there', 1)];
 const RATES = ['--sync', '-3', '--delay', '-3'];
 const ENTERPRISE = ['--profile', 'enterprise', ...RATES];
 /** Type, length, port 1, OUI, profile 1, revision 1; mode, adjustment and unit follow. */
 const TLV = '0003000c000100005e000101';
 
-/** A list that has not run out: the system's may have. */
-function leapFile(
-  place: Pick<Lan, 'scratch'>,
-  text = WHOLE_LIST.replace('3991593600', '4500000000'),
-) {
+/** Of ours: the system's may have run out. */
+function leapFile(place: Pick<Ground, 'scratch'>, text = LASTING_LIST) {
   const file = join(place.scratch('leap'), 'leap-seconds.list');
   writeFileSync(file, text);
   return ['--leap-file', file];
@@ -235,7 +215,7 @@ test('IPv6: ff0e::181, ptp4l follows us and we follow it (EP-020, EP-038)', asyn
 test('without a current leap second list: LISTENING, silent, and one clear word (EP-064)', async () => {
   const lan = await theLan();
   const capture = await startCapture(lan, lan.there, LINK, FILTER);
-  const args = ['master', M, ...ENTERPRISE, '--preferred', ...leapFile(lan, WHOLE_LIST)];
+  const args = ['master', M, ...ENTERPRISE, '--preferred', ...leapFile(lan, LASTING_LIST)];
   const master = startPtp(lan, lan.here, args);
   await sleep(7000);
   assert.is(master.lines().at(-1)?.state, 'LISTENING', master.log());

@@ -4,20 +4,16 @@
  */
 import * as assert from 'uvu/assert';
 import { analyse, byPair, distanceS, type NtpPacket, startCapture, ZERO } from './capture.ts';
-import { createLab, type Lab } from './lab.ts';
+import { createLab } from './lab.ts';
 import { chronydClient, chronydServer } from './peers.ts';
 import { startRun, startServe } from './program.ts';
 import { interopSuite } from './require.ts';
 import { until } from './spawn.ts';
 
 const test = interopSuite('interop: interleaved mode');
-let made: Promise<Lab> | undefined;
-const theLab = () => {
-  made ??= createLab({ family: 'both', serverAddresses: 2, clientAddresses: 2 });
-  return made;
-};
-test.afterEach(async () => (await made)?.stopAll());
-test.after(async () => (await made)?.close());
+const theLab = test.shared(() =>
+  createLab({ family: 'both', serverAddresses: 2, clientAddresses: 2 }),
+);
 
 const BOUND_S = 2e-2;
 const POLLS = 16;

@@ -4,20 +4,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as assert from 'uvu/assert';
 import { analyse, byPair, startCapture, ZERO } from './capture.ts';
-import { createLab, type Lab, provePaths } from './lab.ts';
+import { createLab, provePaths } from './lab.ts';
 import { ip } from './net.ts';
 import { chronydClient, chronydServer, ntpdClient, ntpdServer, settled } from './peers.ts';
 import { interopSuite } from './require.ts';
 import { run, runOk, until } from './spawn.ts';
 
 const test = interopSuite('interop: the lab itself, stock peers on both sides');
-let made: Promise<Lab> | undefined;
-const theLab = () => {
-  made ??= createLab({ family: 'both', serverAddresses: 2, clientAddresses: 3 });
-  return made;
-};
-test.afterEach(async () => (await made)?.stopAll());
-test.after(async () => (await made)?.close());
+const theLab = test.shared(() =>
+  createLab({ family: 'both', serverAddresses: 2, clientAddresses: 3 }),
+);
 
 const BOUND_S = 1e-3;
 const CAP_SYS_TIME = 1n << 25n; // capabilities(7)

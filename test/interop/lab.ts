@@ -6,15 +6,10 @@
  *     server ─ r0 ─ [router 0] ─ r0 ─ client      addresses sit on a link of their own (`home`);
  *            ╰ r1 ─ [router 1] ─ r1 ╯             `ip rule from <local> to <remote>` picks r<n>
  */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import process from 'node:process';
 import { allPairs, type PathKey, pathParts } from '../../src/path.ts';
+import { type Ground, onSite, type Site } from './ground.ts';
 import {
   configureHost,
-  configureKernel,
   configureRouter,
   type Family,
   forwardedBy,
@@ -25,9 +20,7 @@ import {
   SIDES,
   wire,
 } from './net.ts';
-import { killAll, type Running, type RunOptions, runOk, start } from './spawn.ts';
-
-export { requireLab } from './require.ts';
+import { runOk } from './spawn.ts';
 
 export interface LabOptions {
   family: Family | 'both';
@@ -45,7 +38,7 @@ export interface LabPair {
   router: number;
 }
 
-export interface Lab {
+export interface Lab extends Ground {
   /** Namespace of the server host, of the client host, and of each router. */
   server: string;
   client: string;
@@ -58,34 +51,27 @@ export interface Lab {
   forwarded(): Promise<number[]>;
   /** Takes a router's link to the server host down, or mends it with all its routes. */
   setLink(router: number, state: 'up' | 'down'): void;
-  /** A fresh folder, removed by close(). */
-  scratch(name: string): string;
-  /** Starts a program; stopAll() and close() stop it if nobody did before. */
-  start(ns: string, argv: readonly string[], options?: RunOptions): Running;
-  /** Stops what was started and still runs. */
-  stopAll(): Promise<void>;
-  /** stopAll(), then removes namespaces and folders. Safe to call again. */
-  close(): Promise<void>;
 }
 
 const PING_COUNT = 3;
-
-/** Everything of this process that must not outlive it. */
-const namespaces = new Set<string>();
-const folders = new Set<string>();
-let labs = 0;
 
 /**
  * Builds a lab and proves it: every pair is pinged and must be forwarded by its router alone.
  * @throws Error with the failing command; nothing is left behind then
  */
-export async function createLab(options: LabOptions): Promise<Lab> {
+export const createLab = (options: LabOptions): Promise<Lab> =>
+  onSite((site) => build(site, options));
+
+async function build(site: Site, options: LabOptions): Promise<Omit<Lab, keyof Ground>> {
   const { family, serverAddresses, clientAddresses } = options;
   const families: Family[] = family === 'both' ? [4, 6] : [family];
   const routerCount = options.routers ?? serverAddresses * clientAddresses;
-  const prefix = newPrefix();
-  const hosts = { server: `${prefix}-server`, client: `${prefix}-client` };
-  const routers = indices(routerCount).map((n) => `${prefix}-r${n}`);
+  const hosts = {
+    server: await site.namespace('server'),
+    client: await site.namespace('client'),
+  };
+  const routers: string[] = [];
+  for (const n of indices(routerCount)) routers.push(await site.namespace(`r${n}`, true));
   const ips: Ips = {
     server: families.flatMap((f) => indices(serverAddresses).map((n) => hostIp(f, 'server', n))),
     client: families.flatMap((f) => indices(clientAddresses).map((n) => hostIp(f, 'client', n))),
@@ -96,11 +82,7 @@ export async function createLab(options: LabOptions): Promise<Lab> {
       return { path, ...pathParts(path), router: n % routerCount };
     }),
   );
-  const folder = mkdtempSync(join(tmpdir(), `clockbraid-lab-${process.pid}-`));
-  folders.add(folder);
-  const started = new Set<Running>();
-
-  const lab: Lab = {
+  const lab: Omit<Lab, keyof Ground> = {
     ...hosts,
     routers,
     serverIps: (f) => ofFamily(ips.server, f),
@@ -113,42 +95,19 @@ export async function createLab(options: LabOptions): Promise<Lab> {
       // A link that went down took its routes and IPv6 addresses with it.
       if (state === 'up') configureRouter(ns, router, families, ips);
     },
-    scratch: (name) => mkdtempSync(join(folder, `${name}-`)),
-    start(ns, argv, startOptions) {
-      const running = start(ns, argv, startOptions);
-      started.add(running);
-      running.exited.then(() => started.delete(running));
-      return running;
-    },
-    async stopAll() {
-      await Promise.all([...started].map((running) => running.stop()));
-    },
-    async close() {
-      await lab.stopAll();
-      for (const ns of [...Object.values(hosts), ...routers]) removeNamespace(ns);
-      removeFolder(folder);
-    },
   };
 
-  try {
-    for (const ns of [...Object.values(hosts), ...routers]) {
-      await createNamespace(ns, routers.includes(ns));
-    }
-    wire(hosts, routers);
-    for (const [n, ns] of routers.entries()) configureRouter(ns, n, families, ips);
-    for (const side of SIDES) {
-      const ways = pairs.map(({ remoteIp, localIp, router }) =>
-        side === 'server'
-          ? { ownIp: remoteIp, otherIp: localIp, router }
-          : { ownIp: localIp, otherIp: remoteIp, router },
-      );
-      configureHost(hosts[side], side, { families, ways, routers: routerCount });
-    }
-    await provePaths(lab);
-  } catch (error) {
-    await lab.close();
-    throw error;
+  wire(hosts, routers);
+  for (const [n, ns] of routers.entries()) configureRouter(ns, n, families, ips);
+  for (const side of SIDES) {
+    const ways = pairs.map(({ remoteIp, localIp, router }) =>
+      side === 'server'
+        ? { ownIp: remoteIp, otherIp: localIp, router }
+        : { ownIp: localIp, otherIp: remoteIp, router },
+    );
+    configureHost(hosts[side], side, { families, ways, routers: routerCount });
   }
+  await provePaths(lab);
   return lab;
 }
 
@@ -157,7 +116,7 @@ export async function createLab(options: LabOptions): Promise<Lab> {
  * other, there and back.
  * @throws Error naming the pair and the counts
  */
-export async function provePaths(lab: Lab): Promise<void> {
+export async function provePaths(lab: Omit<Lab, keyof Ground>): Promise<void> {
   const ping = ['ping', '-n', '-c', `${PING_COUNT}`, '-i', '0.01', '-W', '2'];
   let before = await lab.forwarded();
   for (const pair of lab.pairs()) {
@@ -174,65 +133,3 @@ export async function provePaths(lab: Lab): Promise<void> {
 }
 
 const indices = (length: number): number[] => Array.from({ length }, (_, n) => n);
-
-/** What names of namespaces begin with, so that a later run can sweep them. */
-export function newPrefix(): string {
-  watchExit();
-  sweepDead();
-  return `cb${process.pid}-${labs++}`;
-}
-
-/** A namespace that goes when this process does, at the latest. */
-export async function createNamespace(ns: string, forwards: boolean): Promise<void> {
-  namespaces.add(ns);
-  ip(['netns', 'add', ns]);
-  await configureKernel(ns, forwards);
-}
-
-export function removeNamespace(ns: string): void {
-  if (namespaces.delete(ns)) spawnSync('ip', ['netns', 'del', ns]);
-}
-
-function removeFolder(folder: string): void {
-  if (folders.delete(folder)) rmSync(folder, { recursive: true, force: true });
-}
-
-let watching = false;
-
-/** However this process ends (short of SIGKILL), nothing stays. */
-function watchExit(): void {
-  if (watching) return;
-  watching = true;
-  process.once('exit', () => {
-    killAll();
-    namespaces.forEach(removeNamespace);
-    folders.forEach(removeFolder);
-  });
-  const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => process.exit(codes[signal]));
-  }
-}
-
-/** Removes what an earlier run left that was killed outright: names carry the pid. */
-function sweepDead(): void {
-  const list = spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' }).stdout;
-  for (const [, name = '', pid] of list.matchAll(/^(cb(\d+)-\d+-\w+)/gm)) {
-    if (isDead(Number(pid))) spawnSync('ip', ['netns', 'del', name]);
-  }
-  for (const folder of readdirSync(tmpdir())) {
-    const pid = /^clockbraid-lab-(\d+)-/.exec(folder)?.[1];
-    if (pid !== undefined && isDead(Number(pid))) {
-      rmSync(join(tmpdir(), folder), { recursive: true, force: true });
-    }
-  }
-}
-
-function isDead(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'ESRCH';
-  }
-}

@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { build } from 'esbuild';
 import * as assert from 'uvu/assert';
-import { createNamespace, newPrefix, removeNamespace } from './lab.ts';
+import { createNamespace, newPrefix, removeNamespace } from './ground.ts';
 import type { Line, Plan } from './multicast.program.ts';
 import { ip } from './net.ts';
 import { interopSuite } from './require.ts';

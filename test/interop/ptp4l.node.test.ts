@@ -4,8 +4,8 @@
  */
 import * as assert from 'uvu/assert';
 import { startCapture } from './capture.ts';
-import { createLab, type Lab } from './lab.ts';
-import { createLan, type Lan, LINK, lanIp } from './lan.ts';
+import { createLab } from './lab.ts';
+import { createLan, LINK, lanIp } from './lan.ts';
 import { pmc, ptp4l } from './linuxptp.ts';
 import { startPtp } from './program.ts';
 import { analysePtp, type PtpPacket, TYPE } from './ptpcapture.ts';
@@ -29,24 +29,8 @@ import { sleep, until } from './spawn.ts';
 const test = interopSuite('interop: PTP with ptp4l', 'ptp');
 
 const SLAVES = 8;
-let made: Promise<Lan> | undefined;
-const theLan = () => {
-  made ??= createLan({ here: 1, there: SLAVES });
-  return made;
-};
-let routed: Promise<Lab> | undefined;
-const theLab = () => {
-  routed ??= createLab({ family: 4, serverAddresses: 2, clientAddresses: 3 });
-  return routed;
-};
-test.afterEach(async () => {
-  await (await made)?.stopAll();
-  await (await routed)?.stopAll();
-});
-test.after(async () => {
-  await (await made)?.close();
-  await (await routed)?.close();
-});
+const theLan = test.shared(() => createLan({ here: 1, there: SLAVES }));
+const theLab = test.shared(() => createLab({ family: 4, serverAddresses: 2, clientAddresses: 3 }));
 
 const M = lanIp('here', 1);
 /** Of the shortest grant that we ask for. (s) */

@@ -1,7 +1,7 @@
 /** The built program as PTP slave and master with stock ptpd, which knows IPv4 alone. */
 import * as assert from 'uvu/assert';
 import { startCapture } from './capture.ts';
-import { createLan, type Lan, LINK, lanIp } from './lan.ts';
+import { createLan, LINK, lanIp } from './lan.ts';
 import { ptpd } from './linuxptp.ts';
 import { type PtpLine, startPtp } from './program.ts';
 import { analysePtp, TYPE } from './ptpcapture.ts';
@@ -24,13 +24,7 @@ import { sleep, until } from './spawn.ts';
 const test = interopSuite('interop: PTP with ptpd', 'ptp');
 
 const SLAVES = 8;
-let made: Promise<Lan> | undefined;
-const theLan = () => {
-  made ??= createLan({ here: 1, there: SLAVES });
-  return made;
-};
-test.afterEach(async () => (await made)?.stopAll());
-test.after(async () => (await made)?.close());
+const theLan = test.shared(() => createLan({ here: 1, there: SLAVES }));
 
 const M = lanIp('here', 1);
 const GRANT_S = 10;

@@ -3,7 +3,7 @@
  * then takes datagrams for a link that is down without a word.
  */
 import * as assert from 'uvu/assert';
-import { createLan, type Lan, LINK, lanIp } from './lan.ts';
+import { createLan, LINK, lanIp } from './lan.ts';
 import { ip } from './net.ts';
 import { startPtp } from './program.ts';
 import { RATES } from './ptpchecks.ts';
@@ -12,13 +12,7 @@ import { until } from './spawn.ts';
 
 const test = interopSuite('interop: PTP port faults', 'ptp');
 
-let made: Promise<Lan> | undefined;
-const theLan = () => {
-  made ??= createLan({ here: 1, there: 1 });
-  return made;
-};
-test.afterEach(async () => (await made)?.stopAll());
-test.after(async () => (await made)?.close());
+const theLan = test.shared(() => createLan({ here: 1, there: 1 }));
 
 const M = lanIp('here', 1);
 

@@ -1,7 +1,7 @@
 /** Single-ended on ptp4l with a path cut; plain slaves of both families; who announces. */
 import * as assert from 'uvu/assert';
 import { startCapture } from './capture.ts';
-import { createLan, type Lan, LINK, lanIp } from './lan.ts';
+import { createLan, LINK, lanIp } from './lan.ts';
 import { ptp4l } from './linuxptp.ts';
 import { ip } from './net.ts';
 import { startPtp } from './program.ts';
@@ -12,13 +12,7 @@ import { sleep, until } from './spawn.ts';
 
 const test = interopSuite('interop: PTP paths and roles', 'ptp');
 
-let made: Promise<Lan> | undefined;
-const theLan = () => {
-  made ??= createLan({ here: 3, there: 4 });
-  return made;
-};
-test.afterEach(async () => (await made)?.stopAll());
-test.after(async () => (await made)?.close());
+const theLan = test.shared(() => createLan({ here: 3, there: 4 }));
 
 const M = lanIp('here', 1);
 

@@ -1,8 +1,8 @@
 /** The peer delay mechanism: plain and by unicast, with stock ptp4l over one link, and our own pairs. */
 import * as assert from 'uvu/assert';
 import { startCapture } from './capture.ts';
-import { createLab, type Lab } from './lab.ts';
-import { createLan, type Lan, LINK, lanIp } from './lan.ts';
+import { createLab } from './lab.ts';
+import { createLan, LINK, lanIp } from './lan.ts';
 import { ptp4l } from './linuxptp.ts';
 import { type PtpLine, startPtp } from './program.ts';
 import { analysePtp, type PtpPacket, TYPE } from './ptpcapture.ts';
@@ -23,24 +23,8 @@ import { sleep, until } from './spawn.ts';
 
 const test = interopSuite('interop: PTP peer delay', 'ptp');
 
-let made: Promise<Lan> | undefined;
-const theLan = () => {
-  made ??= createLan({ here: 1, there: 3 });
-  return made;
-};
-let routed: Promise<Lab> | undefined;
-const theLab = () => {
-  routed ??= createLab({ family: 4, serverAddresses: 2, clientAddresses: 2 });
-  return routed;
-};
-test.afterEach(async () => {
-  await (await made)?.stopAll();
-  await (await routed)?.stopAll();
-});
-test.after(async () => {
-  await (await made)?.close();
-  await (await routed)?.close();
-});
+const theLan = test.shared(() => createLan({ here: 1, there: 3 }));
+const theLab = test.shared(() => createLab({ family: 4, serverAddresses: 2, clientAddresses: 2 }));
 
 const P2P = ['--p2p', ...RATES];
 const isSlave = (line: PtpLine) => line.state === 'SLAVE' && isUp(line);

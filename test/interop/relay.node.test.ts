@@ -10,21 +10,17 @@ import { ptp4l } from './linuxptp.ts';
 import { ip } from './net.ts';
 import { type RelayLine, startPtp, startRelay } from './program.ts';
 import { analysePtp, TYPE } from './ptpcapture.ts';
+import { FILTER } from './ptpchecks.ts';
 import { interopSuite } from './require.ts';
 import { sleep, until } from './spawn.ts';
 
 const test = interopSuite('interop: transparent clock', 'ptp');
 
 const HOLD_MS = 4;
-const FILTER = 'udp portrange 319-320';
 /** Of the middle of many on a loaded machine; the hold alone would make 2 ms. */
 const BOUND_S = 4e-4;
 
-let made: Promise<Lan> | undefined;
-const theLan = () => {
-  made ??= create();
-  return made;
-};
+const theLan = test.shared(create);
 async function create(): Promise<Lan> {
   const lan = await createLan({ here: 1, there: 1 }, true);
   BETWEEN.forEach((name, n) => {
@@ -33,8 +29,6 @@ async function create(): Promise<Lan> {
   });
   return lan;
 }
-test.afterEach(async () => (await made)?.stopAll());
-test.after(async () => (await made)?.close());
 
 /** The middle of what a ptp4l slave says of its offset, but for its first words. (s) */
 function middleOffset(log: string): { readonly count: number; readonly offsetS: number } {

@@ -7,6 +7,7 @@ import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { suite } from 'uvu';
+import type { Ground } from './ground.ts';
 
 const PEERS = process.env.CLOCKBRAID_PEERS || '/opt/clockbraid-peers';
 
@@ -106,6 +107,11 @@ export interface InteropSuite {
   afterEach(hook: () => Promise<void>): void;
   /** After the last test. */
   after(hook: () => Promise<void>): void;
+  /**
+   * A lab for all tests: made for the first that asks, its programs stopped after each test, closed
+   * after the last.
+   */
+  shared<T extends Pick<Ground, 'stopAll' | 'close'>>(make: () => Promise<T>): () => Promise<T>;
   run(): void;
 }
 
@@ -127,12 +133,23 @@ export function interopSuite(name: string, need: Need = 'peers'): InteropSuite {
     if (!available) test.skip(title);
     else test(title, () => within(timeoutS, body));
   };
+  const afterEach = (hook: () => Promise<void>): void => {
+    if (available) test.after.each(hook);
+  };
+  const after = (hook: () => Promise<void>): void => {
+    if (available) test.after(hook);
+  };
   return Object.assign(register, {
-    afterEach: (hook: () => Promise<void>) => {
-      if (available) test.after.each(hook);
-    },
-    after: (hook: () => Promise<void>) => {
-      if (available) test.after(hook);
+    afterEach,
+    after,
+    shared<T extends Pick<Ground, 'stopAll' | 'close'>>(make: () => Promise<T>): () => Promise<T> {
+      let made: Promise<T> | undefined;
+      afterEach(async () => (await made)?.stopAll());
+      after(async () => (await made)?.close());
+      return () => {
+        made ??= make();
+        return made;
+      };
     },
     run: () => test.run(),
   });

@@ -7,7 +7,16 @@ import { type ClientConfig, createNtpClient, status, stepNtpClient } from '../..
 import { createNtpServer, type NtpServer, stepNtpServer } from '../../src/ntp/server.ts';
 import type { PathKey } from '../../src/path.ts';
 import { seconds, stamp, tick } from '../../src/units.ts';
-import { createRig, DEFAULTS, honest, protocolState, type Rig, S, type Sent } from './rig.ts';
+import {
+  createRig,
+  DEFAULTS,
+  honest,
+  OPEN_SERVER,
+  protocolState,
+  type Rig,
+  S,
+  type Sent,
+} from './rig.ts';
 import { answerTo, fromHex, stampsAt, toHex } from './wire.ts';
 
 const test = suite('ntp interleaved');
@@ -279,23 +288,8 @@ test('an interleaved option that is no boolean is refused', () => {
 
 // ---- server ----
 
-const EPOCH_S = 1700000000; // e8fe6f80
 const makeServer = (tableSize = 64): NtpServer =>
-  createNtpServer({
-    epochS: EPOCH_S,
-    source: {
-      leap: 0,
-      stratum: 1,
-      rootDelayS: 0,
-      rootDispersionS: 0,
-      refid: [71, 80, 83, 0],
-      precisionLog2S: -23,
-      referenceNs: null,
-    },
-    rateLimit: null,
-    access: { allow: [], deny: [] },
-    interleaved: { tableSize },
-  });
+  createNtpServer({ ...OPEN_SERVER, interleaved: { tableSize } });
 
 interface Reply {
   origin: string;

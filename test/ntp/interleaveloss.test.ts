@@ -11,13 +11,12 @@ import { createNtpClient, nextTimer, status, stepNtpClient } from '../../src/ntp
 import { createNtpServer, type NtpServer, stepNtpServer } from '../../src/ntp/server.ts';
 import { stamp, tick } from '../../src/units.ts';
 import { createRandom } from '../fuzz/random.ts';
-import { DEFAULTS } from './rig.ts';
+import { DEFAULTS, OPEN_SERVER } from './rig.ts';
 import { toHex } from './wire.ts';
 
 const test = suite('ntp interleaved under loss');
 
 const MS = 1e6;
-const EPOCH_S = 1700000000;
 const CLIENT = { ip: '198.51.100.7', port: 40123 };
 const SERVER = { ip: '192.0.2.1', port: 123 };
 
@@ -69,18 +68,8 @@ const world: fc.Arbitrary<World> = fc.record({
 
 const newServer = (): NtpServer =>
   createNtpServer({
-    epochS: EPOCH_S,
-    source: {
-      leap: 0,
-      stratum: 1,
-      rootDelayS: 0,
-      rootDispersionS: 0,
-      refid: [71, 80, 83, 0],
-      precisionLog2S: -10,
-      referenceNs: null,
-    },
-    rateLimit: null,
-    access: { allow: [], deny: [] },
+    ...OPEN_SERVER,
+    source: { ...OPEN_SERVER.source, precisionLog2S: -10 },
     interleaved: { tableSize: 8 },
   });
 

@@ -7,6 +7,7 @@ import {
   nextTimer,
   stepNtpClient,
 } from '../../src/ntp/client.ts';
+import type { ServerConfig } from '../../src/ntp/server.ts';
 import { type PathKey, pathKey } from '../../src/path.ts';
 import { stamp, type Tick, tick } from '../../src/units.ts';
 import { createRandom } from '../fuzz/random.ts';
@@ -44,6 +45,22 @@ export const DEFAULTS: ClientConfig = {
   ownAddresses: [],
   nowNs: tick(0),
   maxPaths: 64,
+};
+
+/** A server for everybody: stratum 1, nothing lost on the way to it. */
+export const OPEN_SERVER: ServerConfig = {
+  epochS: 1700000000, // e8fe6f80 in NTP
+  source: {
+    leap: 0,
+    stratum: 1,
+    rootDelayS: 0,
+    rootDispersionS: 0,
+    refid: [71, 80, 83, 0],
+    precisionLog2S: -23,
+    referenceNs: null,
+  },
+  rateLimit: null,
+  access: { allow: [], deny: [] },
 };
 
 export const pairs = (remotes: string[], locals: string[]): ClientConfig['paths'] =>

@@ -293,6 +293,31 @@ test('takeover and back: the path to the alternate is measured without a break (
   assert.is(portTexts(slave).filter((text) => /selected best/.test(text)).length, 3);
 });
 
+test('an alternate that takes over later than the slave misses the best is measured without a break, for two announce intervals (EP-090)', () => {
+  for (const [timeout, isKept] of [
+    [4, true],
+    [7, false],
+  ] as const) {
+    const world = createWorld();
+    const best = preferred(world, M1, 10);
+    const second = preferred(world, M2, 20);
+    second.clock.foreign.announceReceiptTimeout = timeout; // slow to notice
+    const slave = slaveAt(world);
+    run(world, 30.5);
+    best.isUp = false;
+    const kept = pathKey(M2, SLAVE);
+    const removals = () =>
+      pathEvents(slave).filter(({ path, event }) => path === kept && event === 'removed').length;
+    run(world, 60);
+    assert.ok(parentIs(slave, second));
+    assert.ok(portTexts(slave).some((text) => /to LISTENING on ANNOUNCE_RECEIPT/.test(text)));
+    assert.is(removals(), isKept ? 0 : 1, `${timeout} intervals`);
+    second.isUp = false;
+    run(world, 70);
+    assert.equal(slave.clock.slave.paths, []);
+  }
+});
+
 test('three masters, two of them alternates: the slave follows the best and takes no notice of order (EP-090)', () => {
   const world = createWorld();
   for (const [n, ip] of [M3, M2, M1].entries()) preferred(world, ip, 30 - n);

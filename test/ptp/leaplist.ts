@@ -52,3 +52,6 @@ export const LEFT_OUT: readonly string[] = [
 
 /** The whole list. */
 export const WHOLE_LIST = LEAP_LIST.replace('3550089600', `${LEFT_OUT.join('\n')}\n3550089600`);
+
+/** The same with an end that no test lives to see. */
+export const LASTING_LIST = WHOLE_LIST.replace('#@\t3991593600', '#@\t9999999999');
