@@ -47,7 +47,11 @@ const LEAST_S: f64 = 1.0e-9;
 /** Noise of a path at its first measurement, or after its route changed. */
 export function startNoise(i: i32): void {
   const start = START_NOISE * load<f64>(row(i), PATH_FLOOR_S);
-  store<f64>(kalmanRow(i), start * start + LEAST_S * LEAST_S + (isMixed ? userVariance(i) : 0.0), K_NOISE);
+  store<f64>(
+    kalmanRow(i),
+    start * start + LEAST_S * LEAST_S + (isMixed ? userVariance(i) : 0.0),
+    K_NOISE,
+  );
 }
 
 /**

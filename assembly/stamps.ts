@@ -84,7 +84,7 @@ export function noteStamps(i: i32, record: usize): void {
   judge(s + 4, receive, FORWARD_BIT);
   if (isMixed) return;
   seen |= (1 << send) | (1 << receive);
-  isMixed = mixes = (seen >> 1) == BOTH;
+  isMixed = mixes = seen >> 1 == BOTH;
 }
 
 function count(slot: usize): void {

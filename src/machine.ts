@@ -27,7 +27,7 @@ export interface Datagram {
   /** Local clock at receipt. */
   readonly receivedAtNs: Stamp;
   /** Whose stamp that is; left out where the host does not tell. */
-  readonly stampKind?: StampKind;
+  readonly stampKind?: StampKind | undefined;
   /** How it came, where the host can tell. */
   readonly arrival?: Arrival;
 }
@@ -50,7 +50,7 @@ export type Input =
       readonly context: number;
       readonly sentAtNs: Stamp;
       /** Whose stamp that is; left out where the host does not tell. */
-      readonly stampKind?: StampKind;
+      readonly stampKind?: StampKind | undefined;
       readonly nowNs: Tick;
     }
   /** A transmit output could not be sent (`code` as the host names it, e.g. ENETUNREACH). */

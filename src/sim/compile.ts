@@ -68,7 +68,12 @@ function pathsOf(scenario: Scenario, seed: number): WorldPath[] {
     const which = at(0);
     const delays = queues.map((queue, part) => delayOf(queue, at(part + 1), pollS));
     return (when) =>
-      which() < share ? Math.max(0, delays.reduce((sum, delay) => sum + delay(when), 0)) : null;
+      which() < share
+        ? Math.max(
+            0,
+            delays.reduce((sum, delay) => sum + delay(when), 0),
+          )
+        : null;
   };
   return paths.map(({ forward, reverse, every = 1, stamps }, path) => {
     const lies = events.filter((event) => event.kind === 'manipulation');

@@ -13,8 +13,8 @@ import {
   setHead,
   setInteger,
   setUnixNs,
-  stampBits,
 } from '../recording/record.ts';
+import { stampBits } from '../stamps.ts';
 import { localClock } from './clock.ts';
 import { exponential, stream } from './random.ts';
 import { DEFAULTS, type OneWay } from './scenario.ts';
@@ -24,10 +24,10 @@ import {
   EPOCH_S,
   type Exchange,
   exchangesOf,
-  kindOf,
   PACKET,
   putExchange,
   RESIDENCE,
+  stampKindOf,
   WAIT,
   type World,
 } from './world.ts';
@@ -84,7 +84,7 @@ export function* spansOf(world: World, rates: OneWay, seed: number): Generator<S
     const offS = (isForward ? one.law.stamps?.receive : one.law.stamps?.send)?.(exact) ?? null;
     const from = isForward ? exact + (offS ?? 0) : exact - (offS ?? 0);
     const localS = local(from);
-    const stamp = kindOf(offS);
+    const stamp = stampKindOf(offS);
     return {
       path: one.path,
       kind,

@@ -4,7 +4,8 @@
  * offset (remote − local) is −x.
  */
 import type { StampKind } from '../machine.ts';
-import { KIND_UNIX, setHead, setUnixNs, stampBits } from '../recording/record.ts';
+import { KIND_UNIX, setHead, setUnixNs } from '../recording/record.ts';
+import { stampBits } from '../stamps.ts';
 import { localClock } from './clock.ts';
 import { type Random, stream } from './random.ts';
 import { DEFAULTS, type LocalClock, type OneWay } from './scenario.ts';
@@ -116,7 +117,7 @@ export function* exchangesOf(world: World, seed: number): Generator<Exchange[]> 
         t4: Math.round((came + localS) * 1e9),
         truth: -localS,
         at: came,
-        ...(law.stamps && { stamps: stampBits(kindOf(early), kindOf(late)) }),
+        ...(law.stamps && { stamps: stampBits(stampKindOf(early), stampKindOf(late)) }),
       });
     }
     if (pending.length < enough) continue;
@@ -133,7 +134,7 @@ export function* exchangesOf(world: World, seed: number): Generator<Exchange[]> 
 }
 
 /** Whose a stamp is that is off by so much. */
-export const kindOf = (offS: number | null): StampKind => (offS === null ? 'kernel' : 'user');
+export const stampKindOf = (offS: number | null): StampKind => (offS === null ? 'kernel' : 'user');
 
 /** Writes an exchange as a record of the core (KIND_UNIX), 40 bytes from `at` on. */
 export function putExchange(view: DataView, at: number, exchange: Exchange): void {

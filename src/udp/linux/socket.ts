@@ -168,6 +168,7 @@ function attach(
           local,
           remote,
           receivedAtNs,
+          stampKind: kind,
           arrival: arrivalOf(system, local),
         });
         if (isClosed) return 0;
