@@ -68,6 +68,7 @@ import {
 } from './path';
 import {
   clearQueueing,
+  doubtOneWay,
   guessLate,
   learnFrom,
   learnOneWay,
@@ -117,7 +118,7 @@ import {
   leastSum,
   rememberSpans,
 } from './spans';
-import { FORWARD_BIT, isStray, REVERSE_BIT, strays, switched, userLatenessS } from './stamps';
+import { FORWARD_BIT, isStray, latenessS, REVERSE_BIT, switched, userLatenessS } from './stamps';
 import { isConvicted } from './verdict';
 import { clearWander, restartWander, wander } from './wander';
 
@@ -142,6 +143,8 @@ const SHORT_RUN: f64 = 8.0;
 /** Directions whose queueing differs by less than this factor (its logarithm) count as alike. */
 const LIKE: f64 = 0.4;
 const NO_SPAN: f64 = 1.0e300;
+/** Stray stamps that are off by less than this share of a path's queueing are as good as any. */
+const LOST: f64 = 0.5;
 /** Beyond these nothing is a clock's, s and s/s. */
 const MOST_S: f64 = 1.0e11;
 const MOST_FREQUENCY: f64 = 1.0e-2;
@@ -259,6 +262,7 @@ function weaveSpan(i: i32, side: usize, lateS: f64, isExchange: bool, nowS: f64)
     endDoubt(i);
     return isExchange ? weave(i, 0.0, nowS) : STATUS_HELD;
   }
+  const isEven = !isApart(k, 0) && !isApart(k, 8);
   const sign: f64 = side == 0 ? 1.0 : -1.0;
   const span = spanS + sign * omega * lateS;
   const residual = span - sign * theta - floorOf(i);
@@ -277,21 +281,29 @@ function weaveSpan(i: i32, side: usize, lateS: f64, isExchange: bool, nowS: f64)
   if (isExchange) {
     doubtS = 0.0;
     store<f64>(k, 0.0, B_PENDING);
-    if (strays == 0 && hasLeasts(i)) rememberSpans(i, takeLeast(i, 0), takeLeast(i, 8));
+    if (isEven && hasLeasts(i)) rememberSpans(i, takeLeast(i, 0), takeLeast(i, 8));
   } else if (!isFresh(i, nowS) && countFresh(nowS) > 0) {
     // heard in one direction only, a path can be led anywhere: it speaks while nobody else does
     return STATUS_HELD;
   }
-  if (isStray(side)) learnStray(i, side, span, sign, nowS);
+  if (isApart(k, side)) {
+    learnStray(i, side, span, sign, nowS);
+    doubtOneWay(i);
+  }
   else learnOneWay(i, side, span, sign, nowS, isExtra);
   if (!isExchange) return STATUS_USED;
   refit(i, nowS);
   const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
-  if (strays == 0) {
+  if (isEven) {
     watchShift(i, reverseS - theta, forwardS + theta, sqrt<f64>(p00 * misfit), nowS, clean);
   }
   raiseFloor(i, nowS);
   return STATUS_USED;
+}
+
+/** True if this direction's stamp is a stray, and off by more than is lost in the path's queues. */
+function isApart(k: usize, side: usize): bool {
+  return isStray(side) && latenessS(side) > LOST * load<f64>(k + side, B_LATE);
 }
 
 /** True if both directions tell by now why one of them fell, and what follows was done. */
@@ -327,17 +339,18 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
   }
   doubtS = 0.0;
   store<f64>(k, 0.0, B_PENDING);
-  if (strays == 0) rememberSpans(i, reverse - theta, forward + theta);
+  const isEven = !isApart(k, 0) && !isApart(k, 8);
+  if (isEven) rememberSpans(i, reverse - theta, forward + theta);
   if (!first) {
     // θ stands where the first exchange put it; only the next ones can tell more
-    if (isStray(0)) learnStray(i, 0, reverse, 1.0, nowS);
+    if (isApart(k, 0)) learnStray(i, 0, reverse, 1.0, nowS);
     else learnFrom(i, 0, reverse, 1.0, nowS);
-    if (isStray(8)) learnStray(i, 8, forward, -1.0, nowS);
+    if (isApart(k, 8)) learnStray(i, 8, forward, -1.0, nowS);
     else learnFrom(i, 1, forward, -1.0, nowS);
     refit(i, nowS);
   }
   const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
-  if (strays == 0) {
+  if (isEven) {
     watchShift(i, reverse - theta, forward + theta, sqrt<f64>(p00 * misfit), nowS, clean);
   }
   raiseFloor(i, nowS);

@@ -126,7 +126,7 @@ import { clearWander, learnWander, restartWander, wander } from './wander';
 const KAPPA: f64 = 0.02;
 const LEAST_PRIOR_S: f64 = 1.0e-9;
 /** Share of a program's lateness that it never is without: it leans the path's offset for good. */
-const LEAN: f64 = 0.25;
+const LEAN: f64 = 0.5;
 /** Random walk of the biases, s²/s. */
 const BIAS_WALK: f64 = 1.0e-18;
 const GATE_RUN: f64 = 5.0;

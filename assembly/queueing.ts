@@ -238,6 +238,12 @@ export function learnOneWay(
     const least = LEAST_EDGE * LEAST_EDGE * late * late + LEAST_S * LEAST_S;
     store<f64>(other, max<f64>(next, least), B_EDGE2);
   }
+  doubtOneWay(i);
+}
+
+/** Measured one way at a time, a floor is never known beyond doubt. */
+export function doubtOneWay(i: i32): void {
+  const k = braidRow(i);
   doubtFloor(i, DOUBT * DOUBT * max<f64>(load<f64>(k, B_EDGE2), load<f64>(k + 8, B_EDGE2)));
 }
 

@@ -5,8 +5,7 @@
  */
 import { coreBytes } from './corebytes.ts';
 import { ConfigError, CoreError } from './errors.ts';
-import type { StampKind } from './machine.ts';
-import { stampBits } from './stamps.ts';
+import { type StampKind, stampBits } from './stamps.ts';
 
 export { explainPath } from './explain.ts';
 export type { StampKind };

@@ -5,6 +5,8 @@
  */
 import type { StampKind } from './machine.ts';
 
+export type { StampKind } from './machine.ts';
+
 export const SEND_SHIFT = 8;
 export const RECEIVE_SHIFT = 10;
 const KINDS: readonly StampKind[] = ['user', 'kernel'];

@@ -2,9 +2,8 @@
  * One line of the open JSON form, the plain way: JSON.parse and BigInt. It decides what a line
  * means; scan.ts is its fast path and must agree with it.
  */
-import type { StampKind } from '../machine.ts';
 import { canonicalIp, type PathKey } from '../path.ts';
-import { stampBits } from '../stamps.ts';
+import { type StampKind, stampBits } from '../stamps.ts';
 import { type Block, MAX_KEY, normalKey, readHeader, shown } from './blocks.ts';
 import { KIND_FORWARD, KIND_REVERSE, KIND_UNIX, stampsOf } from './record.ts';
 

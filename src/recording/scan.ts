@@ -3,8 +3,7 @@
  * record, without strings, BigInt or garbage. Whatever is uncommon (escapes, bytes beyond ASCII,
  * nested values, missing fields, 19-digit limits, unknown paths) it leaves to parse.ts.
  */
-import type { StampKind } from '../machine.ts';
-import { stampBits } from '../stamps.ts';
+import { type StampKind, stampBits } from '../stamps.ts';
 import { numberEnd, numberValue } from './number.ts';
 import {
   KIND_FORWARD,

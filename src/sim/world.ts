@@ -3,9 +3,8 @@
  * receipt, and the truth. Virtual time only. `x` is local − true as in ALGORITHMS §3, so the true
  * offset (remote − local) is −x.
  */
-import type { StampKind } from '../machine.ts';
 import { KIND_UNIX, setHead, setUnixNs } from '../recording/record.ts';
-import { stampBits } from '../stamps.ts';
+import { type StampKind, stampBits } from '../stamps.ts';
 import { localClock } from './clock.ts';
 import { type Random, stream } from './random.ts';
 import { DEFAULTS, type LocalClock, type OneWay } from './scenario.ts';
