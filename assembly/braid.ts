@@ -45,6 +45,7 @@ import {
   MAX_PATHS,
   PATH_ASYMMETRY_S,
   PATH_ASYMMETRY_SIGMA_S,
+  PATH_EXCESS_S,
   PATH_FLOOR_S,
   PATH_NOISE_S,
   PATH_RESIDUAL_S,
@@ -118,7 +119,15 @@ import {
   leastSum,
   rememberSpans,
 } from './spans';
-import { FORWARD_BIT, isStray, latenessS, REVERSE_BIT, switched, userLatenessS } from './stamps';
+import {
+  FORWARD_BIT,
+  isStray,
+  latenessS,
+  learnLateness,
+  REVERSE_BIT,
+  switched,
+  userLatenessS,
+} from './stamps';
 import { isConvicted } from './verdict';
 import { clearWander, restartWander, wander } from './wander';
 
@@ -143,8 +152,8 @@ const SHORT_RUN: f64 = 8.0;
 /** Directions whose queueing differs by less than this factor (its logarithm) count as alike. */
 const LIKE: f64 = 0.4;
 const NO_SPAN: f64 = 1.0e300;
-/** Stray stamps that are off by less than this share of a path's queueing are as good as any. */
-const LOST: f64 = 0.5;
+/** Stray stamps that are off by less than this share of what round trips queue are as good as any. */
+const LOST: f64 = 0.25;
 /** Beyond these nothing is a clock's, s and s/s. */
 const MOST_S: f64 = 1.0e11;
 const MOST_FREQUENCY: f64 = 1.0e-2;
@@ -262,7 +271,7 @@ function weaveSpan(i: i32, side: usize, lateS: f64, isExchange: bool, nowS: f64)
     endDoubt(i);
     return isExchange ? weave(i, 0.0, nowS) : STATUS_HELD;
   }
-  const isEven = !isApart(k, 0) && !isApart(k, 8);
+  const isEven = !isApart(i, 0) && !isApart(i, 8);
   const sign: f64 = side == 0 ? 1.0 : -1.0;
   const span = spanS + sign * omega * lateS;
   const residual = span - sign * theta - floorOf(i);
@@ -286,11 +295,13 @@ function weaveSpan(i: i32, side: usize, lateS: f64, isExchange: bool, nowS: f64)
     // heard in one direction only, a path can be led anywhere: it speaks while nobody else does
     return STATUS_HELD;
   }
-  if (isApart(k, side)) {
+  if (isApart(i, side)) {
     learnStray(i, side, span, sign, nowS);
     doubtOneWay(i);
+  } else {
+    hearStray(i, side, span, sign);
+    learnOneWay(i, side, span, sign, nowS, isExtra);
   }
-  else learnOneWay(i, side, span, sign, nowS, isExtra);
   if (!isExchange) return STATUS_USED;
   refit(i, nowS);
   const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
@@ -302,8 +313,22 @@ function weaveSpan(i: i32, side: usize, lateS: f64, isExchange: bool, nowS: f64)
 }
 
 /** True if this direction's stamp is a stray, and off by more than is lost in the path's queues. */
-function isApart(k: usize, side: usize): bool {
-  return isStray(side) && latenessS(side) > LOST * load<f64>(k + side, B_LATE);
+function isApart(i: i32, side: usize): bool {
+  return isStray(side) && latenessS(side) > LOST * load<f64>(row(i), PATH_EXCESS_S);
+}
+
+/** A span of an exchange, by the law of its stamps. */
+function learnSpan(i: i32, side: usize, span: f64, sign: f64, nowS: f64): void {
+  if (isApart(i, side)) return learnStray(i, side, span, sign, nowS);
+  hearStray(i, side, span, sign);
+  learnFrom(i, i32(side >> 3), span, sign, nowS);
+}
+
+/** A stray that is as good as any still tells how far such stamps are off. */
+function hearStray(i: i32, side: usize, span: f64, sign: f64): void {
+  if (!isStray(side)) return;
+  const late = load<f64>(braidRow(i) + side, B_LATE);
+  learnLateness(side, span - sign * theta - floorOf(i) - late, late);
 }
 
 /** True if both directions tell by now why one of them fell, and what follows was done. */
@@ -339,14 +364,12 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
   }
   doubtS = 0.0;
   store<f64>(k, 0.0, B_PENDING);
-  const isEven = !isApart(k, 0) && !isApart(k, 8);
+  const isEven = !isApart(i, 0) && !isApart(i, 8);
   if (isEven) rememberSpans(i, reverse - theta, forward + theta);
   if (!first) {
     // θ stands where the first exchange put it; only the next ones can tell more
-    if (isApart(k, 0)) learnStray(i, 0, reverse, 1.0, nowS);
-    else learnFrom(i, 0, reverse, 1.0, nowS);
-    if (isApart(k, 8)) learnStray(i, 8, forward, -1.0, nowS);
-    else learnFrom(i, 1, forward, -1.0, nowS);
+    learnSpan(i, 0, reverse, 1.0, nowS);
+    learnSpan(i, 8, forward, -1.0, nowS);
     refit(i, nowS);
   }
   const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;

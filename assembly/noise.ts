@@ -79,10 +79,11 @@ export function measurementVariance(i: i32, excess: f64): f64 {
 export function learnStrays(i: i32, excess: f64): void {
   const k = kalmanRow(i);
   store<f64>(k, load<f64>(k, K_TAKEN) + 1.0, K_TAKEN);
-  const byS = max<f64>(excess - load<f64>(row(i), PATH_EXCESS_S), 0.0);
+  const usual = load<f64>(row(i), PATH_EXCESS_S);
+  const byS = excess - usual;
   const isBoth = isStray(0) && isStray(8);
-  if (isStray(0)) learnLateness(0, isBoth ? byS * 0.5 : byS);
-  if (isStray(8)) learnLateness(8, isBoth ? byS * 0.5 : byS);
+  if (isStray(0)) learnLateness(0, isBoth ? byS * 0.5 : byS, usual);
+  if (isStray(8)) learnLateness(8, isBoth ? byS * 0.5 : byS, usual);
 }
 
 /** Path i goes by other stamps: its noise begins anew, its bias stays. */

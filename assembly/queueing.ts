@@ -102,7 +102,7 @@ export function learnStray(i: i32, side: usize, span: f64, sign: f64, nowS: f64)
   const next = max<f64>(late + (heard - late) / min<f64>(taken + 4.0, STRAY_MEMORY), usual);
   store<f64>(k, next, B_OTHER_LATE);
   store<f64>(k, max<f64>(noise2, load<f64>(k, B_EDGE2)), B_OTHER_EDGE2);
-  learnLateness(side, max<f64>(edgeLate - usual, 0.0));
+  learnLateness(side, edgeLate - usual, usual);
 }
 
 /** Strays queue as all packets do, and are late (or early) beside. */

@@ -31,7 +31,7 @@ const SIDE_LOCAL: usize = 0; // i64 local stamp of the last
 const SIDE_REMOTE: usize = 16; // i64 remote stamp
 const SIDE_SPAN_S: usize = 32;
 const SIDE_AT_S: usize = 48; // its local stamp on the axis
-const SIDE_WAITS: usize = 64; // not 0: no exchange was made of it yet
+const SIDE_WAITS: usize = 64; // 1: no exchange was made of it yet
 const SIDE_LEAST_S: usize = 80; // least one-way delay of late (braid)
 const SIDE_DOUBT: usize = 96; // of the path: 1 while a direction fell and nobody knows why (braid)
 const SIDE_STRAYED: usize = 104; // u32 of the path: directions whose last one was a stray
@@ -45,8 +45,6 @@ const START_FREQUENCY: f64 = 1.0e-4;
 /** Sigmas of the frequency that its doubt counts with. */
 const SIGMAS: f64 = 3.0;
 const NO_SPAN: f64 = 1.0e300;
-/** SIDE_WAITS while only strays came. */
-const STRAY_WAITS: f64 = 2.0;
 const NEVER_S: f64 = -1.0e300;
 
 /** Time between the two directions of the last exchange made here, s. */
@@ -95,9 +93,8 @@ export function keepSpan(i: i32, side: usize, record: usize): void {
   store<f64>(s, spanS, SIDE_SPAN_S);
   store<f64>(s, axisS(local), SIDE_AT_S);
   const bit = side == REVERSE ? REVERSE_BIT : FORWARD_BIT;
-  // nothing was learnt of the direction from a stray
-  isExtra = load<f64>(s, SIDE_WAITS) == 1.0;
-  store<f64>(s, isExtra || (strays & bit) == 0 ? 1.0 : STRAY_WAITS, SIDE_WAITS);
+  isExtra = load<f64>(s, SIDE_WAITS) != 0.0;
+  store<f64>(s, 1.0, SIDE_WAITS);
   const before = load<u32>(sides(i), SIDE_STRAYED);
   store<u32>(sides(i), (before & ~bit) | (strays & bit), SIDE_STRAYED);
 }

@@ -44,6 +44,9 @@ const START_S: f64 = 40.0e-6;
 /** Strays that the means remember, and how far one can move them. */
 const MEMORY: f64 = 64.0;
 const MOST: f64 = 16.0;
+const LEAST_S: f64 = 1.0e-6;
+/** Queues so many times as long hide it. */
+const HIDES: f64 = 4.0;
 
 let sendLatenessS: f64 = START_S;
 let receiveLatenessS: f64 = START_S;
@@ -137,8 +140,10 @@ export function latenessS(side: usize): f64 {
   return side == 0 ? sendLatenessS : receiveLatenessS;
 }
 
-/** A stray of this direction was off by about `byS` >= 0. */
-export function learnLateness(side: usize, byS: f64): void {
+/** A stray of this direction was off by about `byS`, give or take what packets queue, `usualS`. */
+export function learnLateness(side: usize, byS: f64, usualS: f64): void {
+  // among queues that are much longer only what stands out tells
+  if (usualS > HIDES * latenessS(side) && byS < HIDES * usualS) return;
   if (side == 0) {
     sends += 1.0;
     sendLatenessS = moved(sendLatenessS, byS, sends);
@@ -149,7 +154,8 @@ export function learnLateness(side: usize, byS: f64): void {
 }
 
 function moved(mean: f64, byS: f64, taken: f64): f64 {
-  return mean + (min<f64>(byS, MOST * mean) - mean) / min<f64>(taken + 4.0, MEMORY);
+  const next = mean + (min<f64>(byS, MOST * mean) - mean) / min<f64>(taken + 4.0, MEMORY);
+  return max<f64>(next, LEAST_S);
 }
 
 /** What the stamps of a path that goes by a program's do to its offset, s². */
