@@ -45,7 +45,6 @@ import {
   MAX_PATHS,
   PATH_ASYMMETRY_S,
   PATH_ASYMMETRY_SIGMA_S,
-  PATH_EXCESS_S,
   PATH_FLOOR_S,
   PATH_NOISE_S,
   PATH_RESIDUAL_S,
@@ -71,12 +70,16 @@ import {
   clearQueueing,
   doubtOneWay,
   guessLate,
+  isApart,
   learnFrom,
   learnOneWay,
   learnStray,
+  lopsidedness,
+  noiseOf,
   refit,
   restartQuiet,
   sharpen,
+  softness,
   startLaw,
   startRefits,
   switchLaw,
@@ -122,7 +125,6 @@ import {
 import {
   FORWARD_BIT,
   isStray,
-  latenessS,
   learnLateness,
   REVERSE_BIT,
   switched,
@@ -149,11 +151,7 @@ const BLUNT: f64 = 1.0 / 16.0;
 /** So many round trips below this share of the queueing learnt forget it. */
 const OVERGROWN: f64 = 0.02;
 const SHORT_RUN: f64 = 8.0;
-/** Directions whose queueing differs by less than this factor (its logarithm) count as alike. */
-const LIKE: f64 = 0.4;
 const NO_SPAN: f64 = 1.0e300;
-/** Stray stamps that are off by less than this share of what round trips queue are as good as any. */
-const LOST: f64 = 0.25;
 /** Beyond these nothing is a clock's, s and s/s. */
 const MOST_S: f64 = 1.0e11;
 const MOST_FREQUENCY: f64 = 1.0e-2;
@@ -310,11 +308,6 @@ function weaveSpan(i: i32, side: usize, lateS: f64, isExchange: bool, nowS: f64)
   }
   raiseFloor(i, nowS);
   return STATUS_USED;
-}
-
-/** True if this direction's stamp is a stray, and off by more than is lost in the path's queues. */
-function isApart(i: i32, side: usize): bool {
-  return isStray(side) && latenessS(side) > LOST * load<f64>(row(i), PATH_EXCESS_S);
 }
 
 /** A span of an exchange, by the law of its stamps. */
@@ -697,23 +690,4 @@ function weigh(nowS: f64): void {
     store<f64>(p, information > 0.0 ? 1.0 / sqrt<f64>(information) : 0.0, PATH_ASYMMETRY_SIGMA_S);
     store<f64>(p, noiseOf(k), PATH_NOISE_S);
   }
-}
-
-/** Softness of an edge as a share of the queueing, [0, 1/2]; small again where all noise is Gaussian. */
-function softness(side: usize): f64 {
-  const x = sqrt<f64>(load<f64>(side, B_EDGE2)) / load<f64>(side, B_LATE);
-  return x / (1.0 + x * x);
-}
-
-/** How differently the two directions queue, >= 0: what their edges get wrong does not cancel then. */
-function lopsidedness(k: usize): f64 {
-  const ratio = abs<f64>(Math.log(load<f64>(k, B_LATE) / load<f64>(k, B_LATE + 8)));
-  return 2.0 * max<f64>(ratio - LIKE, 0.0);
-}
-
-/** 1 sigma of a raw offset of this path. */
-function noiseOf(k: usize): f64 {
-  const a = load<f64>(k, B_LATE);
-  const b = load<f64>(k, B_LATE + 8);
-  return 0.5 * sqrt<f64>(a * a + b * b + load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8));
 }

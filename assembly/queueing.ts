@@ -25,11 +25,11 @@ import {
 } from './braidrow';
 import { edge, edgeLate, edgeNoise2, edgeShift, edgeSigma, edgeVariance } from './edge';
 import { along, moveAlong, p00, theta } from './joint';
-import { PATH_FLOOR_S } from './memory';
+import { PATH_EXCESS_S, PATH_FLOOR_S } from './memory';
 import { fitLate, fitLaw, fitMeanS, fitNoise2, fitVariance, noteMoments } from './moments';
 import { row } from './path';
 import { doubtFloor, floorOf, floorVariance, placeFloor, seatOf } from './seats';
-import { latenessS, learnLateness } from './stamps';
+import { isStray, latenessS, learnLateness } from './stamps';
 import { learnWander } from './wander';
 
 /** Queueing of a new path, as a share of its delay, and its edge's softness as a share of that. */
@@ -66,7 +66,11 @@ const EVEN_NEAR: f64 = 0.63;
 /** A floor is known no better than this share of its edge's softness. */
 const DOUBT: f64 = 0.2;
 const LEAST_S: f64 = 1.0e-10;
+/** Directions whose queueing differs by less than this factor (its logarithm) count as alike. */
+const LIKE: f64 = 0.4;
 const NO_SPAN: f64 = 1.0e300;
+/** Stray stamps that are off by less than this share of what round trips queue are as good as any. */
+const LOST: f64 = 0.25;
 /** Strays that their law remembers. */
 const STRAY_MEMORY: f64 = 64.0;
 
@@ -79,6 +83,11 @@ export function clearQueueing(): void {
 /** Queueing of a path of which nothing but one round trip is known, s. */
 export function guessLate(delayS: f64): f64 {
   return START_LATE * delayS + LEAST_S;
+}
+
+/** True if this direction's stamp is a stray, and off by more than is lost in the path's queues. */
+export function isApart(i: i32, side: usize): bool {
+  return isStray(side) && latenessS(side) > LOST * load<f64>(row(i), PATH_EXCESS_S);
 }
 
 /** One span with a stray stamp: it moves the clock as its own law allows, and teaches that law. */
@@ -341,4 +350,23 @@ export function refit(i: i32, nowS: f64): void {
   placeFloor(i, floorS, (variance + fitVariance) / taken + p00);
   restartQuiet(k, nowS);
   restartQuiet(k + 8, nowS);
+}
+
+/** Softness of an edge as a share of the queueing, [0, 1/2]; small again where all noise is Gaussian. */
+export function softness(side: usize): f64 {
+  const x = sqrt<f64>(load<f64>(side, B_EDGE2)) / load<f64>(side, B_LATE);
+  return x / (1.0 + x * x);
+}
+
+/** How differently the two directions queue, >= 0: what their edges get wrong does not cancel then. */
+export function lopsidedness(k: usize): f64 {
+  const ratio = abs<f64>(Math.log(load<f64>(k, B_LATE) / load<f64>(k, B_LATE + 8)));
+  return 2.0 * max<f64>(ratio - LIKE, 0.0);
+}
+
+/** 1 sigma of a raw offset of this path. */
+export function noiseOf(k: usize): f64 {
+  const a = load<f64>(k, B_LATE);
+  const b = load<f64>(k, B_LATE + 8);
+  return 0.5 * sqrt<f64>(a * a + b * b + load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8));
 }

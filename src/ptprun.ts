@@ -2,6 +2,7 @@
  * What all PTP clocks of the library do alike: own time, sockets and groups of every port, one
  * ensemble of cores, readers, events. Which machine it is, ptpclock.ts and boundaryclock.ts say.
  */
+import { closedBy } from './closing.ts';
 import { type CombinedClock, type CombinerName, type Core, createCore } from './core.ts';
 import { type Drive, drive, type GroupAddress, type Report } from './drive.ts';
 import { createEnsemble, type Ensemble, type Sample } from './ensemble.ts';
@@ -25,9 +26,9 @@ import type { LeapTable } from './ptp/leapseconds.ts';
 import { offsetFromMasterNs } from './ptp/slave.ts';
 import { type OwnSource, ownTime } from './ptp/timeprops.ts';
 import { onlyCounted, type PtpPathView, viewPtpPaths } from './ptpstatus.ts';
-import { createReader, type Reader } from './reader.ts';
+import { createReaders } from './reader.ts';
 import { chooseHost, type Stamps } from './udp/choose.ts';
-import { type Host, type StampKind, stampsOf } from './udp/udp.ts';
+import { type Host, type PumpMode, type StampKind, stampsOf } from './udp/udp.ts';
 import type { Stamp, Tick } from './units.ts';
 import { VERSION } from './version.ts';
 
@@ -47,6 +48,8 @@ export interface PtpRunOptions {
   readonly signal?: AbortSignal;
   /** Whose stamps, see {@link Stamps}. (default `auto`) */
   readonly stamps?: Stamps;
+  /** How datagrams with kernel stamps are fetched, see {@link PumpMode}. (default `timer`) */
+  readonly pump?: PumpMode;
   /** Default: the runtime's own, with these stamps. */
   readonly host?: Host;
   readonly events?: PtpEvents;
@@ -110,6 +113,10 @@ export interface PtpRunStatus {
   readonly host: string;
   /** Why there are no kernel stamps though they were wished for, one sentence; else null. */
   readonly whyPlain: string | null;
+  /** How datagrams are fetched; null: as the runtime does, without kernel stamps. */
+  readonly pump: PumpMode | null;
+  /** Why the pump is not `async` though that was wished for, one sentence; else null. */
+  readonly whyTimer: string | null;
   readonly combiner: CombinerName;
 }
 
@@ -135,7 +142,7 @@ export async function runPtp<Machine extends PtpMachine>(
   create: (start: Start) => Machine,
 ): Promise<PtpRun<Machine>> {
   options.signal?.throwIfAborted();
-  const host = options.host ?? chooseHost(options.stamps);
+  const host = options.host ?? chooseHost(options.stamps, options.pump);
   const { epochS } = host.clock;
   const { leapTable = null, source = FREE_RUNNING, events, hops = 1, loopback = false } = options;
   requireInteger('ptp.hops', hops, 1, 255);
@@ -155,7 +162,7 @@ export async function runPtp<Machine extends PtpMachine>(
   const keyOf = machine.keyOf ?? ((_: OrdinaryClock, key: PathKey) => key);
   const { bound = machine.ports } = machine;
   const drops: Drops = noDrops();
-  const readers = new Set<Reader>();
+  const readers = createReaders();
 
   /** Leap seconds take effect with the second that they are in. */
   function refreshOwn(): void {
@@ -189,7 +196,7 @@ export async function runPtp<Machine extends PtpMachine>(
         }
         if (sample.clock !== null) machine.onClock?.(core, host.clock.now());
         events?.onSample?.(sample, ensemble);
-        for (const reader of readers) reader.push(sample);
+        readers.push(sample);
       }
     }
   }
@@ -220,19 +227,12 @@ export async function runPtp<Machine extends PtpMachine>(
   });
   running = driven;
 
-  let closing: Promise<void> | undefined;
-  function close(): Promise<void> {
-    if (closing === undefined) {
-      options.signal?.removeEventListener('abort', onAbort);
-      for (const reader of readers) reader.end();
-      const nowNs = host.clock.tick();
-      driven.perform(machine.ports.flatMap((port) => farewell(port, nowNs)));
-      closing = driven.close();
-    }
-    return closing;
-  }
-  const onAbort = () => void close();
-  options.signal?.addEventListener('abort', onAbort, { once: true });
+  const close = closedBy(options.signal, () => {
+    readers.end();
+    const nowNs = host.clock.tick();
+    driven.perform(machine.ports.flatMap((port) => farewell(port, nowNs)));
+    return driven.close();
+  });
   if (options.signal?.aborted) await close();
 
   /** By the event socket of an address. */
@@ -249,12 +249,7 @@ export async function runPtp<Machine extends PtpMachine>(
     host,
     ensemble,
     now: () => remoteNow(core, host.clock),
-    samples() {
-      const reader = createReader(() => readers.delete(reader));
-      if (closing === undefined) readers.add(reader);
-      else reader.end();
-      return reader;
-    },
+    samples: () => readers.open(),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -269,6 +264,8 @@ export async function runPtp<Machine extends PtpMachine>(
     problem: own.problem,
     host: host.name,
     whyPlain: host.whyPlain ?? null,
+    pump: host.pump ?? null,
+    whyTimer: host.whyTimer ?? null,
     combiner: core.combiner,
   });
   return { machine, handle, status };

@@ -4,13 +4,43 @@ import type { Sample } from './ensemble.ts';
 /** A slow reader loses the oldest samples beyond this many. */
 const QUEUE = 1024;
 
-export interface Reader extends AsyncIterableIterator<Sample> {
+interface Reader extends AsyncIterableIterator<Sample> {
   push(sample: Sample): void;
   end(): void;
 }
 
+/** All readers of one clock. */
+export interface Readers {
+  /** For each that reads now. */
+  push(sample: Sample): void;
+  /** One more. */
+  open(): AsyncIterableIterator<Sample>;
+  /** No more samples: all end, and whoever comes later at once. */
+  end(): void;
+}
+
+export function createReaders(): Readers {
+  const readers = new Set<Reader>();
+  let isEnded = false;
+  return {
+    push(sample) {
+      for (const reader of readers) reader.push(sample);
+    },
+    open() {
+      const reader = createReader(() => readers.delete(reader));
+      if (isEnded) reader.end();
+      else readers.add(reader);
+      return reader;
+    },
+    end() {
+      isEnded = true;
+      for (const reader of readers) reader.end();
+    },
+  };
+}
+
 /** @param onEnd called when the reader stops reading */
-export function createReader(onEnd: () => void): Reader {
+function createReader(onEnd: () => void): Reader {
   const queue: Sample[] = [];
   const waiting: ((result: IteratorResult<Sample>) => void)[] = [];
   let ended = false;

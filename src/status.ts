@@ -31,6 +31,8 @@ export interface PathView {
   readonly remoteIp: string;
   readonly remotePort: number;
   readonly localIp: string;
+  /** The port its requests come from; null if its socket is closed. */
+  readonly localPort: number | null;
   /** Who takes its stamps on this side: the kernel, this process, or the one or the other. */
   readonly stamps: ViewStamps;
   /** How many it has taken, of sending and of receiving; null before the first measurement. */
@@ -65,7 +67,7 @@ export function viewPath(
   status: PathStatus,
   report: PathReport | null,
   nowNs: Tick,
-  usualStamps: ViewStamps,
+  socket: { readonly stamps: ViewStamps; readonly localPort: number | null },
 ): PathView {
   const { remoteIp, localIp } = pathParts(status.path);
   const { remotePort, reach, pollLog2S, stratum, leap, refid, sent, valid, interleaved } = status;
@@ -78,7 +80,8 @@ export function viewPath(
     remoteIp,
     remotePort,
     localIp,
-    stamps: stampsInUse(report?.stamps ?? null, usualStamps),
+    localPort: socket.localPort,
+    stamps: stampsInUse(report?.stamps ?? null, socket.stamps),
     stampCounts: measured?.stamps ?? null,
     state,
     reason,

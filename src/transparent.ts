@@ -3,6 +3,7 @@
  * PTP event messages spend in it out of the measurement (src/relay/). Needs the kernel's stamps and
  * CAP_NET_RAW. It has no clock to set, and asks nobody for the time.
  */
+import { closedBy } from './closing.ts';
 import { ConfigError, HostError } from './errors.ts';
 import { ipv4Octets, ipv6Groups, isIpv6 } from './path.ts';
 import {
@@ -102,7 +103,7 @@ export function openTransparentClock(options: TransparentClockOptions): Transpar
       } else cross(bytes);
     };
 
-  async function close(): Promise<void> {
+  async function end(): Promise<void> {
     isClosed = true;
     cancelCheck?.();
     await Promise.all(sockets.map((socket) => socket.close()));
@@ -121,12 +122,12 @@ export function openTransparentClock(options: TransparentClockOptions): Transpar
       sockets.push(openPacket(name, { onFrame: take(n === 0 ? 0 : 1), onError }));
     }
   } catch (error) {
-    void close();
+    void end();
     throw error;
   }
   check();
-  options.signal?.addEventListener('abort', () => void close(), { once: true });
-  if (options.signal?.aborted === true) void close();
+  const close = closedBy(options.signal, end);
+  if (options.signal?.aborted) void close();
 
   return {
     host,

@@ -4,13 +4,13 @@ import * as assert from 'uvu/assert';
 import { openClient } from '../../src/client.ts';
 import { impairedHost, shiftedHost } from '../../src/demo/impair.ts';
 import { ConfigError, CoreError, HostError } from '../../src/errors.ts';
+import { pathParts } from '../../src/path.ts';
 import { localSource, openServer } from '../../src/serve.ts';
 import { formatTarget } from '../../src/target.ts';
-import { chooseHost } from '../../src/udp/choose.ts';
 import { stamp } from '../../src/units.ts';
+import { host, pause, until } from './loopback.ts';
 
 const test = suite('client');
-const host = chooseHost();
 
 const open = (addresses: string[], shiftS = 0) => {
   const far =
@@ -74,6 +74,43 @@ test('interleaved mode by path: the exchanges of both kinds agree (NTP-C6)', asy
   await server.close();
 });
 
+test('several ports per pair: each is a path, keeps its port, and is measured (MP-32)', async () => {
+  const server = await open(['127.0.0.1', '127.0.0.2']);
+  const [one = '', other = ''] = server.addresses.map(({ ip, port }) => formatTarget(ip, port));
+  const client = await openClient({
+    host,
+    ...quick,
+    ports: 4,
+    pairs: [
+      { server: one, local: '127.0.0.3' },
+      { server: other, local: '127.0.0.3' },
+      { server: other, local: '127.0.0.4', ports: 1 },
+    ],
+    servers: [],
+  });
+  const keys = client.paths.map(pathParts);
+  assert.equal(
+    keys.map(({ remoteIp, localIp }) => `${remoteIp}|${localIp}`),
+    [
+      ...new Array(4).fill('127.0.0.1|127.0.0.3'),
+      ...new Array(4).fill('127.0.0.2|127.0.0.3'),
+      '127.0.0.2|127.0.0.4',
+    ],
+  );
+  const ports = keys.map(({ localPort }) => localPort);
+  assert.is(new Set(ports.slice(0, 4)).size, 4);
+  assert.equal(ports.slice(4), [...ports.slice(0, 4), undefined]);
+  const seen = new Set<string>();
+  for await (const { path } of client.samples()) if (seen.add(path).size === 9) break;
+  for (const { path, localPort, valid } of client.status().paths) {
+    const own = pathParts(path).localPort;
+    assert.ok(localPort !== null && localPort > 0 && (own === undefined || own === localPort));
+    assert.ok(valid > 0, path);
+  }
+  await client.close();
+  await server.close();
+});
+
 test('the sign: a server 1 s ahead gives offset +1, one behind −1; now() holds the truth', async () => {
   for (const shiftS of [1, -1]) {
     const server = await open(['127.0.0.1'], shiftS);
@@ -109,7 +146,7 @@ test('an unsynchronized server never sets the clock (NTP-M3)', async () => {
     events: { onDrop: (reason) => reasons.add(reason) },
   });
   for (let turn = 0; turn < 100 && reasons.size === 0; turn++) {
-    await new Promise<void>((resolve) => host.setTimer(resolve, 20));
+    await pause(20);
   }
   assert.equal([...reasons], ['unsynchronized']);
   assert.is(client.status().clock, null);
@@ -149,12 +186,6 @@ test('a dead path is unreachable, the others carry on, and it comes back (MP-24)
   });
   const stateOf = (ip: string) =>
     client.status().paths.find(({ localIp }) => localIp === ip)?.state;
-  const until = async (what: () => boolean) => {
-    for (let turn = 0; turn < 200 && !what(); turn++) {
-      await new Promise<void>((resolve) => host.setTimer(resolve, 25));
-    }
-    assert.ok(what());
-  };
   await until(() => (client.status().clock?.taken ?? 0) > 20);
   dead = true;
   await until(() => stateOf('127.0.0.4') === 'unreachable');
@@ -203,6 +234,16 @@ test('more paths than the core holds is a clear error', async () => {
     assert.ok(error instanceof ConfigError || error instanceof CoreError);
     assert.match((error as Error).message, /at most 256/);
   }
+  const many = { host, servers: ['127.0.0.1:11123'], locals: locals.slice(0, 5), ports: 64 };
+  for (const options of [many, { ...many, ports: 65 }, { ...many, ports: 0.5 }]) {
+    try {
+      await (await openClient(options)).close();
+      assert.unreachable('was accepted');
+    } catch (error) {
+      assert.ok(error instanceof ConfigError, `${error}`);
+      assert.match(error.message, options.ports === 64 ? /at most 256/ : /ports.*1\.\.64/);
+    }
+  }
 });
 
 test('the server answers with the four right stamps only from the asked address, rate-limited', async () => {
@@ -219,10 +260,12 @@ test('the server answers with the four right stamps only from the asked address,
     servers: [formatTarget('127.0.0.2', server.addresses[1]?.port ?? 0)],
     locals: ['127.0.0.9'],
   });
-  await new Promise<void>((resolve) => host.setTimer(resolve, 600));
-  const { kisses, answered } = server.status();
+  await until(
+    () => server.status().kisses >= 1,
+    () => 'no RATE kiss',
+  );
+  const { answered } = server.status();
   assert.ok(answered >= 1 && answered <= 3, `${answered} answered`);
-  assert.ok(kisses >= 1, 'no RATE kiss');
   await client.close();
   await server.close();
 });

@@ -6,10 +6,9 @@ import { type FateOf, impairedHost } from '../../src/demo/impair.ts';
 import type { ClockEvent } from '../../src/events.ts';
 import { localSource, openServer } from '../../src/serve.ts';
 import { formatTarget } from '../../src/target.ts';
-import { chooseHost } from '../../src/udp/choose.ts';
+import { host } from './loopback.ts';
 
 const test = suite('client events');
-const host = chooseHost();
 const FINE = { delayMs: 0 };
 const LOST = { delayMs: Number.POSITIVE_INFINITY };
 const LOCALS = ['127.0.0.3', '127.0.0.4', '127.0.0.5', '127.0.0.6', '127.0.0.7'];

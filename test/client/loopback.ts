@@ -17,7 +17,7 @@ export function portsFrom(from: number, range: number): () => { event: number; g
 export const pause = (ms: number) => new Promise<void>((resolve) => host.setTimer(resolve, ms));
 
 /** Fails with `why` after 20 s. */
-export async function until(what: () => boolean, why: () => string): Promise<void> {
+export async function until(what: () => boolean, why = () => 'never came'): Promise<void> {
   for (let turn = 0; turn < 800 && !what(); turn++) await pause(25);
   assert.ok(what(), why());
 }

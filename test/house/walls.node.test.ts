@@ -55,6 +55,7 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/chrony': ['src/ensemble', 'src/units'],
   'src/doctor/': ['src/doctor/', 'src/format'],
+  'src/closing': [],
   'src/reader': ['src/ensemble'],
   'src/now': ['src/core', 'src/udp/udp'],
   'src/ptpstatus': ['src/core', 'src/explain', 'src/path', 'src/ptp/', 'src/status', 'src/units'],

@@ -6,7 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { LASTING_LIST } from '../ptp/leaplist.ts';
+import { LASTING_LIST, WHOLE_LIST } from '../ptp/leaplist.ts';
 import { startCapture } from './capture.ts';
 import type { Ground } from './ground.ts';
 import { createLan, LINK, lanIp } from './lan.ts';
@@ -215,7 +215,7 @@ test('IPv6: ff0e::181, ptp4l follows us and we follow it (EP-020, EP-038)', asyn
 test('without a current leap second list: LISTENING, silent, and one clear word (EP-064)', async () => {
   const lan = await theLan();
   const capture = await startCapture(lan, lan.there, LINK, FILTER);
-  const args = ['master', M, ...ENTERPRISE, '--preferred', ...leapFile(lan, LASTING_LIST)];
+  const args = ['master', M, ...ENTERPRISE, '--preferred', ...leapFile(lan, WHOLE_LIST)];
   const master = startPtp(lan, lan.here, args);
   await sleep(7000);
   assert.is(master.lines().at(-1)?.state, 'LISTENING', master.log());
