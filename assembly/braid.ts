@@ -18,6 +18,7 @@ import {
   B_EDGE2,
   B_JUMP,
   B_LATE,
+  B_OTHER_LATE,
   B_PENDING,
   B_PENDING_S,
   B_POOLED,
@@ -59,6 +60,7 @@ import {
   freshVotes,
   isFresh,
   isMost,
+  isOpen,
   markStale,
   openPaths,
   pathEnd,
@@ -69,14 +71,21 @@ import {
 } from './path';
 import {
   clearQueueing,
+  doubtOneWay,
   guessLate,
+  isApart,
   learnFrom,
   learnOneWay,
+  learnStray,
+  lopsidedness,
+  noiseOf,
   refit,
   restartQuiet,
   sharpen,
+  softness,
   startLaw,
   startRefits,
+  switchLaw,
 } from './queueing';
 import {
   clearQuickest,
@@ -116,6 +125,14 @@ import {
   leastSum,
   rememberSpans,
 } from './spans';
+import {
+  FORWARD_BIT,
+  isStray,
+  learnLateness,
+  REVERSE_BIT,
+  switched,
+  userLatenessS,
+} from './stamps';
 import { isConvicted } from './verdict';
 import { clearWander, restartWander, wander } from './wander';
 
@@ -137,8 +154,6 @@ const BLUNT: f64 = 1.0 / 16.0;
 /** So many round trips below this share of the queueing learnt forget it. */
 const OVERGROWN: f64 = 0.02;
 const SHORT_RUN: f64 = 8.0;
-/** Directions whose queueing differs by less than this factor (its logarithm) count as alike. */
-const LIKE: f64 = 0.4;
 const NO_SPAN: f64 = 1.0e300;
 /** Beyond these nothing is a clock's, s and s/s. */
 const MOST_S: f64 = 1.0e11;
@@ -187,6 +202,19 @@ export function openBraid(i: i32): void {
 /** The time axis started again: whatever did that, nothing learnt before is safe to keep. */
 export function restartBraid(): void {
   collapse();
+}
+
+/** Path i goes by stamps of another kind: what they teach is told apart from what was. */
+export function switchBraid(i: i32): void {
+  const k = braidRow(i);
+  if (load<f64>(k, B_TAKEN) == 0.0) return;
+  const nowS = axisS(nowNs);
+  if ((switched & REVERSE_BIT) != 0) switchLaw(i, 0, nowS);
+  if ((switched & FORWARD_BIT) != 0) switchLaw(i, 8, nowS);
+  clearMoments(i, floorOf(i));
+  startRefits(k);
+  forgetSpans(i);
+  openShift(i);
 }
 
 /** One exchange of path i, `dtS` after the last of any path, `lateS` older than the newest. */
@@ -244,6 +272,7 @@ function weaveSpan(i: i32, side: usize, lateS: f64, isExchange: bool, nowS: f64)
     endDoubt(i);
     return isExchange ? weave(i, 0.0, nowS) : STATUS_HELD;
   }
+  const isEven = !isApart(i, 0) && !isApart(i, 8);
   const sign: f64 = side == 0 ? 1.0 : -1.0;
   const span = spanS + sign * omega * lateS;
   const residual = span - sign * theta - floorOf(i);
@@ -262,18 +291,40 @@ function weaveSpan(i: i32, side: usize, lateS: f64, isExchange: bool, nowS: f64)
   if (isExchange) {
     doubtS = 0.0;
     store<f64>(k, 0.0, B_PENDING);
-    if (hasLeasts(i)) rememberSpans(i, takeLeast(i, 0), takeLeast(i, 8));
+    if (isEven && hasLeasts(i)) rememberSpans(i, takeLeast(i, 0), takeLeast(i, 8));
   } else if (!isFresh(i, nowS) && countFresh(nowS) > 0) {
     // heard in one direction only, a path can be led anywhere: it speaks while nobody else does
     return STATUS_HELD;
   }
-  learnOneWay(i, side, span, sign, nowS, isExtra);
+  if (isApart(i, side)) {
+    learnStray(i, side, span, sign, nowS);
+    doubtOneWay(i);
+  } else {
+    hearStray(i, side, span, sign);
+    learnOneWay(i, side, span, sign, nowS, isExtra);
+  }
   if (!isExchange) return STATUS_USED;
   refit(i, nowS);
   const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
-  watchShift(i, reverseS - theta, forwardS + theta, sqrt<f64>(p00 * misfit), nowS, clean);
+  if (isEven) {
+    watchShift(i, reverseS - theta, forwardS + theta, sqrt<f64>(p00 * misfit), nowS, clean);
+  }
   raiseFloor(i, nowS);
   return STATUS_USED;
+}
+
+/** A span of an exchange, by the law of its stamps. */
+function learnSpan(i: i32, side: usize, span: f64, sign: f64, nowS: f64): void {
+  if (isApart(i, side)) return learnStray(i, side, span, sign, nowS);
+  hearStray(i, side, span, sign);
+  learnFrom(i, i32(side >> 3), span, sign, nowS);
+}
+
+/** A stray that is as good as any still tells how far such stamps are off. */
+function hearStray(i: i32, side: usize, span: f64, sign: f64): void {
+  if (!isStray(side)) return;
+  const late = load<f64>(braidRow(i) + side, B_LATE);
+  learnLateness(side, span - sign * theta - floorOf(i) - late, late);
 }
 
 /** True if both directions tell by now why one of them fell, and what follows was done. */
@@ -309,15 +360,18 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
   }
   doubtS = 0.0;
   store<f64>(k, 0.0, B_PENDING);
-  rememberSpans(i, reverse - theta, forward + theta);
+  const isEven = !isApart(i, 0) && !isApart(i, 8);
+  if (isEven) rememberSpans(i, reverse - theta, forward + theta);
   if (!first) {
     // θ stands where the first exchange put it; only the next ones can tell more
-    learnFrom(i, 0, reverse, 1.0, nowS);
-    learnFrom(i, 1, forward, -1.0, nowS);
+    learnSpan(i, 0, reverse, 1.0, nowS);
+    learnSpan(i, 8, forward, -1.0, nowS);
     refit(i, nowS);
   }
   const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
-  watchShift(i, reverse - theta, forward + theta, sqrt<f64>(p00 * misfit), nowS, clean);
+  if (isEven) {
+    watchShift(i, reverse - theta, forward + theta, sqrt<f64>(p00 * misfit), nowS, clean);
+  }
   raiseFloor(i, nowS);
   return status;
 }
@@ -375,11 +429,28 @@ function meetPath(i: i32, reverse: f64, forward: f64, nowS: f64): void {
   placeFloor(i, floorS, 4.0 * late * late);
   startLaw(k, late, nowS);
   startLaw(k + 8, late, nowS);
+  widenLaws(i);
+  memory.fill(k + B_OTHER_LATE, 0, KALMAN_BYTES - B_OTHER_LATE);
   store<f64>(k, 0.0, B_ANCHOR);
   startRefits(k);
   clearMoments(i, floorS);
   forgetSpans(i);
   openShift(i);
+}
+
+/** Spans with stamps of a program queue longer than the others at first. */
+function widenLaws(i: i32): void {
+  const k = braidRow(i);
+  store<f64>(k, load<f64>(k, B_LATE) + userLatenessS(i, 0), B_LATE);
+  store<f64>(k + 8, load<f64>(k + 8, B_LATE) + userLatenessS(i, 8), B_LATE);
+}
+
+/** Stamps of the other kind are met for the first time: what is known of young paths allows for it. */
+export function mixBraid(): void {
+  for (let j = 0; j < pathEnd; j++) {
+    const taken = load<f64>(braidRow(j), B_TAKEN);
+    if (isOpen(j) && taken > 0.0 && taken <= WARM_EXCHANGES) widenLaws(j);
+  }
 }
 
 /** 1 sigma that a span of this side has about its floor, prior included. */
@@ -625,23 +696,4 @@ function weigh(nowS: f64): void {
     store<f64>(p, information > 0.0 ? 1.0 / sqrt<f64>(information) : 0.0, PATH_ASYMMETRY_SIGMA_S);
     store<f64>(p, noiseOf(k), PATH_NOISE_S);
   }
-}
-
-/** Softness of an edge as a share of the queueing, [0, 1/2]; small again where all noise is Gaussian. */
-function softness(side: usize): f64 {
-  const x = sqrt<f64>(load<f64>(side, B_EDGE2)) / load<f64>(side, B_LATE);
-  return x / (1.0 + x * x);
-}
-
-/** How differently the two directions queue, >= 0: what their edges get wrong does not cancel then. */
-function lopsidedness(k: usize): f64 {
-  const ratio = abs<f64>(Math.log(load<f64>(k, B_LATE) / load<f64>(k, B_LATE + 8)));
-  return 2.0 * max<f64>(ratio - LIKE, 0.0);
-}
-
-/** 1 sigma of a raw offset of this path. */
-function noiseOf(k: usize): f64 {
-  const a = load<f64>(k, B_LATE);
-  const b = load<f64>(k, B_LATE + 8);
-  return 0.5 * sqrt<f64>(a * a + b * b + load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8));
 }

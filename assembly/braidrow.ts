@@ -35,3 +35,7 @@ export const B_REFIT: usize = 352; // exchange at which the law is fitted again
 export const B_POOLED: usize = 360; // 1: both directions queue by the same law, learnt as one
 export const B_MOMENTS: usize = 368; // pair: delays in them
 export const B_QUICK: usize = 384; // pair: packets in a row that queued far less than L
+// the law that spans with stamps of the other kind follow (stamps.ts, other.ts)
+export const B_OTHER_LATE: usize = 400; // pair: as B_LATE; 0: none was met yet
+export const B_OTHER_EDGE2: usize = 416; // pair: as B_EDGE2
+export const B_OTHER_TAKEN: usize = 432; // pair: spans it was learnt from

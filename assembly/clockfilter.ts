@@ -97,8 +97,16 @@ function move(own: usize, from: usize, to: usize): void {
 /**
  * One more sample of path i, instead of the oldest. Among equal delays the newest comes first.
  * @param nowS when it was taken, axis s   @param roundTripS local send to local receive, s
+ * @param stampedS what its local stamps may be off by beyond the precision, s
  */
-export function shiftIn(i: i32, nowS: f64, offset: f64, delay: f64, roundTripS: f64): void {
+export function shiftIn(
+  i: i32,
+  nowS: f64,
+  offset: f64,
+  delay: f64,
+  roundTripS: f64,
+  stampedS: f64,
+): void {
   const own = lane(i);
   const key = max<f64>(delay, PRECISION_S);
   let oldest: usize = 0;
@@ -115,7 +123,8 @@ export function shiftIn(i: i32, nowS: f64, offset: f64, delay: f64, roundTripS: 
   for (; oldest + 1 < to; oldest++) move(own, oldest + 1, oldest);
   const sequence = load<f64>(own, SEQUENCE) + 1.0;
   store<f64>(own, sequence, SEQUENCE);
-  place(own, oldest, offset, nowS, 2.0 * PRECISION_S + PHI * roundTripS, key, sequence);
+  const dispersion = 2.0 * PRECISION_S + PHI * roundTripS + stampedS;
+  place(own, oldest, offset, nowS, dispersion, key, sequence);
   chooseFirst(own, sequence);
 }
 

@@ -3,7 +3,15 @@
  * folded into the path statistics here; the chosen combiner then turns it into the clock.
  */
 
-import { clearBraid, openBraid, restartBraid, updateBraid, updateBraidSpan } from './braid';
+import {
+  clearBraid,
+  mixBraid,
+  openBraid,
+  restartBraid,
+  switchBraid,
+  updateBraid,
+  updateBraidSpan,
+} from './braid';
 import { boundCausal, boundSide, clearCausal, reconcileCausal } from './causal';
 import {
   axisS,
@@ -18,9 +26,16 @@ import {
 } from './clock';
 import { clearFilter } from './clockfilter';
 import { clearDiversity, updateAverage, updateBest } from './diversity';
-import { delayS, measure, wholeOffset } from './exchange';
+import { delayS, kindOf, measure, wholeOffset } from './exchange';
 import { clearFailover, updateFailover } from './failover';
-import { clearKalman, openKalman, passKalman, restartKalman, updateKalman } from './kalman';
+import {
+  clearKalman,
+  openKalman,
+  passKalman,
+  restartKalman,
+  switchKalman,
+  updateKalman,
+} from './kalman';
 import { clearKhronos, passKhronos, updateKhronos } from './khronos';
 import { clearLost, isLost, isOtherRoute } from './lost';
 import {
@@ -39,7 +54,6 @@ import {
   PATH_WEIGHT,
   REASON_FEW,
   REASON_SHARED,
-  RECORD_KIND,
   RECORD_LOCAL,
   RECORD_LOCAL_RECEIVE,
   RECORD_LOCAL_SEND,
@@ -84,6 +98,7 @@ import {
   lastSendNs,
   showSpan,
 } from './sides';
+import { clearStamps, mixes, noteStamps, noteStrayed, strays, switched } from './stamps';
 import { clearTracks, openTrack } from './track';
 import { ageTrend } from './trend';
 import { agreeAsPath, clearVerdicts, forgetVerdict, noteGap, speak, tell } from './verdict';
@@ -123,6 +138,7 @@ export function reset(id: i32): i32 {
   clearCausal();
   clearPaths();
   clearLost();
+  clearStamps();
   forgetAllSides();
   clearShifts();
   clearVerdicts();
@@ -208,7 +224,7 @@ function openFilter(i: i32): void {
 export function take(record: usize): i32 {
   const i = load<i32>(record, RECORD_PATH);
   if (!isOpen(i)) return ERROR_PATH;
-  const kind = load<u32>(record, RECORD_KIND);
+  const kind = kindOf(record);
   if (kind > KIND_REVERSE) return ERROR_KIND;
   return kind > KIND_NTP ? takeOneWay(i, record) : takeTwoWay(i, record);
 }
@@ -221,11 +237,13 @@ function takeTwoWay(i: i32, record: usize): i32 {
   if (verdict != STATUS_USED) return refuse(i, verdict);
   if (!arrive(i, record, localReceive)) return refuse(i, STATUS_LATE);
   countTaken();
+  noteStamps(i, record);
   if (isShared(i)) {
-    takeExchange(i, localSend);
+    takePath(i, localSend);
     return overhear(i);
   }
-  if (isOtherRoute(i)) meetAgain(i);
+  if (switched != 0 || mixes) changeStamps(i);
+  if (strays == 0 && isOtherRoute(i)) meetAgain(i);
   let status = fold(i, localSend, localReceive);
   if (isLost(i, lateS)) {
     restartFrom(record, localReceive);
@@ -239,7 +257,7 @@ function takeTwoWay(i: i32, record: usize): i32 {
 }
 
 function fold(i: i32, localSend: i64, localReceive: i64): i32 {
-  takeExchange(i, localSend);
+  takePath(i, localSend);
   boundCausal(i, dtS, lateS);
   return update(i, lateS, f64(saturatingSpan(localSend, localReceive)) / 1.0e9);
 }
@@ -252,17 +270,19 @@ function takeOneWay(i: i32, record: usize): i32 {
   measureSpan(record, baseS);
   if (!arrive(i, record, local)) return refuse(i, STATUS_LATE);
   countTaken();
+  noteStamps(i, record);
   const isExchange = meetSides(i, side, record);
   if (isShared(i)) {
-    if (isExchange) takeExchange(i, lastSendNs(i));
+    if (isExchange) takePath(i, lastSendNs(i));
     return overhear(i);
   }
+  if (switched != 0 || mixes) changeStamps(i);
   if (!isExchange) {
     const status = foldSide(i, side);
     speak(i);
     return status;
   }
-  if (isOtherRoute(i)) meetAgain(i);
+  if (strays == 0 && isOtherRoute(i)) meetAgain(i);
   let status = foldSides(i, side);
   if (isLost(i, 0.0)) {
     // the exchange was measured from another base; the next one begins
@@ -273,6 +293,19 @@ function takeOneWay(i: i32, record: usize): i32 {
   if (combiner != BRAID_COMBINER) agreeAsPath(i);
   tell(i);
   return status;
+}
+
+/** The exchange in exchange.ts, for the statistics of path i. */
+function takePath(i: i32, localSend: i64): void {
+  takeExchange(i, localSend, strays != 0, noteStrayed(i));
+}
+
+/** Path i goes by stamps of another kind from now on, or the first of another kind came. */
+function changeStamps(i: i32): void {
+  if (combiner == BRAID_COMBINER) {
+    if (mixes) mixBraid();
+    if (switched != 0) switchBraid(i);
+  } else if (switched != 0) switchKalman(i);
 }
 
 /** Keeps a span; true if an exchange comes of it. */
@@ -294,7 +327,7 @@ function foldSide(i: i32, side: usize): i32 {
 
 /** A span, and the exchange that came of it, as of now. */
 function foldSides(i: i32, side: usize): i32 {
-  takeExchange(i, lastSendNs(i));
+  takePath(i, lastSendNs(i));
   boundSide(i, side, dtS, lateS);
   showSpan(i, side);
   if (combiner == BRAID_COMBINER) return updateBraidSpan(i, side, dtS, lateS, true);
@@ -421,7 +454,7 @@ function startAgain(record: usize, local: i64): void {
 /** Chooses a new base from this record and measures it again relative to that. */
 function rebase(record: usize, local: i64): void {
   clearCausal();
-  const isOneWay = load<u32>(record, RECORD_KIND) > KIND_NTP;
+  const isOneWay = kindOf(record) > KIND_NTP;
   baseClock(isOneWay ? wholeSpan(record) : wholeOffset(record), local);
   if (isOneWay) measureSpan(record, baseS);
   else measure(record, baseS);

@@ -24,6 +24,7 @@ import {
   STATUS_USED,
 } from './memory';
 import { isFresh, isOpen, markStale, pathEnd, row, setState, WARM_EXCHANGES } from './path';
+import { hasStrayed, strays, userVariance } from './stamps';
 import { addTrend, ageTrend, clearTrend, slope, slopeVariance } from './trend';
 
 /** A rival must be better by this factor … */
@@ -50,13 +51,23 @@ function carried(i: i32, nowS: f64): f64 {
   return load<f64>(p, PATH_OFFSET_S) + slope * (nowS - load<f64>(p, PATH_AT_S));
 }
 
-/** Noise given to one path's last offset, s². A path that has measured once may be off by delay/2. */
-function noise(i: i32): f64 {
+/** Noise of one path's offsets, s². A path that has measured once may be off by delay/2. */
+function usualNoise(i: i32): f64 {
   const p = row(i);
   const jitter = max<f64>(load<f64>(p, PATH_JITTER_S), LEAST_JITTER_S);
   const delay = load<f64>(p, PATH_DELAY_S) * 0.5;
   const taken = load<f64>(p, PATH_TAKEN);
-  return jitter * jitter + (delay * delay) / (taken * taken * taken * taken);
+  const young = delay * delay + userVariance(i);
+  return jitter * jitter + young / (taken * taken * taken * taken);
+}
+
+/** Noise given to one path's last offset, s². */
+function noise(i: i32): f64 {
+  const usual = usualNoise(i);
+  if (!hasStrayed(i)) return usual;
+  const p = row(i);
+  const half = 0.5 * max<f64>(load<f64>(p, PATH_DELAY_S) - load<f64>(p, PATH_FLOOR_S), 0.0);
+  return usual + half * half;
 }
 
 /** All fresh paths, equal weights, or weights 1/jitter². */
@@ -100,7 +111,9 @@ export function updateBest(i: i32, dtS: f64): i32 {
   } else {
     considerRival(i, nowS);
   }
-  if (i != best) carryClock(dtS);
+  // one path that others only replace has no use for what is worse than it
+  const isUsed = i == best && strays == 0;
+  if (!isUsed) carryClock(dtS);
   if (best < 0) return STATUS_HELD;
   for (let k = 0; k < pathEnd; k++) {
     if (!isOpen(k) || !isFresh(k, nowS)) continue;
@@ -109,14 +122,14 @@ export function updateBest(i: i32, dtS: f64): i32 {
     else setState(k, STATE_STANDBY, REASON_NOT_BEST, 0.0);
   }
   store<f64>(row(i), sqrt<f64>(noise(i)), PATH_NOISE_S);
-  if (i != best) return STATUS_HELD;
+  if (!isUsed) return STATUS_HELD;
   finish(carried(best, nowS), noise(best), load<f64>(row(best), PATH_FLOOR_S) * 0.5, 1);
   return STATUS_USED;
 }
 
 /** Smaller is better, s: jitter and half the queueing. */
 function quality(i: i32): f64 {
-  return sqrt<f64>(noise(i)) + 0.5 * load<f64>(row(i), PATH_EXCESS_S);
+  return sqrt<f64>(usualNoise(i)) + 0.5 * load<f64>(row(i), PATH_EXCESS_S);
 }
 
 function leastQuality(nowS: f64): i32 {

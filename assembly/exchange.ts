@@ -6,6 +6,7 @@
  */
 import {
   ERROR_KIND,
+  KIND_MASK,
   KIND_NTP,
   MEASURED_BYTES,
   MEASURED_DELAY_S,
@@ -37,6 +38,8 @@ import {
 } from './ntptime';
 
 const NS_PER_S: i64 = 1000000000;
+/** The lower bit of each stamp in RECORD_KIND. */
+const STAMPS_LOW: u32 = 0x500;
 const QUICK_NS: i64 = 2000000000;
 /** A remote clock may run this much faster than ours while it holds the packet, s/s. */
 const HOLD_RATE: f64 = 5.0e-4;
@@ -56,6 +59,14 @@ export let atNs: i64 = 0;
 /** How far the delay may be off because its spans are of different moments, >= 0 s. */
 export let delayDoubtS: f64 = 0;
 
+/** KIND_* of a record, whoever took its local stamps; beyond all of them if it is unknown. */
+export function kindOf(record: usize): u32 {
+  const told = load<u32>(record, RECORD_KIND);
+  // both bits of a stamp's two: no kind of stamp that is known
+  const unknown = told & (told >> 1) & STAMPS_LOW;
+  return (told & KIND_MASK) | unknown;
+}
+
 /**
  * Reads one record and leaves its measurement in the globals above.
  * @param record address of a record of a known kind
@@ -68,7 +79,7 @@ export function measure(record: usize, baseS: i64): i32 {
   let holdS: f64;
   delayDoubtS = 0;
   if (localReceive < localSend) return STATUS_ORDER;
-  if (load<u32>(record, RECORD_KIND) == KIND_NTP) {
+  if (kindOf(record) == KIND_NTP) {
     const remoteReceive = load<u64>(record, RECORD_REMOTE_RECEIVE);
     const remoteSend = load<u64>(record, RECORD_REMOTE_SEND);
     const base32 = baseS << 32; // wraps like the stamps do
@@ -117,7 +128,7 @@ function finish(receiveNs: i64, holdS: f64): i32 {
 /** Offset of an exchange in whole seconds, to choose the base with. */
 export function wholeOffset(record: usize): i64 {
   const localSend = load<i64>(record, RECORD_LOCAL_SEND);
-  if (load<u32>(record, RECORD_KIND) == KIND_NTP) {
+  if (kindOf(record) == KIND_NTP) {
     const span = ntpSpan(ntpFromUnix(localSend), load<u64>(record, RECORD_REMOTE_RECEIVE));
     return (span + 0x80000000) >> 32;
   }
@@ -125,15 +136,19 @@ export function wholeOffset(record: usize): i64 {
   return span / NS_PER_S;
 }
 
-/** Builds a KIND_NTP record from the reply in PACKET and the two local stamps (Unix ns). */
+/**
+ * Builds a KIND_NTP record from the reply in PACKET and the two local stamps (Unix ns).
+ * @param stamps whose they are, in the place they have in RECORD_KIND
+ */
 export function recordFromPacket(
   record: usize,
   path: u32,
   localSend: i64,
   localReceive: i64,
+  stamps: u32,
 ): void {
   store<u32>(record, path, RECORD_PATH);
-  store<u32>(record, KIND_NTP, RECORD_KIND);
+  store<u32>(record, KIND_NTP | stamps, RECORD_KIND);
   store<i64>(record, localSend, RECORD_LOCAL_SEND);
   store<u64>(record, bswap<u64>(load<u64>(PACKET, 32)), RECORD_REMOTE_RECEIVE);
   store<u64>(record, bswap<u64>(load<u64>(PACKET, 40)), RECORD_REMOTE_SEND);
@@ -180,7 +195,7 @@ function measurePlain(records: usize, rows: usize, end: usize, baseS: i64): usiz
     // a negative term says no; all in one branch, and that apart from the kind: twice as fast
     const order = (localReceive & ~localSend) | elapsed | (QUICK_NS - elapsed);
     const doubt = order | (remoteSend - remoteReceive) | reinterpret<i64>(delay);
-    if (load<u32>(record, RECORD_KIND) != KIND_NTP) break;
+    if (kindOf(record) != KIND_NTP) break;
     if (doubt < 0) break;
     store<f64>(row, f64(STATUS_USED), MEASURED_STATUS);
     store<f64>(row, (reverse - forward) * 0.5, MEASURED_OFFSET_S);
@@ -190,7 +205,7 @@ function measurePlain(records: usize, rows: usize, end: usize, baseS: i64): usiz
 }
 
 function measureRare(record: usize, row: usize, baseS: i64): void {
-  const isKnown = load<u32>(record, RECORD_KIND) <= KIND_NTP;
+  const isKnown = kindOf(record) <= KIND_NTP;
   const status = isKnown ? measure(record, baseS) : ERROR_KIND;
   const isUsed = status == STATUS_USED;
   store<f64>(row, f64(status), MEASURED_STATUS);

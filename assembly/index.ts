@@ -83,8 +83,24 @@ export { takeVerdicts } from './verdict';
  * @returns STATUS_* or ERROR_*
  */
 export function ntpExchange(path: i32, epochS: f64, localSendNs: f64, localReceiveNs: f64): i32 {
+  return ntpExchangeBy(path, epochS, localSendNs, localReceiveNs, 0);
+}
+
+/**
+ * As ntpExchange, and tells whose the local stamps are: STAMP_* of sending << STAMP_SEND_SHIFT |
+ * STAMP_* of receiving << STAMP_RECEIVE_SHIFT.
+ * @returns STATUS_* or ERROR_*
+ */
+export function ntpExchangeBy(
+  path: i32,
+  epochS: f64,
+  localSendNs: f64,
+  localReceiveNs: f64,
+  stamps: i32,
+): i32 {
   const epoch = i64(epochS) * 1000000000;
-  recordFromPacket(RECORDS, path, epoch + i64(localSendNs), epoch + i64(localReceiveNs));
+  const sent = epoch + i64(localSendNs);
+  recordFromPacket(RECORDS, path, sent, epoch + i64(localReceiveNs), stamps);
   return ingest(1);
 }
 
@@ -102,8 +118,25 @@ export function oneWay(
   localNs: f64,
   correction: i64,
 ): i32 {
+  return oneWayBy(path, reverse, remoteNs, epochS, localNs, correction, 0);
+}
+
+/**
+ * As oneWay, and tells whose the local stamp is: STAMP_* << STAMP_SEND_SHIFT if it is one of sending
+ * (`reverse`), else << STAMP_RECEIVE_SHIFT.
+ * @returns STATUS_* or ERROR_*
+ */
+export function oneWayBy(
+  path: i32,
+  reverse: i32,
+  remoteNs: i64,
+  epochS: f64,
+  localNs: f64,
+  correction: i64,
+  stamps: i32,
+): i32 {
   const local = i64(epochS) * 1000000000 + i64(localNs);
-  recordOneWay(RECORDS, path, reverse != 0, remoteNs, local, correction);
+  recordOneWay(RECORDS, path, reverse != 0, remoteNs, local, correction, stamps);
   return ingest(1);
 }
 

@@ -88,7 +88,16 @@ import {
   STATUS_HELD,
   STATUS_USED,
 } from './memory';
-import { GATE, learnNoise, MEMORY, measurementVariance, START_DIVISOR, startNoise } from './noise';
+import {
+  GATE,
+  learnNoise,
+  learnStrays,
+  MEMORY,
+  measurementVariance,
+  restartNoise,
+  START_DIVISOR,
+  startNoise,
+} from './noise';
 import {
   countFresh,
   countGated,
@@ -113,11 +122,14 @@ import {
   possibleS,
   rememberQuickest,
 } from './quickest';
+import { strays, userVariance } from './stamps';
 import { clearWander, learnWander, restartWander, wander } from './wander';
 
 /** Asymmetry prior: 1 sigma of b as a share of delay/2. */
 const KAPPA: f64 = 0.02;
 const LEAST_PRIOR_S: f64 = 1.0e-9;
+/** Share of a program's lateness that it never is without: it leans the path's offset for good. */
+const LEAN: f64 = 0.5;
 /** Random walk of the biases, s²/s. */
 const BIAS_WALK: f64 = 1.0e-18;
 const GATE_RUN: f64 = 5.0;
@@ -182,7 +194,12 @@ function restartOffset(): void {
 
 function priorOf(i: i32): f64 {
   const half = load<f64>(row(i), PATH_FLOOR_S) * 0.5 * KAPPA * cliqueScale;
-  return half * half + LEAST_PRIOR_S * LEAST_PRIOR_S;
+  return half * half + LEAST_PRIOR_S * LEAST_PRIOR_S + LEAN * LEAN * userVariance(i);
+}
+
+/** Path i goes by stamps of another kind. */
+export function switchKalman(i: i32): void {
+  if (load<f64>(kalmanRow(i), K_TAKEN) != 0.0) restartNoise(i);
 }
 
 /** One measurement of path i, `dtS` after the last of any path, `lateS` older than the newest. */
@@ -201,7 +218,7 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
   const first = !started;
   if (first) begin(i, measured, variance);
   const plain = measured - theta - load<f64>(BIAS + c);
-  const residual = plain - load<f64>(k, K_SLOPE) * excess;
+  const residual = plain - lean(i, excess);
   const shared = p00 + 2.0 * load<f64>(CROSS_OFFSET + c) + load<f64>(covariance(i, i));
   const known = max<f64>(shared, 0.0);
   const total = known + variance;
@@ -213,9 +230,10 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
   if (residual * residual > GATE * total) {
     status = STATUS_HELD;
     // a young path is not judged yet: it only votes
-    if (load<f64>(k, K_TAKEN) < WARM_EXCHANGES) countGated(i);
+    if (strays != 0 || load<f64>(k, K_TAKEN) < WARM_EXCHANGES) countGated(i);
     else gate(i, measured, residual);
-    learnNoise(i, excess, plain, deviation, known, total, isYoung());
+    if (strays != 0) learnStrays(i, excess);
+    else learnNoise(i, excess, plain, deviation, known, total, isYoung());
     if (load<f64>(k, K_TAKEN) <= WARM_EXCHANGES) rememberDeviation(k, deviation, variance);
   } else {
     if (GATE * total < badSquare) {
@@ -223,12 +241,13 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
       badRun = 0;
       store<f64>(k, 0.0, K_BAD);
     }
-    learnNoise(i, excess, plain, deviation, known, total, isYoung());
+    if (strays != 0) learnStrays(i, excess);
+    else learnNoise(i, excess, plain, deviation, known, total, isYoung());
     rememberDeviation(k, deviation, variance);
     const spread = variance + 1.0 / load<f64>(k, K_INFORMATION);
     learnWander(
       max<f64>(nowS - lastLearntS, 0.0),
-      measured - load<f64>(k, K_SLOPE) * excess - load<f64>(BIAS + c),
+      measured - lean(i, excess) - load<f64>(BIAS + c),
       spread,
     );
     lastLearntS = nowS;
@@ -241,6 +260,11 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
   describe(i);
   publishClock(theta, omega, p00, p01, p11, wander, bound, carrying);
   return status;
+}
+
+/** What the path's queues do to the offset of a packet that queued `excess`, s. Strays queue elsewhere. */
+function lean(i: i32, excess: f64): f64 {
+  return strays == 0 ? load<f64>(kalmanRow(i), K_SLOPE) * excess : 0.0;
 }
 
 /** Time passes without an exchange. */

@@ -30,7 +30,7 @@ const AT_BYTES: usize = 4 * 8;
 
 /** Per-path reports, PATH_BYTES apart: f64 slots, see PATH_*. */
 export const PATHS: usize = AT + AT_BYTES;
-export const PATH_BYTES: usize = 32 * 8;
+export const PATH_BYTES: usize = 34 * 8;
 
 /** Batch input: RECORD_BYTES apart, see RECORD_*. ntpExchange leaves its record in slot 0. */
 export const RECORDS: usize = PATHS + PATH_BYTES * usize(MAX_PATHS);
@@ -186,7 +186,11 @@ export const PATH_SHIFT_FORWARD_S: usize = 192; // the same remote→local; both
 export const PATH_SHARES: usize = 200; // 1 + index of the path it shares its route with; 0: none
 export const PATH_REVERSES: usize = 208; // one-way measurements taken, local→remote
 export const PATH_FORWARDS: usize = 216; // the same, remote→local
-export const PATH_VOTE: usize = 248; // what its voice counts in majorities, [0, 1]; 1 unless told
+export const PATH_USER_SENDS: usize = 224; // local stamps taken, by whose they were (STAMP_*)
+export const PATH_USER_RECEIVES: usize = 232;
+export const PATH_KERNEL_SENDS: usize = 240;
+export const PATH_KERNEL_RECEIVES: usize = 248;
+export const PATH_VOTE: usize = 256; // what its voice counts in majorities, [0, 1]; 1 unless told
 
 export const VERDICT_ORDER: usize = 0; // exchanges the core was given, this one included
 export const VERDICT_AT_S: usize = 8; // newest local receive, Unix s
@@ -202,7 +206,7 @@ export const VERDICT_INTERVAL_S: usize = 80; // as PATH_INTERVAL_S; of the clock
 export const VERDICT_GAP_S: usize = 88; // of the clock: no path was heard for so long beyond its turn
 
 export const RECORD_PATH: usize = 0; // u32
-export const RECORD_KIND: usize = 4; // u32, KIND_*
+export const RECORD_KIND: usize = 4; // u32, KIND_*, and whose the local stamps are
 // an exchange: KIND_UNIX or KIND_NTP
 export const RECORD_LOCAL_SEND: usize = 8; // i64 Unix ns
 export const RECORD_REMOTE_RECEIVE: usize = 16; // KIND_NTP: u64 2^-32 s · KIND_UNIX: i64 Unix ns
@@ -219,6 +223,17 @@ export const KIND_NTP: u32 = 1;
 export const KIND_FORWARD: u32 = 2;
 /** One way local→remote (PTP: Delay_Req). */
 export const KIND_REVERSE: u32 = 3;
+/**
+ * Whose local stamps, STAMP_* each, beside KIND_*: that of sending (an exchange's, or a reverse
+ * measurement's only one) and that of receiving. 0, as in records older than this: not told.
+ */
+export const STAMP_SEND_SHIFT: u32 = 8;
+export const STAMP_RECEIVE_SHIFT: u32 = 10;
+/** What of RECORD_KIND is the kind itself; bits beyond both are an unknown kind. */
+export const KIND_MASK: u32 = 0xfffff0ff;
+/** Read by a program: before the packet left, after it came. */
+export const STAMP_USER: u32 = 1;
+export const STAMP_KERNEL: u32 = 2;
 
 export const RESULT_STATUS: usize = 0; // STATUS_* or ERROR_*
 export const RESULT_VALID: usize = 8;

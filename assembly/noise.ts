@@ -21,6 +21,7 @@ import {
 } from './kalmanrow';
 import { PATH_EXCESS_S, PATH_FLOOR_S } from './memory';
 import { row } from './path';
+import { isMixed, isStray, learnLateness, strays, userVariance } from './stamps';
 
 const START_NOISE: f64 = 0.002; // of delay, 1 sigma
 export const START_DIVISOR: f64 = 12.0; // two exponential queues
@@ -34,6 +35,8 @@ const YOUNG_DOUBT: f64 = 1.0;
 const COARSE_S: f64 = 1.0e-3;
 /** A packet with more than so many times the mean excess teaches nothing about queues. */
 const OUTLYING: f64 = 16.0;
+/** Exchanges that count as taken where noise begins anew. */
+const RELEARNT: f64 = 8.0;
 /** Averages close to this memory, exchanges. */
 export const MEMORY: f64 = 256.0;
 /** Squared sigmas beyond which a measurement does not fit. */
@@ -44,7 +47,11 @@ const LEAST_S: f64 = 1.0e-9;
 /** Noise of a path at its first measurement, or after its route changed. */
 export function startNoise(i: i32): void {
   const start = START_NOISE * load<f64>(row(i), PATH_FLOOR_S);
-  store<f64>(kalmanRow(i), start * start + LEAST_S * LEAST_S, K_NOISE);
+  store<f64>(
+    kalmanRow(i),
+    start * start + LEAST_S * LEAST_S + (isMixed ? userVariance(i) : 0.0),
+    K_NOISE,
+  );
 }
 
 /**
@@ -63,7 +70,35 @@ export function measurementVariance(i: i32, excess: f64): f64 {
   const mean = load<f64>(row(i), PATH_EXCESS_S);
   const doubt = floorDoubt(i, load<f64>(k, K_TAKEN), mean);
   const wide = excess + doubt;
-  return load<f64>(k, K_NOISE) + (wide * wide) / load<f64>(k, K_DIVISOR);
+  // a stray had all of it on one side
+  const divisor = strays == 0 ? load<f64>(k, K_DIVISOR) : LEAST_DIVISOR;
+  return load<f64>(k, K_NOISE) + (wide * wide) / divisor;
+}
+
+/** What a measurement with strays teaches: how far such stamps are off, nothing of the path. */
+export function learnStrays(i: i32, excess: f64): void {
+  const k = kalmanRow(i);
+  store<f64>(k, load<f64>(k, K_TAKEN) + 1.0, K_TAKEN);
+  const usual = load<f64>(row(i), PATH_EXCESS_S);
+  const byS = excess - usual;
+  const isBoth = isStray(0) && isStray(8);
+  if (isStray(0)) learnLateness(0, isBoth ? byS * 0.5 : byS, usual);
+  if (isStray(8)) learnLateness(8, isBoth ? byS * 0.5 : byS, usual);
+}
+
+/** Path i goes by other stamps: its noise begins anew, its bias stays. */
+export function restartNoise(i: i32): void {
+  const k = kalmanRow(i);
+  startNoise(i);
+  store<f64>(k, START_DIVISOR, K_DIVISOR);
+  store<f64>(k, min<f64>(load<f64>(k, K_TAKEN), RELEARNT), K_TAKEN);
+  store<f64>(k, 0.0, K_EXCESS2);
+  store<f64>(k, 0.0, K_PRODUCT);
+  store<f64>(k, 0.0, K_SLOPE);
+  store<f64>(k, 0.0, K_LATE2);
+  store<f64>(k, 0.0, K_LATE_RESIDUAL2);
+  store<f64>(k, 0.0, K_PLAIN);
+  store<f64>(k, 0.0, K_MEAN_EXCESS);
 }
 
 /**

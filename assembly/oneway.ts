@@ -5,6 +5,7 @@
  */
 import {
   KIND_FORWARD,
+  KIND_MASK,
   KIND_REVERSE,
   RECORD_CORRECTION,
   RECORD_KIND,
@@ -29,7 +30,7 @@ export let spanS: f64 = 0;
 
 /** Which of a pair of slots a one-way record fills. */
 export function sideOf(record: usize): usize {
-  return load<u32>(record, RECORD_KIND) == KIND_REVERSE ? REVERSE : FORWARD;
+  return (load<u32>(record, RECORD_KIND) & KIND_MASK) == KIND_REVERSE ? REVERSE : FORWARD;
 }
 
 /** Reads one one-way record and leaves its span in spanS; `baseS` whole seconds come off the offset. */
@@ -59,7 +60,10 @@ export function wholeSpan(record: usize): i64 {
   );
 }
 
-/** Builds a one-way record; stamps in Unix ns, correction in 2^-16 ns. */
+/**
+ * Builds a one-way record; stamps in Unix ns, correction in 2^-16 ns.
+ * @param stamps whose the local one is, in the place it has in RECORD_KIND
+ */
 export function recordOneWay(
   record: usize,
   path: u32,
@@ -67,9 +71,10 @@ export function recordOneWay(
   remote: i64,
   local: i64,
   correction: i64,
+  stamps: u32,
 ): void {
   store<u32>(record, path, RECORD_PATH);
-  store<u32>(record, isReverse ? KIND_REVERSE : KIND_FORWARD, RECORD_KIND);
+  store<u32>(record, (isReverse ? KIND_REVERSE : KIND_FORWARD) | stamps, RECORD_KIND);
   store<i64>(record, 0, 8);
   store<i64>(record, correction, RECORD_CORRECTION);
   store<i64>(record, remote, RECORD_REMOTE);

@@ -63,6 +63,10 @@ export const STAT_SAYS: usize = 80; // state and reason that PATH_SINCE_S belong
 export const STAT_TOLD: usize = 88; // the same and lies, as last written down
 export const STAT_DWELT: usize = 96; // exchanges since they are otherwise
 export const STAT_LIES: usize = 104; // contradictions of late
+/** Three of stamps.ts, u32 pairs but the last: sending, receiving. */
+export const STAT_OWN_STAMPS: usize = 112; // the kind a path goes by, STAMP_*; 0: not told
+export const STAT_STRAY_RUN: usize = 120; // worse ones in a row
+export const STAT_STRAYED: usize = 128; // strays of the last exchange
 // what causal.ts keeps of a path that contradicted
 export const STAT_CAUSAL_LOW_S: usize = 136; // the last interval it said, relative to the base …
 export const STAT_CAUSAL_HIGH_S: usize = 144;
@@ -209,8 +213,11 @@ export function isRepeat(i: i32, localSend: i64, localReceive: i64): bool {
   );
 }
 
-/** Folds the measurement in exchange.ts into the statistics of path i. */
-export function takeExchange(i: i32, localSend: i64): void {
+/**
+ * Folds the measurement in exchange.ts into the statistics of path i. What strays (stamps.ts) bears
+ * no witness of the path's queues, `isStray`, nor does it compare with the one before, `isApart`.
+ */
+export function takeExchange(i: i32, localSend: i64, isStray: bool, isApart: bool): void {
   const p = row(i);
   const s = stat(i);
   const taken = load<f64>(p, PATH_TAKEN);
@@ -223,18 +230,20 @@ export function takeExchange(i: i32, localSend: i64): void {
     const counted = taken > 1.0 ? min<f64>(gap, 8.0 * interval + 1.0e-3) : gap;
     const spacing = 1.0 / min<f64>(taken, 16.0);
     store<f64>(p, interval + (counted - interval) * spacing, PATH_INTERVAL_S);
-    const step = offsetS - load<f64>(p, PATH_OFFSET_S);
-    const half = load<f64>(s, STAT_VARIANCE);
-    const fold = 1.0 / min<f64>(taken, MEMORY);
-    const folded = half + (step * step * 0.5 - half) * fold;
-    store<f64>(s, folded, STAT_VARIANCE);
-    store<f64>(p, sqrt<f64>(folded), PATH_JITTER_S);
+    if (!isApart) {
+      const step = offsetS - load<f64>(p, PATH_OFFSET_S);
+      const half = load<f64>(s, STAT_VARIANCE);
+      const fold = 1.0 / min<f64>(taken, MEMORY);
+      const folded = half + (step * step * 0.5 - half) * fold;
+      store<f64>(s, folded, STAT_VARIANCE);
+      store<f64>(p, sqrt<f64>(folded), PATH_JITTER_S);
+    }
   }
   lowerFloor(i);
   const excess = max<f64>(delayS - load<f64>(p, PATH_FLOOR_S), 0.0);
   const mean = load<f64>(p, PATH_EXCESS_S);
   const heard = min<f64>(excess, MOST_EXCESS * mean + load<f64>(p, PATH_FLOOR_S) + 1.0e-6);
-  store<f64>(p, mean + (heard - mean) * share, PATH_EXCESS_S);
+  if (!isStray) store<f64>(p, mean + (heard - mean) * share, PATH_EXCESS_S);
   store<f64>(p, taken + 1.0, PATH_TAKEN);
   store<f64>(p, offsetS, PATH_OFFSET_S);
   store<f64>(p, delayS, PATH_DELAY_S);

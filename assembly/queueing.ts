@@ -10,6 +10,9 @@ import {
   B_LATE,
   B_MOMENTS,
   B_NEAR,
+  B_OTHER_EDGE2,
+  B_OTHER_LATE,
+  B_OTHER_TAKEN,
   B_POOLED,
   B_QUICK,
   B_QUIET,
@@ -22,8 +25,11 @@ import {
 } from './braidrow';
 import { edge, edgeLate, edgeNoise2, edgeShift, edgeSigma, edgeVariance } from './edge';
 import { along, moveAlong, p00, theta } from './joint';
+import { PATH_EXCESS_S, PATH_FLOOR_S } from './memory';
 import { fitLate, fitLaw, fitMeanS, fitNoise2, fitVariance, noteMoments } from './moments';
+import { row } from './path';
 import { doubtFloor, floorOf, floorVariance, placeFloor, seatOf } from './seats';
+import { isStray, latenessS, learnLateness } from './stamps';
 import { learnWander } from './wander';
 
 /** Queueing of a new path, as a share of its delay, and its edge's softness as a share of that. */
@@ -60,7 +66,13 @@ const EVEN_NEAR: f64 = 0.63;
 /** A floor is known no better than this share of its edge's softness. */
 const DOUBT: f64 = 0.2;
 const LEAST_S: f64 = 1.0e-10;
+/** Directions whose queueing differs by less than this factor (its logarithm) count as alike. */
+const LIKE: f64 = 0.4;
 const NO_SPAN: f64 = 1.0e300;
+/** Stray stamps that are off by less than this share of what round trips queue are as good as any. */
+const LOST: f64 = 0.25;
+/** Strays that their law remembers. */
+const STRAY_MEMORY: f64 = 64.0;
 
 let lastLearntS: f64 = 0;
 
@@ -71,6 +83,64 @@ export function clearQueueing(): void {
 /** Queueing of a path of which nothing but one round trip is known, s. */
 export function guessLate(delayS: f64): f64 {
   return START_LATE * delayS + LEAST_S;
+}
+
+/** True if this direction's stamp is a stray, and off by more than is lost in the path's queues. */
+export function isApart(i: i32, side: usize): bool {
+  return isStray(side) && latenessS(side) > LOST * load<f64>(row(i), PATH_EXCESS_S);
+}
+
+/** One span with a stray stamp: it moves the clock as its own law allows, and teaches that law. */
+export function learnStray(i: i32, side: usize, span: f64, sign: f64, nowS: f64): void {
+  const k = braidRow(i) + side;
+  const usual = load<f64>(k, B_LATE);
+  if (load<f64>(k, B_OTHER_LATE) == 0.0) meetStrays(k, side);
+  const late = load<f64>(k, B_OTHER_LATE);
+  const noise2 = load<f64>(k, B_OTHER_EDGE2);
+  const seat = seatOf(i);
+  const apart = p00 + floorVariance(i);
+  const v = max<f64>(seat < 0 ? apart : along(seat, sign), LEAST_S * LEAST_S);
+  const floorS = sign * theta + floorOf(i);
+  const residual = span - floorS;
+  edge(residual, v, late * (1.0 + NEWCOMER / load<f64>(braidRow(i), B_TAKEN)), noise2);
+  if (seat < 0) follow(i, v);
+  else lead(i, sign, floorS, v, nowS);
+  const taken = load<f64>(k, B_OTHER_TAKEN) + 1.0;
+  store<f64>(k, taken, B_OTHER_TAKEN);
+  const heard = min<f64>(edgeLate, MOST_LATE * late);
+  const next = max<f64>(late + (heard - late) / min<f64>(taken + 4.0, STRAY_MEMORY), usual);
+  store<f64>(k, next, B_OTHER_LATE);
+  store<f64>(k, max<f64>(noise2, load<f64>(k, B_EDGE2)), B_OTHER_EDGE2);
+  learnLateness(side, edgeLate - usual, usual);
+}
+
+/** Strays queue as all packets do, and are late (or early) beside. */
+function meetStrays(k: usize, side: usize): void {
+  const byS = latenessS(side);
+  store<f64>(k, load<f64>(k, B_LATE) + byS, B_OTHER_LATE);
+  const soft = START_EDGE * byS;
+  store<f64>(k, load<f64>(k, B_EDGE2) + soft * soft, B_OTHER_EDGE2);
+}
+
+/**
+ * A direction of path i goes by stamps of another kind from now on: their law takes the place of the
+ * one before. Of better stamps nothing is known but that their queueing is no more.
+ */
+export function switchLaw(i: i32, side: usize, nowS: f64): void {
+  const k = braidRow(i) + side;
+  const late = load<f64>(k, B_LATE);
+  const noise2 = load<f64>(k, B_EDGE2);
+  if (load<f64>(k, B_OTHER_LATE) == 0.0) {
+    const next = min<f64>(guessLate(load<f64>(row(i), PATH_FLOOR_S)), late);
+    store<f64>(k, next, B_OTHER_LATE);
+    store<f64>(k, START_EDGE * START_EDGE * next * next, B_OTHER_EDGE2);
+    doubtFloor(i, late * late);
+  }
+  store<f64>(k, load<f64>(k, B_OTHER_LATE), B_LATE);
+  store<f64>(k, load<f64>(k, B_OTHER_EDGE2), B_EDGE2);
+  store<f64>(k, late, B_OTHER_LATE);
+  store<f64>(k, noise2, B_OTHER_EDGE2);
+  restartQuiet(k, nowS);
 }
 
 /** A direction begins with a guess of its queueing. */
@@ -177,6 +247,12 @@ export function learnOneWay(
     const least = LEAST_EDGE * LEAST_EDGE * late * late + LEAST_S * LEAST_S;
     store<f64>(other, max<f64>(next, least), B_EDGE2);
   }
+  doubtOneWay(i);
+}
+
+/** Measured one way at a time, a floor is never known beyond doubt. */
+export function doubtOneWay(i: i32): void {
+  const k = braidRow(i);
   doubtFloor(i, DOUBT * DOUBT * max<f64>(load<f64>(k, B_EDGE2), load<f64>(k + 8, B_EDGE2)));
 }
 
@@ -274,4 +350,23 @@ export function refit(i: i32, nowS: f64): void {
   placeFloor(i, floorS, (variance + fitVariance) / taken + p00);
   restartQuiet(k, nowS);
   restartQuiet(k + 8, nowS);
+}
+
+/** Softness of an edge as a share of the queueing, [0, 1/2]; small again where all noise is Gaussian. */
+export function softness(side: usize): f64 {
+  const x = sqrt<f64>(load<f64>(side, B_EDGE2)) / load<f64>(side, B_LATE);
+  return x / (1.0 + x * x);
+}
+
+/** How differently the two directions queue, >= 0: what their edges get wrong does not cancel then. */
+export function lopsidedness(k: usize): f64 {
+  const ratio = abs<f64>(Math.log(load<f64>(k, B_LATE) / load<f64>(k, B_LATE + 8)));
+  return 2.0 * max<f64>(ratio - LIKE, 0.0);
+}
+
+/** 1 sigma of a raw offset of this path. */
+export function noiseOf(k: usize): f64 {
+  const a = load<f64>(k, B_LATE);
+  const b = load<f64>(k, B_LATE + 8);
+  return 0.5 * sqrt<f64>(a * a + b * b + load<f64>(k, B_EDGE2) + load<f64>(k, B_EDGE2 + 8));
 }

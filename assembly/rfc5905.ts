@@ -42,6 +42,7 @@ import {
   STATUS_USED,
 } from './memory';
 import { noteStale, pathEnd, row, setState, WARM_EXCHANGES } from './path';
+import { strayVariance, userVariance } from './stamps';
 import { addTrend, ageTrend, clearTrend, slope, slopeVariance } from './trend';
 
 const WEIGHTS: usize = PEERS + 6 * COLUMN_BYTES;
@@ -60,7 +61,10 @@ export function clearRfc5905(): void {
 export function updateRfc5905(i: i32, dtS: f64, roundTripS: f64): i32 {
   const nowS = axisS(nowNs);
   ageTrend(dtS);
-  shiftIn(i, nowS, offsetS, delayS, roundTripS);
+  // a program's reading of the clock is less precise than the kernel's (RFC 5905 §4: precision)
+  const excess = max<f64>(delayS - load<f64>(row(i), PATH_FLOOR_S), 0.0);
+  const stampedS = sqrt<f64>(strayVariance(excess) + userVariance(i));
+  shiftIn(i, nowS, offsetS, delayS, roundTripS, stampedS);
   collect(nowS);
   if (peers > 0) {
     const count = cluster(select());

@@ -24,6 +24,7 @@ import {
 } from './memory';
 import { FORWARD, REVERSE, spanS } from './oneway';
 import { countGated, row } from './path';
+import { FORWARD_BIT, joinStrays, REVERSE_BIT, strays } from './stamps';
 
 // pairs: reverse, forward
 const SIDE_LOCAL: usize = 0; // i64 local stamp of the last
@@ -33,6 +34,7 @@ const SIDE_AT_S: usize = 48; // its local stamp on the axis
 const SIDE_WAITS: usize = 64; // 1: no exchange was made of it yet
 const SIDE_LEAST_S: usize = 80; // least one-way delay of late (braid)
 const SIDE_DOUBT: usize = 96; // of the path: 1 while a direction fell and nobody knows why (braid)
+const SIDE_STRAYED: usize = 104; // u32 of the path: directions whose last one was a stray
 const SIDE_CONTRADICTS: usize = 112; // 1: the last one contradicted the causal interval
 
 /** Two directions that are so far apart belong to no exchange, s. */
@@ -60,6 +62,7 @@ export function forgetSides(i: i32): void {
   store<f64>(s, 0.0, SIDE_WAITS);
   store<f64>(s, 0.0, SIDE_WAITS + 8);
   store<f64>(s, 0.0, SIDE_DOUBT);
+  store<u32>(s, 0, SIDE_STRAYED);
   for (let side: usize = 0; side < 16; side += 8) {
     store<f64>(s + side, NO_SPAN, SIDE_LEAST_S);
     store<f64>(s + side, NEVER_S, SIDE_AT_S);
@@ -85,12 +88,15 @@ export function isSpanRepeat(i: i32, side: usize, record: usize): bool {
 export function keepSpan(i: i32, side: usize, record: usize): void {
   const s = sides(i) + side;
   const local = load<i64>(record, RECORD_LOCAL);
-  isExtra = load<f64>(s, SIDE_WAITS) != 0.0;
   store<i64>(s, local, SIDE_LOCAL);
   store<i64>(s, load<i64>(record, RECORD_REMOTE), SIDE_REMOTE);
   store<f64>(s, spanS, SIDE_SPAN_S);
   store<f64>(s, axisS(local), SIDE_AT_S);
+  const bit = side == REVERSE ? REVERSE_BIT : FORWARD_BIT;
+  isExtra = load<f64>(s, SIDE_WAITS) != 0.0;
   store<f64>(s, 1.0, SIDE_WAITS);
+  const before = load<u32>(sides(i), SIDE_STRAYED);
+  store<u32>(sides(i), (before & ~bit) | (strays & bit), SIDE_STRAYED);
 }
 
 /** The path's report shows spans as they came, not as they were carried. */
@@ -130,6 +136,7 @@ export function joinSides(i: i32, side: usize): bool {
     return false;
   }
   store<f64>(s + side, 0.0, SIDE_WAITS);
+  joinStrays(load<u32>(s, SIDE_STRAYED));
   return true;
 }
 

@@ -15,8 +15,11 @@ import {
 import { p00 } from './joint';
 import { SPANS, SPANS_BYTES } from './memory';
 import { isFresh, isMost, pathEnd, VOTE_DUST, voteOf } from './path';
+import { isByUser } from './stamps';
 
 const BLOCK: f64 = 64.0;
+/** Fewer spans with stamps of a program have no vote. */
+const FEW: f64 = 8.0;
 const NO_SPAN: f64 = 1.0e300;
 /** Least spans start again once θ is known with so much less variance. */
 const CLEARER: f64 = 16.0;
@@ -71,7 +74,9 @@ export function rememberSpans(i: i32, reverse: f64, forward: f64): void {
     max<f64>(max<f64>(load<f64>(k, B_DOUBT), load<f64>(k, B_DOUBT + 8)) - p00, 0.0);
   const mean = (leastReverse - leastForward) * 0.5;
   store<f64>(k, mean, K_MEAN);
-  store<f64>(k, 1.0 / variance, K_INFORMATION);
+  // a program's stamps have long tails: the least of a few is nothing to go by
+  const isMute = n < FEW && (isByUser(i, 0) || isByUser(i, 8));
+  store<f64>(k, isMute ? 0.0 : 1.0 / variance, K_INFORMATION);
   const doubt = max<f64>(load<f64>(k, B_DOUBT), load<f64>(k, B_DOUBT + 8)) - p00;
   if (
     full &&

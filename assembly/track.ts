@@ -25,6 +25,7 @@ import {
   TRACKS,
 } from './memory';
 import { countGated, row } from './path';
+import { strays, userVariance } from './stamps';
 import { clearWander, learnWander, wander } from './wander';
 
 export const TRACK_TAKEN: usize = 0; // exchanges; 0: nothing known
@@ -89,10 +90,12 @@ export function takeTrack(i: i32, nowS: f64, lateS: f64): i32 {
   const t = track(i);
   const p = row(i);
   const taken = load<f64>(t, TRACK_TAKEN) + 1.0;
-  if (taken == 1.0) meetTrack(t, p);
+  if (taken == 1.0) meetTrack(i, t, p);
   const excess = max<f64>(delayS - load<f64>(p, PATH_FLOOR_S), 0.0);
   const wide = excess + floorDoubt(p, taken);
-  const noise = load<f64>(t, TRACK_NOISE) + load<f64>(t, TRACK_SHARE) * wide * wide;
+  // a stray had all of it on one side
+  const share = strays == 0 ? load<f64>(t, TRACK_SHARE) : MOST_SHARE;
+  const noise = load<f64>(t, TRACK_NOISE) + share * wide * wide;
   measuredS = offsetS + load<f64>(t, TRACK_RATE) * lateS;
   spread = noise;
   store<f64>(p, sqrt<f64>(noise), PATH_NOISE_S);
@@ -130,7 +133,7 @@ export function takeTrack(i: i32, nowS: f64, lateS: f64): i32 {
   const lean = load<f64>(t, TRACK_LEAN_S);
   const pull = g0 > 0.5 ? 1.0 : g0;
   store<f64>(t, lean + pull * (0.5 * wide - lean), TRACK_LEAN_S);
-  learnTrackNoise(t, p, residual * residual, total, wide * wide);
+  if (strays == 0) learnTrackNoise(t, p, residual * residual, total, wide * wide);
   spread = total;
   return TRACK_USED;
 }
@@ -172,9 +175,9 @@ function floorDoubt(p: usize, taken: f64): f64 {
 }
 
 /** First exchange ever of this path: starting noise, and the frequency the others know. */
-function meetTrack(t: usize, p: usize): void {
+function meetTrack(i: i32, t: usize, p: usize): void {
   const start = START_NOISE * load<f64>(p, PATH_FLOOR_S);
-  const noise = start * start + LEAST_NOISE_S * LEAST_NOISE_S;
+  const noise = start * start + LEAST_NOISE_S * LEAST_NOISE_S + userVariance(i);
   store<f64>(t, noise, TRACK_NOISE);
   store<f64>(t, START_SHARE, TRACK_SHARE);
   store<f64>(t, 4.0 / (noise * noise), TRACK_NOISE_INFORMATION);

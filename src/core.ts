@@ -5,8 +5,10 @@
  */
 import { coreBytes } from './corebytes.ts';
 import { ConfigError, CoreError } from './errors.ts';
+import { type StampKind, stampBits } from './stamps.ts';
 
 export { explainPath } from './explain.ts';
+export type { StampKind };
 export { ConfigError, CoreError };
 
 /** The ABI this wrapper was written for. */
@@ -156,6 +158,16 @@ export interface PathReport {
   readonly intervalS: number;
   /** Measurements the combiner set aside. */
   readonly gated: number;
+  /** Local stamps taken by whose they were, as far as it was told. */
+  readonly stamps: StampCounts;
+}
+
+/** Local stamps of a path. */
+export interface StampCounts {
+  /** Of sending: requests. */
+  readonly send: Readonly<Record<StampKind, number>>;
+  /** Of receiving: answers, Syncs. */
+  readonly receive: Readonly<Record<StampKind, number>>;
 }
 
 /** What of a path's report a verdict repeats; all that {@link explainPath} needs. */
@@ -236,7 +248,7 @@ export interface Core {
   setVote(path: number, vote: number): void;
   /**
    * One NTP exchange: the server's reply (>= 48 bytes) and what the local clock showed at send and
-   * receipt, ns since `epochS` (Unix s).
+   * receipt, ns since `epochS` (Unix s); and whose these stamps are, where that is known.
    */
   ntpExchange(
     path: number,
@@ -244,6 +256,8 @@ export interface Core {
     epochS: number,
     localSendNs: number,
     localReceiveNs: number,
+    sendKind?: StampKind,
+    receiveKind?: StampKind,
   ): Status;
   /**
    * One measurement of one direction (PTP: `forward` from a Sync, `reverse` from a Delay_Req); the
@@ -251,6 +265,7 @@ export interface Core {
    * @param remoteNs the remote end's stamp, Unix ns, i64
    * @param localNs what the local clock showed, ns since `epochS` (Unix s)
    * @param correction time to take off the span, 2^-16 ns, i64
+   * @param localKind whose the local stamp is, where that is known
    * @throws ConfigError if a stamp or a correction is no i64
    */
   oneWay(
@@ -260,6 +275,7 @@ export interface Core {
     epochS: number,
     localNs: number,
     correction: bigint,
+    localKind?: StampKind,
   ): Status;
   /** The 40-byte record of the last {@link ntpExchange} or {@link oneWay}, copied. */
   lastRecord(): Uint8Array;
@@ -317,6 +333,14 @@ export interface CoreExports {
   openPath(): number;
   closePath(path: number): number;
   ntpExchange(path: number, epochS: number, localSendNs: number, localReceiveNs: number): number;
+  /** As ntpExchange; `stamps` tells whose the local stamps are (assembly/index.ts). */
+  ntpExchangeBy(
+    path: number,
+    epochS: number,
+    localSendNs: number,
+    localReceiveNs: number,
+    stamps: number,
+  ): number;
   oneWay(
     path: number,
     reverse: number,
@@ -324,6 +348,16 @@ export interface CoreExports {
     epochS: number,
     localNs: number,
     correction: bigint,
+  ): number;
+  /** As oneWay, with `stamps` as ntpExchangeBy has it. */
+  oneWayBy(
+    path: number,
+    reverse: number,
+    remoteNs: bigint,
+    epochS: number,
+    localNs: number,
+    correction: bigint,
+    stamps: number,
   ): number;
   ingest(count: number): number;
   absorb(count: number): number;
@@ -444,20 +478,24 @@ export function createCore(options: CoreOptions = {}): Core {
         throw new ConfigError('vote', '0 to 1 for an open path', vote);
       }
     },
-    ntpExchange(path, bytes, epochS, localSendNs, localReceiveNs) {
+    ntpExchange(path, bytes, epochS, localSendNs, localReceiveNs, sendKind, receiveKind) {
       checkPath(path);
       packet.set(bytes.length === PACKET_BYTES ? bytes : bytes.subarray(0, PACKET_BYTES));
-      return status(raw.ntpExchange(path, epochS, localSendNs, localReceiveNs), path);
+      const stamps = stampBits(sendKind, receiveKind);
+      return status(raw.ntpExchangeBy(path, epochS, localSendNs, localReceiveNs, stamps), path);
     },
-    oneWay(path, direction, remoteNs, epochS, localNs, correction) {
+    oneWay(path, direction, remoteNs, epochS, localNs, correction, localKind) {
       checkPath(path);
       checkI64('remoteNs', remoteNs);
       checkI64('correction', correction);
       if (direction !== 'forward' && direction !== 'reverse') {
         throw new ConfigError('direction', 'forward or reverse', direction);
       }
-      const isReverse = direction === 'reverse' ? 1 : 0;
-      return status(raw.oneWay(path, isReverse, remoteNs, epochS, localNs, correction), path);
+      const isReverse = direction === 'reverse';
+      const stamps = isReverse ? stampBits(localKind, undefined) : stampBits(undefined, localKind);
+      const reverse = isReverse ? 1 : 0;
+      const code = raw.oneWayBy(path, reverse, remoteNs, epochS, localNs, correction, stamps);
+      return status(code, path);
     },
     lastRecord: () => new Uint8Array(buffer, raw.RECORDS.value, recordBytes).slice(),
     ingest(count) {
@@ -544,13 +582,14 @@ export function createCore(options: CoreOptions = {}): Core {
         asymmetryS: f(11),
         asymmetrySigmaS: f(12),
         weight: f(13),
-        vote: f(31),
+        vote: f(32),
         noiseS: f(14),
         residualS: f(15),
         intervalS: f(17),
         gated: f(18),
         forwards: f(27),
         reverses: f(26),
+        stamps: { send: { user: f(28), kernel: f(30) }, receive: { user: f(29), kernel: f(31) } },
       };
     },
     takeVerdicts() {

@@ -9,6 +9,7 @@ import {
   type Output,
   RANDOM_BYTES,
   type ReturnedInput,
+  type StampKind,
   type Step,
 } from './machine.ts';
 import { isIpv6 } from './path.ts';
@@ -114,14 +115,14 @@ export async function drive<State>(options: DriveOptions<State>): Promise<Drive>
       else if (udp?.stampKind === 'kernel') udp.send(bytes, to, seal, { hops });
       return;
     }
-    const departed = (sentAtNs: Stamp) =>
-      feed({ type: 'sent', context, sentAtNs, nowNs: host.clock.tick() });
+    const departed = (sentAtNs: Stamp, stampKind: StampKind) =>
+      feed({ type: 'sent', context, sentAtNs, stampKind, nowNs: host.clock.tick() });
     const options = udp?.stampKind === 'kernel' ? { departed, hops } : {};
     const isAble = hops === undefined || udp?.stampKind !== 'user';
     const sent = (isAble ? udp?.send(bytes, to, seal, options) : 'ENOTSUP') ?? 'ENOSOCKET';
     if (typeof sent === 'string') {
       feed({ type: 'unsent', context, code: sent, nowNs: host.clock.tick() });
-    } else if (options.departed === undefined) departed(sent); // else it tells by itself
+    } else if (options.departed === undefined) departed(sent, 'user'); // else it tells by itself
   }
 
   function arm(atNs: Tick): void {

@@ -74,21 +74,25 @@ export function createEnsemble(cores: readonly [Core, ...Core[]], epochS: number
       const index = indices.get(path);
       if (index === undefined) return null;
       if (measurement.type === 'oneway') {
-        const { direction, localNs } = measurement;
+        const { direction, localNs, localKind } = measurement;
         // a stranger's stamps: sums of theirs may leave the range
         const remoteNs = clamped(measurement.remoteNs);
         const correction = clamped(measurement.correction);
-        const status = first.oneWay(index, direction, remoteNs, epochS, localNs, correction);
-        for (const core of others) {
-          core.oneWay(index, direction, remoteNs, epochS, localNs, correction);
-        }
+        const give = (core: Core) =>
+          core.oneWay(index, direction, remoteNs, epochS, localNs, correction, localKind);
+        const status = give(first);
+        for (const core of others) give(core);
         return { path, status, atNs: localNs, clock: first.clock() };
       }
-      const { packet, localSendNs, localReceiveNs } = measurement;
-      const status = first.ntpExchange(index, packet, epochS, localSendNs, localReceiveNs);
-      for (const core of others) {
-        core.ntpExchange(index, packet, epochS, localSendNs, localReceiveNs);
-      }
+      const { packet, localSendNs, localReceiveNs, localSendKind, localReceiveKind } = measurement;
+      const give = (core: Core) =>
+        core.ntpExchange(
+          ...([index, packet, epochS, localSendNs, localReceiveNs] as const),
+          localSendKind,
+          localReceiveKind,
+        );
+      const status = give(first);
+      for (const core of others) give(core);
       return { path, status, atNs: localReceiveNs, clock: first.clock() };
     },
     report(path) {

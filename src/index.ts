@@ -30,6 +30,7 @@ export {
   type Finding,
   type PathReport,
   type PathState,
+  type StampCounts,
   type Status,
   type Verdict,
 } from './core.ts';

@@ -13,6 +13,9 @@ export interface Address {
   readonly port: number;
 }
 
+/** Who took a stamp: this process in user space, or the kernel. */
+export type StampKind = 'user' | 'kernel';
+
 /** One received datagram. `bytes` is only valid during the step. */
 export interface Datagram {
   readonly bytes: Uint8Array;
@@ -23,6 +26,8 @@ export interface Datagram {
   readonly remote: Address;
   /** Local clock at receipt. */
   readonly receivedAtNs: Stamp;
+  /** Whose stamp that is; left out where the host does not tell. */
+  readonly stampKind?: StampKind | undefined;
   /** How it came, where the host can tell. */
   readonly arrival?: Arrival;
 }
@@ -44,6 +49,8 @@ export type Input =
       readonly type: 'sent';
       readonly context: number;
       readonly sentAtNs: Stamp;
+      /** Whose stamp that is; left out where the host does not tell. */
+      readonly stampKind?: StampKind | undefined;
       readonly nowNs: Tick;
     }
   /** A transmit output could not be sent (`code` as the host names it, e.g. ENETUNREACH). */
@@ -95,6 +102,9 @@ export interface ExchangeOutput {
   readonly packet: Uint8Array;
   readonly localSendNs: Stamp;
   readonly localReceiveNs: Stamp;
+  /** Whose the local stamps are, where the host tells. */
+  readonly localSendKind?: StampKind | undefined;
+  readonly localReceiveKind?: StampKind | undefined;
 }
 
 /**
@@ -112,6 +122,8 @@ export interface OneWayOutput {
   /** Time spent in bridges, and the stamps' parts below a nanosecond. (2^-16 ns, i64) */
   readonly correction: bigint;
   readonly localNs: Stamp;
+  /** Whose the local stamp is, where the host tells. */
+  readonly localKind?: StampKind | undefined;
 }
 
 export type Output =

@@ -1,5 +1,5 @@
 /** What people are told about a PTP clock: its data sets, and each path as machine and core see it. */
-import type { PathReport } from './core.ts';
+import type { PathReport, StampCounts } from './core.ts';
 import { explainPath } from './explain.ts';
 import { type PathKey, pathParts } from './path.ts';
 import { isDualNow, type OrdinaryClock } from './ptp/clock.ts';
@@ -9,15 +9,17 @@ import { portText } from './ptp/identity.ts';
 import type { PortDS } from './ptp/portds.ts';
 import { askedPaths } from './ptp/requester.ts';
 import { type SlavePathStatus, status as slaveStatus } from './ptp/slave.ts';
-import type { ViewStamps, ViewState } from './status.ts';
+import { stampsInUse, type ViewStamps, type ViewState } from './status.ts';
 import { type Tick, tickSpan } from './units.ts';
 
 export interface PtpPathView {
   readonly path: PathKey;
   readonly remoteIp: string;
   readonly localIp: string;
-  /** Who takes its event stamps on this side: the kernel, or this process. */
+  /** Who takes its event stamps on this side: the kernel, this process, or the one or the other. */
   readonly stamps: ViewStamps;
+  /** How many it has taken, of sending and of receiving; null before the first measurement. */
+  readonly stampCounts: StampCounts | null;
   /** What we are on this path, as pmc prints it. */
   readonly identity: string;
   readonly master: string | null;
@@ -112,7 +114,8 @@ function viewPtpPath(
   return {
     path,
     ...pathParts(path),
-    stamps: stampsOf(pathParts(path).localIp),
+    stamps: stampsInUse(report?.stamps ?? null, stampsOf(pathParts(path).localIp)),
+    stampCounts: report?.stamps ?? null,
     identity: portText(identity),
     master: following === null ? null : portText(following.master),
     state,

@@ -1,5 +1,5 @@
 /** What people are told about a path: the machine's view and the core's in one record. */
-import type { PathReport, PathState } from './core.ts';
+import type { PathReport, PathState, StampCounts } from './core.ts';
 import { explainPath } from './explain.ts';
 import { formatSeconds } from './format.ts';
 import type { PathStatus } from './ntp/client.ts';
@@ -10,7 +10,21 @@ import { type Tick, tickSpan } from './units.ts';
 export type ViewState = PathState | 'unreachable' | 'stopped' | 'parked' | 'waiting';
 
 /** As the hosts have them. */
-export type ViewStamps = 'kernel' | 'user';
+export type ViewStamps = 'kernel' | 'user' | 'mixed';
+
+/** Both kinds, if each has more than this share. */
+const MIXED = 1 / 64;
+
+/** Whose stamps a path has in use; as its socket says (`usual`) until the core was told of any. */
+export function stampsInUse(counts: StampCounts | null, usual: ViewStamps): ViewStamps {
+  if (counts === null) return usual;
+  const { send, receive } = counts;
+  const share =
+    (send.user + receive.user) / (send.user + receive.user + send.kernel + receive.kernel);
+  if (!Number.isFinite(share)) return usual;
+  if (share > MIXED && share < 1 - MIXED) return 'mixed';
+  return share > 0.5 ? 'user' : 'kernel';
+}
 
 export interface PathView {
   readonly path: PathKey;
@@ -19,8 +33,10 @@ export interface PathView {
   readonly localIp: string;
   /** The port its requests come from; null if its socket is closed. */
   readonly localPort: number | null;
-  /** Who takes its stamps on this side: the kernel, or this process. */
+  /** Who takes its stamps on this side: the kernel, this process, or the one or the other. */
   readonly stamps: ViewStamps;
+  /** How many it has taken, of sending and of receiving; null before the first measurement. */
+  readonly stampCounts: StampCounts | null;
   readonly state: ViewState;
   /** One sentence, '' if there is nothing to say. */
   readonly reason: string;
@@ -51,7 +67,7 @@ export function viewPath(
   status: PathStatus,
   report: PathReport | null,
   nowNs: Tick,
-  { stamps, localPort }: { readonly stamps: ViewStamps; readonly localPort: number | null },
+  socket: { readonly stamps: ViewStamps; readonly localPort: number | null },
 ): PathView {
   const { remoteIp, localIp } = pathParts(status.path);
   const { remotePort, reach, pollLog2S, stratum, leap, refid, sent, valid, interleaved } = status;
@@ -64,8 +80,9 @@ export function viewPath(
     remoteIp,
     remotePort,
     localIp,
-    localPort,
-    stamps,
+    localPort: socket.localPort,
+    stamps: stampsInUse(report?.stamps ?? null, socket.stamps),
+    stampCounts: measured?.stamps ?? null,
     state,
     reason,
     reach,

@@ -20,8 +20,10 @@ export function ptpTable(views: readonly PtpPathView[], columns: number): string
       .trimEnd()
       .slice(0, columns);
   };
-  const titles = ['path', 'state', 'identity', 'sync', 'delay', 'offset', '+/-', 'delay', 'share'];
-  const rows = views.map(({ path, state, identity, forward, reverse, report, reason }) =>
+  const titles = [
+    ...['path', 'state', 'identity', 'sync', 'delay', 'offset', 'stamps', '+/-', 'delay', 'share'],
+  ];
+  const rows = views.map(({ path, state, identity, forward, reverse, report, reason, stamps }) =>
     line([
       path,
       state,
@@ -29,6 +31,7 @@ export function ptpTable(views: readonly PtpPathView[], columns: number): string
       `${forward}`,
       `${reverse}`,
       report === null ? '-' : formatOffset(report.offsetS),
+      stamps,
       report === null ? '-' : formatSeconds(report.noiseS),
       report === null ? '-' : formatSeconds(report.delayS / 2),
       report === null ? '-' : `${Math.round(report.weight * 100)}%`,
@@ -39,7 +42,7 @@ export function ptpTable(views: readonly PtpPathView[], columns: number): string
 }
 
 /** Of the columns after the identity. */
-const WIDTHS = [6, 6, 13, 7, 7, 5];
+const WIDTHS = [6, 6, 13, 6, 7, 7, 5];
 
 /** What a log line tells of. */
 type Offset = Pick<PtpStatus, 'clock' | 'state' | 'paths'> & {

@@ -23,30 +23,37 @@ export interface TablePath {
   readonly report: PathReport | null;
 }
 
-export interface ExtraColumn {
+export interface ExtraColumn<View = TablePath> {
   readonly title: string;
   readonly width: number;
-  cell(view: TablePath): string;
+  cell(view: View): string;
 }
+
+/** Whose stamps are in use; which how often, the status document tells. */
+const STAMPS: ExtraColumn<PathView & TablePath> = {
+  title: 'stamps',
+  width: 6,
+  cell: ({ stamps }) => stamps,
+};
 
 /** The paths of an NTP client. */
 export const pathTable = (views: readonly PathView[], columns: number): string[] =>
-  tableOf(
+  tableOf<PathView & TablePath>(
     views.map((view) => ({ ...view, heard: reachText(view.reach) })),
-    { heard: 'reach', columns, extra: [] },
+    { heard: 'reach', columns, extra: [STAMPS] },
   );
 
-export interface TableOptions {
+export interface TableOptions<View> {
   /** Title of what came. */
   readonly heard: string;
   readonly columns: number;
-  readonly extra: readonly ExtraColumn[];
+  readonly extra: readonly ExtraColumn<View>[];
 }
 
 /** One line per path, header first, the most telling columns left; lines are cut at `columns`. */
-export function tableOf(
-  views: readonly TablePath[],
-  { heard, columns, extra }: TableOptions,
+export function tableOf<View extends TablePath>(
+  views: readonly View[],
+  { heard, columns, extra }: TableOptions<View>,
 ): string[] {
   const pathWidth = Math.max(4, ...views.map((view) => view.path.length));
   const heardWidth = Math.max(5, ...views.map((view) => view.heard.length), heard.length);

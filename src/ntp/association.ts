@@ -3,7 +3,7 @@
  * Plain records only, so that a whole client can be written to a file. Counters sit apart in
  * `tally`: they are all a rejected packet may change.
  */
-import { type Address, type Drops, noDrops } from '../machine.ts';
+import { type Address, type Drops, noDrops, type StampKind } from '../machine.ts';
 import { type PathKey, pathKey } from '../path.ts';
 import type { Stamp, Tick } from '../units.ts';
 import type { Base, Interleave } from './interleave.ts';
@@ -32,6 +32,8 @@ export interface Request {
   cookie: NtpTime;
   /** True time of sending; null until the host has told. */
   sentAtNs: Stamp | null;
+  /** Whose stamp that is, where the host tells. */
+  sentKind?: StampKind | undefined;
   /** What it asks for in interleaved mode; null if it is a basic request. */
   interleave: Interleave | null;
 }

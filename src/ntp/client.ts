@@ -58,6 +58,7 @@ export const stepNtpClient: Step<NtpClient> = (client: NtpClient, input: Input):
       const path = byContext(client, input.context);
       if (path?.request) {
         path.request.sentAtNs = input.sentAtNs;
+        path.request.sentKind = input.stampKind;
         path.tally.sent++;
         path.blocked = false;
       }

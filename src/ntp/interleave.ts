@@ -4,6 +4,7 @@
  * written down with the request that asks for it: whatever is lost, late or comes twice, an answer
  * is either to the request in flight or to none.
  */
+import type { Datagram, StampKind } from '../machine.ts';
 import type { Stamp, Tick } from '../units.ts';
 import { type NtpTime, sameTime } from './packet.ts';
 
@@ -14,6 +15,9 @@ export interface Base {
   /** When the request it answered left, and when it came. */
   localSendNs: Stamp;
   localReceiveNs: Stamp;
+  /** Whose stamps these are, where the host tells. */
+  localSendKind?: StampKind | undefined;
+  localReceiveKind?: StampKind | undefined;
   atNs: Tick;
   /** It came in basic mode and has been an exchange already. */
   isMeasured: boolean;
@@ -43,11 +47,12 @@ export const usableBase = (base: Base | null, unanswered: number, nowNs: Tick): 
 interface Asked {
   readonly cookie: NtpTime;
   readonly sentAtNs: Stamp | null;
+  readonly sentKind?: StampKind | undefined;
   readonly interleave: Interleave | null;
 }
 
 /** The exchange an answer completes: three of its four stamps, the fourth is the answer's transmit. */
-export type Pairing = Pick<Base, 'remoteReceive' | 'localSendNs' | 'localReceiveNs'> & {
+export type Pairing = Omit<Base, 'atNs' | 'isMeasured'> & {
   /** The earlier exchange that an interleaved answer completes; null in basic mode. */
   readonly base: Base | null;
 };
@@ -56,20 +61,22 @@ export type Pairing = Pick<Base, 'remoteReceive' | 'localSendNs' | 'localReceive
 export function pair(
   request: Asked | null,
   header: { readonly origin: NtpTime; readonly receive: NtpTime },
-  receivedAtNs: Stamp,
+  { receivedAtNs, stampKind }: Pick<Datagram, 'receivedAtNs' | 'stampKind'>,
 ): Pairing | null {
   if (request === null || request.sentAtNs === null) return null;
-  const { sentAtNs, interleave } = request;
+  const { sentAtNs, sentKind, interleave } = request;
   if (sameTime(header.origin, request.cookie)) {
     const { receive } = header;
     return {
       remoteReceive: receive,
       localSendNs: sentAtNs,
       localReceiveNs: receivedAtNs,
+      localSendKind: sentKind,
+      localReceiveKind: stampKind,
       base: null,
     };
   }
   if (interleave === null || !sameTime(header.origin, interleave.cookie)) return null;
-  const { remoteReceive, localSendNs, localReceiveNs } = interleave.base;
-  return { remoteReceive, localSendNs, localReceiveNs, base: interleave.base };
+  const { atNs: _, isMeasured: __, ...stamps } = interleave.base;
+  return { ...stamps, base: interleave.base };
 }

@@ -23,7 +23,7 @@ export function receive(client: NtpClient, datagram: Datagram, nowNs: Tick): Out
   if (path.stopped !== null) return drop(path, 'stopped', datagram);
   const header = readHeader(datagram.bytes);
   if (typeof header === 'string') return drop(path, header, datagram);
-  const verdict = judge(path, header, datagram.receivedAtNs, client.ownRefids);
+  const verdict = judge(path, header, datagram, client.ownRefids);
   if (verdict === 'valid') return accept(client, path, header, datagram, nowNs);
   if (verdict === 'rate') return obeyRate(client, path, header, datagram, nowNs);
   if (verdict === 'stop') return obeyStop(client, path, header, datagram, nowNs);
@@ -42,11 +42,11 @@ function accept(
   datagram: Datagram,
   nowNs: Tick,
 ): Output[] {
-  const { receivedAtNs } = datagram;
-  const sentAtNs = path.request?.sentAtNs;
-  const pairing = pair(path.request, header, receivedAtNs);
+  const { receivedAtNs, stampKind } = datagram;
+  const { sentAtNs, sentKind } = path.request ?? {};
+  const pairing = pair(path.request, header, datagram);
   if (pairing === null || sentAtNs == null) return drop(path, 'origin', datagram); // judge() has seen to it
-  const { base, localSendNs, localReceiveNs } = pairing;
+  const { base, localSendNs, localReceiveNs, localSendKind, localReceiveKind } = pairing;
   const packet = new Uint8Array(HEADER_BYTES); // not slice(): a Buffer's would share its memory
   packet.set(datagram.bytes.subarray(0, HEADER_BYTES));
   writeTime(packet, RECEIVE_OFFSET, pairing.remoteReceive);
@@ -56,6 +56,8 @@ function accept(
       remoteReceive: header.receive,
       localSendNs: sentAtNs,
       localReceiveNs: receivedAtNs,
+      localSendKind: sentKind,
+      localReceiveKind: stampKind,
       atNs: nowNs,
       isMeasured: base === null,
     };
@@ -83,7 +85,11 @@ function accept(
   }
   // An exchange counts once, also where a better departure of the same answer comes later
   if (!base?.isMeasured) {
-    outputs.push({ type: 'exchange', path: path.key, packet, localSendNs, localReceiveNs });
+    outputs.push({
+      ...{ type: 'exchange', path: path.key, packet, localSendNs, localReceiveNs },
+      ...(localSendKind && { localSendKind }),
+      ...(localReceiveKind && { localReceiveKind }),
+    });
   }
   if (path.backoff === 0) return outputs;
   recover(client, path, nowNs);

@@ -2,8 +2,7 @@
  * The packet tests of a client, in order. RFC 5905 §8 and fig. 22, §7.4 for kisses; hold and loop
  * tests as chrony does them. Judges only: changes nothing.
  */
-import type { DropReason } from '../machine.ts';
-import type { Stamp } from '../units.ts';
+import type { Datagram, DropReason } from '../machine.ts';
 import type { Association } from './association.ts';
 import { type Pairing, pair } from './interleave.ts';
 import { type Header, isNoTime, SERVER_MODE, sameTime, timeSpanS } from './packet.ts';
@@ -29,13 +28,13 @@ export const ASKED_VERSION = 4;
 
 /**
  * Judges one parsed packet that came in on `path` from the configured port.
- * @param receivedAtNs local clock at receipt
+ * @param arrival local clock at receipt
  * @param ownRefids what servers following this host would show as refid (NTP-C4)
  */
 export function judge(
   path: Association,
   header: Header,
-  receivedAtNs: Stamp,
+  arrival: Pick<Datagram, 'receivedAtNs' | 'stampKind'>,
   ownRefids: readonly number[],
 ): Verdict {
   if (header.version !== ASKED_VERSION) return 'version';
@@ -49,7 +48,7 @@ export function judge(
   ) {
     return 'duplicate';
   }
-  const pairing = pair(path.request, header, receivedAtNs);
+  const pairing = pair(path.request, header, arrival);
   if (pairing === null) return 'origin';
   // Before the zero test: the stamps of a kiss mean nothing and may be zero
   if (header.stratum === 0) return judgeKiss(header.refid);

@@ -2,7 +2,7 @@
  * The sending half of a slave port: Delay_Req and Pdelay_Req, each over the path that brings the
  * Syncs, with its addresses swapped and its identity (PTP-S10, PTP-D08). IEEE 1588-2008 §9.5.11.
  */
-import type { Output } from '../machine.ts';
+import type { Output, StampKind } from '../machine.ts';
 import { isIpv6, isUnicast } from '../path.ts';
 import { type Stamp, type Tick, tick } from '../units.ts';
 import { completedDelay } from './delays.ts';
@@ -166,7 +166,13 @@ function freeSequenceId(slave: Slave, path: SlavePath, wanted: number): number {
 }
 
 /** The host has sent a request. Contexts of others are ignored. */
-export function sent(slave: Slave, context: number, sentAtNs: Stamp, nowNs: Tick): Output[] {
+export function sent(
+  slave: Slave,
+  context: number,
+  sentAtNs: Stamp,
+  nowNs: Tick,
+  stampKind?: StampKind,
+): Output[] {
   const found = stamped(slave, context);
   if (found === null) return [];
   const { path, sequenceId } = found;
@@ -174,10 +180,10 @@ export function sent(slave: Slave, context: number, sentAtNs: Stamp, nowNs: Tick
   path.isBlocked = false;
   const from = { ip: path.remoteIp, port: slave.remoteEventPort };
   if (slave.delayMechanism === 'E2E') {
-    const delay = stamp(path.delays, sequenceId, sentAtNs, completedDelay);
+    const delay = stamp(path.delays, sequenceId, { sentAtNs, stampKind }, completedDelay);
     return delay === null ? [] : measureDelay(slave, path, delay, nowNs, from);
   }
-  const pdelay = stamp(path.pdelays, sequenceId, sentAtNs, completedPdelay);
+  const pdelay = stamp(path.pdelays, sequenceId, { sentAtNs, stampKind }, completedPdelay);
   return pdelay === null ? [] : measurePdelay(slave, path, pdelay, nowNs, from);
 }
 
@@ -205,12 +211,13 @@ function stamped(slave: Slave, context: number): { path: SlavePath; sequenceId: 
 function stamp<Answer, Stamps>(
   requests: Requests<Answer>,
   sequenceId: number,
-  sentAtNs: Stamp,
+  { sentAtNs, stampKind }: { sentAtNs: Stamp; stampKind: StampKind | undefined },
   completed: (request: Request<Answer>) => Stamps | null,
 ): Stamps | null {
   const request = find(requests, sequenceId);
   if (typeof request === 'string') return null;
   request.sentAtNs = sentAtNs;
+  if (stampKind !== undefined) request.sentKind = stampKind;
   return completed(request);
 }
 

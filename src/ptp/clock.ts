@@ -195,7 +195,7 @@ function take(ports: readonly OrdinaryClock[], clock: OrdinaryClock, input: Inpu
         const context = ofMaster(clock, input.context);
         return numbered(clock, masterSent(clock.master, context, input.sentAtNs));
       }
-      return sent(clock.slave, input.context, input.sentAtNs, nowNs);
+      return sent(clock.slave, input.context, input.sentAtNs, nowNs, input.stampKind);
     case 'unsent': {
       const { context, code } = input;
       // event messages alone have contexts

@@ -3,7 +3,7 @@
  * 1588-2008 §11.3; PTP-S13, PTP-D11). Matched by sequenceId among the requests of this path alone;
  * the addresses and identities have been looked at before.
  */
-import type { DropReason } from '../machine.ts';
+import type { DropReason, StampKind } from '../machine.ts';
 import type { Stamp } from '../units.ts';
 import { find, type Request, type Requests } from './requests.ts';
 import type { Timestamp } from './timestamp.ts';
@@ -19,6 +19,7 @@ export interface DelayAnswer {
 /** A Delay_Req with all that belongs to it. */
 export interface DelayStamps extends DelayAnswer {
   readonly sentAtNs: Stamp;
+  readonly sentKind?: StampKind;
 }
 
 /** @returns the measurement if it is complete, null while it waits, or why it is not used */
@@ -36,8 +37,8 @@ export function takeDelayResp(
 
 /** The measurement of a request whose send stamp and answer are there; it is used up. */
 export function completedDelay(request: Request<DelayAnswer>): DelayStamps | null {
-  const { sentAtNs, answer } = request;
+  const { sentAtNs, sentKind, answer } = request;
   if (sentAtNs === null || answer === null) return null;
   request.fate = 'used';
-  return { ...answer, sentAtNs };
+  return { ...answer, sentAtNs, ...(sentKind && { sentKind }) };
 }

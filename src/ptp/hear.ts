@@ -110,7 +110,7 @@ function take(
   slave: Slave,
   path: SlavePath,
   message: SlaveMessage,
-  { receivedAtNs, remote }: Datagram,
+  { receivedAtNs, stampKind, remote }: Datagram,
   nowNs: Tick,
 ): Output[] {
   const { sequenceId, correctionField: correction, flags } = message.header;
@@ -119,7 +119,7 @@ function take(
   switch (message.type) {
     case 'Sync': {
       const origin = flags.twoStep ? null : message.originTimestamp;
-      const half = { sequenceId, origin, correction, receivedAtNs };
+      const half = { sequenceId, origin, correction, receivedAtNs, stampKind };
       const sync = takeSync(path.syncs, half, nowNs);
       if (typeof sync === 'string') return refused(sync);
       hearInterval(slave, path, message, nowNs);
@@ -141,7 +141,8 @@ function take(
     case 'Pdelay_Resp': {
       const receipt = message.requestReceiptTimestamp;
       const isTwoStep = flags.twoStep;
-      const response = { receipt, correction, receivedAtNs, isTwoStep };
+      const stamped = { receivedAtNs, ...(stampKind && { stampKind }) };
+      const response = { receipt, correction, ...stamped, isTwoStep };
       const pdelay = takePdelayResp(path.pdelays, sequenceId, response);
       if (pdelay === null || typeof pdelay === 'string') return refused(pdelay);
       return measurePdelay(slave, path, pdelay, nowNs, remote);

@@ -2,7 +2,7 @@
  * From the stamps of one path to one-way measurements in Unix time, and what they say of the path:
  * both directions are needed, so a path is up while both keep coming. RFC 8039 §5.2.1, §5.3.1.
  */
-import type { Address, Output, PathEvent } from '../machine.ts';
+import type { Address, Output, PathEvent, StampKind } from '../machine.ts';
 import { NS_PER_S, type Stamp, type Tick } from '../units.ts';
 import type { DelayStamps } from './delays.ts';
 import { unixNs } from './mastertime.ts';
@@ -23,6 +23,7 @@ interface OneWay {
   /** (2^-16 ns) */
   readonly correction: bigint;
   readonly localNs: Stamp;
+  readonly localKind?: StampKind | undefined;
 }
 
 /** A Sync is complete. */
@@ -33,12 +34,13 @@ export function measureSync(
   nowNs: Tick,
   from: Address,
 ): Output[] {
-  const { origin, correction, receivedAtNs } = sync;
+  const { origin, correction, receivedAtNs, stampKind } = sync;
   const oneWay = {
     direction: 'forward',
     remote: origin,
     correction,
     localNs: receivedAtNs,
+    localKind: stampKind,
   } as const;
   const output = measured(slave, path, oneWay, nowNs, from);
   if (output.type === 'drop') return [output];
@@ -54,8 +56,14 @@ export function measureDelay(
   nowNs: Tick,
   from: Address,
 ): Output[] {
-  const { receipt, correction, sentAtNs } = delay;
-  const oneWay = { direction: 'reverse', remote: receipt, correction, localNs: sentAtNs } as const;
+  const { receipt, correction, sentAtNs, sentKind } = delay;
+  const oneWay = {
+    direction: 'reverse',
+    remote: receipt,
+    correction,
+    localNs: sentAtNs,
+    localKind: sentKind,
+  } as const;
   const output = measured(slave, path, oneWay, nowNs, from);
   return output.type === 'drop' ? [output] : [...contact(slave, path, nowNs), output];
 }
@@ -79,18 +87,20 @@ export function measurePdelay(
   if (sync === null) return [];
   const outputs: Output[] = [];
   if (hasMasterStamps(pdelay, sync)) {
-    const { response, followUp, sentAtNs } = pdelay;
+    const { response, followUp, sentAtNs, sentKind } = pdelay;
     const there: OneWay = {
       direction: 'reverse',
       remote: response.receipt,
       correction: followUp.correction, // the request's, copied by the responder
       localNs: sentAtNs,
+      localKind: sentKind,
     };
     const back: OneWay = {
       direction: 'forward',
       remote: followUp.origin,
       correction: response.correction,
       localNs: response.receivedAtNs,
+      localKind: response.stampKind,
     };
     outputs.push(measured(slave, path, there, nowNs, from));
     if (outputs[0]?.type === 'oneway') outputs.push(measured(slave, path, back, nowNs, from));
@@ -101,7 +111,7 @@ export function measurePdelay(
       remote: sync.origin,
       laterBy: both + sync.correction,
       correction: 0n,
-      localNs: sync.receivedAtNs,
+      localNs: sync.receivedAtNs, // of another moment than what it stands for: no kind
     };
     outputs.push(measured(slave, path, there, nowNs, from));
   }
@@ -112,7 +122,7 @@ export function measurePdelay(
 function measured(
   slave: Slave,
   path: SlavePath,
-  { direction, remote, laterBy = 0n, correction, localNs }: OneWay,
+  { direction, remote, laterBy = 0n, correction, localNs, localKind }: OneWay,
   nowNs: Tick,
   from: Address,
 ): Output {
@@ -136,6 +146,7 @@ function measured(
     // laterBy: what is below a ns; only a reverse one is later. Asymmetry: §11.6.2, §11.6.3
     correction: correction - (laterBy & 0xffffn) + (isForward ? path.asymmetry : -path.asymmetry),
     localNs,
+    ...(localKind && { localKind }),
   };
 }
 

@@ -3,7 +3,7 @@
  * RFC 8039 §5.1 takes it, unicast to the master of the path (IEEE 1588-2008 §11.4; PTP-P1).
  * Matched like delays.ts; the two answers of a two-step responder come in any order.
  */
-import type { DropReason } from '../machine.ts';
+import type { DropReason, StampKind } from '../machine.ts';
 import { NS_PER_S, type Stamp } from '../units.ts';
 import { find, type Request, type Requests } from './requests.ts';
 import type { SyncStamps } from './syncs.ts';
@@ -14,6 +14,7 @@ interface Response {
   readonly receipt: Timestamp;
   readonly correction: bigint;
   readonly receivedAtNs: Stamp;
+  readonly stampKind?: StampKind | undefined;
 }
 interface ResponseFollowUp {
   /** When the response was sent; zero as above. (responder's time) */
@@ -29,6 +30,7 @@ export interface PdelayAnswer {
 /** An exchange with all that belongs to it. */
 export interface PdelayStamps {
   readonly sentAtNs: Stamp;
+  readonly sentKind?: StampKind;
   readonly response: Response;
   /** Null of a one-step responder: its correctionField has the turnaround. */
   readonly followUp: ResponseFollowUp | null;
@@ -64,12 +66,13 @@ export function takePdelayFollowUp(
 
 /** The exchange of a request whose send stamp and answers are there; it is used up. */
 export function completedPdelay(request: Request<PdelayAnswer>): PdelayStamps | null {
-  const { sentAtNs, answer } = request;
+  const { sentAtNs, sentKind, answer } = request;
   if (sentAtNs === null || answer === null || answer.response === null) return null;
   const { isTwoStep, ...response } = answer.response;
   if (isTwoStep && answer.followUp === null) return null;
   request.fate = 'used';
-  return { sentAtNs, response, followUp: isTwoStep ? answer.followUp : null };
+  const followUp = isTwoStep ? answer.followUp : null;
+  return { sentAtNs, response, followUp, ...(sentKind && { sentKind }) };
 }
 
 /** Of the round trip: how much longer a turnaround may seem, as clocks differ in rate. */

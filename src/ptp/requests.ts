@@ -2,7 +2,7 @@
  * Requests of one path that await an answer, and when the next one is due: what Delay_Req and
  * Pdelay_Req have in common (IEEE 1588-2008 §9.5.11, §11.4). Knows no message.
  */
-import type { DropReason } from '../machine.ts';
+import type { DropReason, StampKind } from '../machine.ts';
 import { NS_PER_S, type Stamp, type Tick, tick } from '../units.ts';
 import { ahead, nextSequenceId } from './sequence.ts';
 
@@ -11,6 +11,8 @@ export interface Request<Answer> {
   readonly askedNs: Tick;
   /** Null until the host has told; an answer may come before that. */
   sentAtNs: Stamp | null;
+  /** Whose stamp that is, where the host tells. */
+  sentKind?: StampKind;
   /** The answer, or as much of it as has come. */
   answer: Answer | null;
   fate: 'open' | 'used' | 'given-up' | 'clock-step';

@@ -3,7 +3,7 @@
  * not at all (IEEE 1588-2008 §9.5.4; BASE-B6). Pairs them by sequenceId; knows no addresses, no
  * identities and no timescale.
  */
-import type { DropReason } from '../machine.ts';
+import type { DropReason, StampKind } from '../machine.ts';
 import { NS_PER_S, type Stamp, type Tick } from '../units.ts';
 import { ahead } from './sequence.ts';
 import type { Timestamp } from './timestamp.ts';
@@ -15,6 +15,8 @@ export interface SyncStamps {
   /** Of Sync and Follow_Up together. (2^-16 ns) */
   readonly correction: bigint;
   readonly receivedAtNs: Stamp;
+  /** Whose stamp that is, where the host tells. */
+  readonly stampKind?: StampKind | undefined;
 }
 
 /** The half that a Follow_Up is. */
@@ -26,6 +28,8 @@ interface FollowUpStamps {
 interface HalfSync {
   readonly correction: bigint;
   readonly receivedAtNs: Stamp;
+  /** Whose stamp that is, where the host tells. */
+  readonly stampKind?: StampKind | undefined;
 }
 
 /** What is known of one sequenceId. */
@@ -68,11 +72,11 @@ export function takeSync(
   if (typeof entry === 'string') return entry;
   const refused = refusal(entry, entry.sync !== null);
   if (refused !== null) return refused;
-  const { correction, receivedAtNs, origin } = sync;
-  entry.sync = { correction, receivedAtNs };
+  const { correction, receivedAtNs, stampKind, origin } = sync;
+  entry.sync = { correction, receivedAtNs, ...(stampKind && { stampKind }) };
   if (origin === null) return completed(entry);
   entry.fate = 'used';
-  return { origin, correction, receivedAtNs };
+  return { origin, ...entry.sync };
 }
 
 /** @returns as {@link takeSync} */
@@ -146,5 +150,5 @@ function completed(entry: Entry): SyncStamps | null {
   if (sync === null || followUp === null) return null;
   entry.fate = 'used';
   const correction = sync.correction + followUp.correction;
-  return { origin: followUp.origin, correction, receivedAtNs: sync.receivedAtNs };
+  return { ...sync, origin: followUp.origin, correction };
 }

@@ -6,7 +6,8 @@
  *   { path: 0, key: '192.0.2.1|198.51.100.7' }    the path was opened; later blocks say 0
  *   { path: 0, closed: true }                     the path was closed; 0 is not given out again
  *   { exchanges: bin, truth?: bin }               n × 40 bytes as the core takes them (RECORD_* in
- *                                                 assembly/memory.ts, one-way measurements, too;
+ *                                                 assembly/memory.ts, one-way measurements, too,
+ *                                                 and whose the local stamps are, if it was told;
  *                                                 path is the number declared above); truth: n
  *                                                 little-endian f64, s, NaN: none
  *   { event: 'path', seconds, ns, path, what, reason } · { event: 'clock-step', seconds, ns, byS }

@@ -7,6 +7,9 @@
  *   {"path":"remote|local","kind":"forward"|"reverse","send":"<ns>","receive":"<ns>",
  *    "correction":"<2^-16 ns>","truth":<s>}          one direction by itself: forward remote→local
  *
+ * Both may tell whose the local stamps are, "sendStamp" and "receiveStamp", each "user" (read by the
+ * program) or "kernel"; of one direction the one it has.
+ *
  *   {"event":"suspicion",…}                                       (optional; not read)
  *
  * Times are whole Unix ns in decimal strings, i64; a correction is taken off the span. Unknown

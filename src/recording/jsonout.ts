@@ -1,6 +1,7 @@
 /** What a replay prints for machines, and recordings as open JSON Lines. */
 import type { ClockEvent } from '../events.ts';
 import type { PathKey } from '../path.ts';
+import { RECEIVE_SHIFT, SEND_SHIFT, stampAt } from '../stamps.ts';
 import type { Time64 } from './batch.ts';
 import { FORMAT, RECORD_BYTES, type RecordingEvent, recordedEvent, VERSION } from './blocks.ts';
 import { createRecordingReader, type RecordingProblem } from './reader.ts';
@@ -9,6 +10,7 @@ import {
   isOneWay,
   KIND_NTP,
   KIND_REVERSE,
+  kindOf,
   RECORD_CORRECTION,
   RECORD_KIND,
   RECORD_LOCAL,
@@ -123,7 +125,8 @@ export function recordLine(
   record: number,
   truthS = Number.NaN,
 ): string {
-  const kind = view.getUint32(record + RECORD_KIND, true);
+  const word = view.getUint32(record + RECORD_KIND, true);
+  const kind = kindOf(word);
   if (!isOneWay(kind)) return exchangeLine(path, view, record, truthS);
   const isReverse = kind === KIND_REVERSE;
   const [send, receive] = isReverse ? [RECORD_LOCAL, RECORD_REMOTE] : [RECORD_REMOTE, RECORD_LOCAL];
@@ -133,10 +136,18 @@ export function recordLine(
   )}","receive":"${decimalAt(view, record + receive)}","correction":"${decimalAt(
     view,
     record + RECORD_CORRECTION,
-  )}"${truthText(truthS)}}`;
+  )}"${stampsText(word)}${truthText(truthS)}}`;
 }
 
 const truthText = (truthS: number): string => (Number.isFinite(truthS) ? `,"truth":${truthS}` : '');
+
+/** Whose the local stamps are, where it was told. */
+function stampsText(word: number): string {
+  const send = stampAt(word, SEND_SHIFT);
+  const receive = stampAt(word, RECEIVE_SHIFT);
+  const sent = send === undefined ? '' : `,"sendStamp":"${send}"`;
+  return receive === undefined ? sent : `${sent},"receiveStamp":"${receive}"`;
+}
 
 /**
  * As {@link recordLine}, of an exchange. NTP stamps become the nearest
@@ -149,8 +160,9 @@ export function exchangeLine(
   record: number,
   truthS = Number.NaN,
 ): string {
+  const word = view.getUint32(record + RECORD_KIND, true);
   const remote =
-    view.getUint32(record + RECORD_KIND, true) === KIND_NTP
+    kindOf(word) === KIND_NTP
       ? (at: number) => unixFromNtp(view, at, record + RECORD_LOCAL_RECEIVE)
       : (at: number) => decimalAt(view, at);
   return `{"path":${JSON.stringify(path)},"localSend":"${decimalAt(
@@ -158,7 +170,9 @@ export function exchangeLine(
     record + RECORD_LOCAL_SEND,
   )}","remoteReceive":"${remote(record + RECORD_REMOTE_RECEIVE)}","remoteSend":"${remote(
     record + RECORD_REMOTE_SEND,
-  )}","localReceive":"${decimalAt(view, record + RECORD_LOCAL_RECEIVE)}"${truthText(truthS)}}`;
+  )}","localReceive":"${decimalAt(view, record + RECORD_LOCAL_RECEIVE)}"${stampsText(word)}${truthText(
+    truthS,
+  )}}`;
 }
 
 function unixFromNtp(view: DataView, at: number, local: number): string {
@@ -185,7 +199,7 @@ export async function* toJsonLines(
       for (let at = 0, k = 0; at < records.length; at += RECORD_BYTES, k++) {
         const path = view.getUint32(at + RECORD_PATH, true);
         const key = paths.get(path);
-        const kind = view.getUint32(at + RECORD_KIND, true);
+        const kind = kindOf(view.getUint32(at + RECORD_KIND, true));
         if (key === undefined) onProblem?.({ block, reason: `path ${path} was not declared` });
         else if (kind > KIND_REVERSE)
           onProblem?.({ block, reason: `exchange of unknown kind ${kind}` });

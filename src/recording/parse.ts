@@ -3,8 +3,9 @@
  * means; scan.ts is its fast path and must agree with it.
  */
 import { canonicalIp, type PathKey } from '../path.ts';
+import { type StampKind, stampBits } from '../stamps.ts';
 import { type Block, MAX_KEY, normalKey, readHeader, shown } from './blocks.ts';
-import { KIND_FORWARD, KIND_REVERSE, KIND_UNIX } from './record.ts';
+import { KIND_FORWARD, KIND_REVERSE, KIND_UNIX, stampsOf } from './record.ts';
 
 const CORRECTION = 'correction';
 
@@ -20,7 +21,7 @@ export interface MeasurementLine {
   readonly path: PathKey;
   /** The path as the line has it. */
   readonly spelling: string;
-  /** KIND_* */
+  /** KIND_*, and whose the local stamps are. */
   readonly kind: number;
   /** The record's four i64: Unix ns, or a correction in 2^-16 ns. */
   readonly words: readonly bigint[];
@@ -71,13 +72,18 @@ export function parseLine(text: string): ParsedLine {
     words.push(word);
   }
   const { truth } = fields;
-  const line = { path, spelling: fields.path, kind, words };
+  const bits = stampBits(stampOf(fields.sendStamp), stampOf(fields.receiveStamp));
+  const line = { path, spelling: fields.path, kind: kind | stampsOf(kind, bits), words };
   if (truth === undefined || truth === null) return { ...line, truthS: Number.NaN };
   if (typeof truth !== 'number' || !Number.isFinite(truth)) {
     return expected('truth', 'a finite number of seconds', truth);
   }
   return { ...line, truthS: truth };
 }
+
+/** Of anybody else's kind nothing is known. */
+const stampOf = (text: unknown): StampKind | undefined =>
+  text === 'user' || text === 'kernel' ? text : undefined;
 
 function kindOf(text: unknown): number {
   if (text === 'forward') return KIND_FORWARD;

@@ -1,7 +1,7 @@
 /**
  * Fields of a core record (assembly/memory.ts RECORD_*): i64 Unix ns split into two words, so that
  * no BigInt is made per exchange. The newest local stamp of any kind lies at RECORD_LOCAL.
- */
+ */ import { RECEIVE_SHIFT, SEND_SHIFT } from '../stamps.ts';
 
 export const KIND_UNIX = 0;
 export const KIND_NTP = 1;
@@ -9,6 +9,22 @@ export const KIND_NTP = 1;
 export const KIND_FORWARD = 2;
 /** One way local→remote. */
 export const KIND_REVERSE = 3;
+
+/** The bits beside the kind: whose the local stamps are (stamps.ts). */
+const STAMPS_MASK = 0xf00;
+const LOWER_BITS = 0x500;
+
+/** KIND_* of a record's word, whoever took its stamps; more than all of them if it is unknown. */
+export function kindOf(word: number): number {
+  const isStrange = (word & (word >> 1) & LOWER_BITS) !== 0;
+  return isStrange ? word : (word & ~STAMPS_MASK) >>> 0;
+}
+
+/** The bits that mean something beside this kind: one direction has one local stamp. */
+export function stampsOf(kind: number, bits: number): number {
+  if (kind === KIND_FORWARD) return bits & (3 << RECEIVE_SHIFT);
+  return kind === KIND_REVERSE ? bits & (3 << SEND_SHIFT) : bits & STAMPS_MASK;
+}
 
 export const RECORD_PATH = 0;
 export const RECORD_KIND = 4;
@@ -65,7 +81,7 @@ export function getUnixNs(view: DataView, offset: number): { seconds: number; ns
   return { seconds: s1 * HALF_WORD + s2, ns: b - s2 * 1e9 };
 }
 
-/** Writes the head of a record: path index and kind. */
+/** Writes the head of a record: path index and kind, whose its stamps are beside it. */
 export function setHead(view: DataView, record: number, path: number, kind: number): void {
   view.setUint32(record + RECORD_PATH, path, true);
   view.setUint32(record + RECORD_KIND, kind, true);

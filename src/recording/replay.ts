@@ -16,6 +16,7 @@ import {
   getUnixNs,
   KIND_FORWARD,
   KIND_REVERSE,
+  kindOf,
   RECORD_KIND,
   RECORD_LOCAL,
   RECORD_PATH,
@@ -173,7 +174,7 @@ export function createReplay(options: ReplayOptions): Replay {
     const slot = (name: keyof typeof RESULT) => results[row + RESULT[name]] as number;
     return {
       path: keys[view.getUint32(k * RECORD_BYTES + RECORD_PATH, true)] as PathKey,
-      kind: kindText(view.getUint32(k * RECORD_BYTES + RECORD_KIND, true)),
+      kind: kindText(kindOf(view.getUint32(k * RECORD_BYTES + RECORD_KIND, true))),
       seconds,
       ns,
       status: STATUSES[slot('status')] as Status,
@@ -232,7 +233,7 @@ export function createReplay(options: ReplayOptions): Replay {
         ) {
           const path = from.getUint32(at + RECORD_PATH, true);
           const index = paths.get(path) ?? `path ${path} was not declared`;
-          const kind = from.getUint32(at + RECORD_KIND, true);
+          const kind = kindOf(from.getUint32(at + RECORD_KIND, true));
           if (typeof index === 'string') onBad(block, index);
           else if (kind > KIND_REVERSE) onBad(block, `exchange of unknown kind ${kind}`);
           else {

@@ -3,6 +3,7 @@
  * record, without strings, BigInt or garbage. Whatever is uncommon (escapes, bytes beyond ASCII,
  * nested values, missing fields, 19-digit limits, unknown paths) it leaves to parse.ts.
  */
+import { type StampKind, stampBits } from '../stamps.ts';
 import { numberEnd, numberValue } from './number.ts';
 import {
   KIND_FORWARD,
@@ -18,6 +19,7 @@ import {
   setHead,
   setInteger,
   setUnixNs,
+  stampsOf,
 } from './record.ts';
 
 export interface Scanner {
@@ -54,6 +56,8 @@ const PATH = -1;
 const TRUTH = -2;
 const UNCOMMON = -3;
 const KIND = -4;
+const STAMP_OF_SEND = -5;
+const STAMP_OF_RECEIVE = -6;
 const field = (name: string, bit: number, at: number): Field => ({ name: bytesOf(name), bit, at });
 const LOCAL_SEND = field('localSend', 1, RECORD_LOCAL_SEND);
 const REMOTE_RECEIVE = field('remoteReceive', 2, RECORD_REMOTE_RECEIVE);
@@ -66,6 +70,8 @@ const SEND = field('send', 64, RECORD_REMOTE);
 const RECEIVE = field('receive', 128, RECORD_LOCAL);
 const CORRECTION = field('correction', 256, RECORD_CORRECTION);
 const KIND_FIELD = field('kind', 512, KIND);
+const SEND_STAMP = field('sendStamp', 0, STAMP_OF_SEND);
+const RECEIVE_STAMP = field('receiveStamp', 0, STAMP_OF_RECEIVE);
 const HEADER_FIELD = field('clockbraid', 0, UNCOMMON);
 /** Fields a line needs and those it must not have to go the fast way. */
 const REQUIRED = 1 + 2 + 4 + 8 + 16;
@@ -74,6 +80,8 @@ const REQUIRED_ONE_WAY = 16 + 64 + 128 + 512;
 const FOREIGN_ONE_WAY = 1 + 2 + 4 + 8;
 const FORWARD = bytesOf('"forward"');
 const BACK = bytesOf('"reverse"');
+const USER = bytesOf('"user"');
+const KERNEL = bytesOf('"kernel"');
 
 const NULL = bytesOf('null');
 const LITERALS = [bytesOf('true'), bytesOf('false'), NULL];
@@ -108,6 +116,8 @@ export function createScanner(): Scanner {
     let path = 0;
     let truth = Number.NaN;
     let kind = KIND_UNIX;
+    let send: StampKind | undefined;
+    let receive: StampKind | undefined;
     let p = skipSpace(bytes, from);
     if (bytes[p] !== OPEN) return false;
     do {
@@ -143,6 +153,13 @@ export function createScanner(): Scanner {
           else if (same(bytes, p, p + BACK.length, BACK)) kind = KIND_REVERSE;
           else return false;
           p += FORWARD.length;
+        } else if (known.at === STAMP_OF_SEND || known.at === STAMP_OF_RECEIVE) {
+          const isUser = same(bytes, p, p + USER.length, USER);
+          if (!isUser && !same(bytes, p, p + KERNEL.length, KERNEL)) return false;
+          p += isUser ? USER.length : KERNEL.length;
+          const who = isUser ? 'user' : 'kernel';
+          if (known.at === STAMP_OF_SEND) send = who;
+          else receive = who;
         } else return false;
       }
       if (p === 0) return false;
@@ -156,7 +173,7 @@ export function createScanner(): Scanner {
       if ((seen & FOREIGN_ONE_WAY) !== 0) return false;
       finishOneWay(view, record, kind, (seen & CORRECTION.bit) !== 0);
     }
-    setHead(view, record, path, kind);
+    setHead(view, record, path, kind | stampsOf(kind, stampBits(send, receive)));
     truthS = truth;
     return true;
   }
@@ -227,14 +244,14 @@ function fieldOf(bytes: Uint8Array, from: number, to: number): Field | null {
       known = RECEIVE;
       break;
     case 9:
-      known = LOCAL_SEND;
+      known = bytes[from] === 0x6c ? LOCAL_SEND : SEND_STAMP;
       break;
     case 10:
       if (bytes[from] !== 0x63) known = REMOTE_SEND;
       else known = bytes[from + 1] === 0x6c ? HEADER_FIELD : CORRECTION;
       break;
     case 12:
-      known = LOCAL_RECEIVE;
+      known = bytes[from] === 0x6c ? LOCAL_RECEIVE : RECEIVE_STAMP;
       break;
     case 13:
       known = REMOTE_RECEIVE;

@@ -3,8 +3,8 @@ import { ConfigError } from '../errors.ts';
 import { effect, isActive, isDelay, isLoss } from './events.ts';
 import { type Delay, delayOf } from './laws.ts';
 import { normal, type Random, stream } from './random.ts';
-import type { Event, Link, Scenario } from './scenario.ts';
-import type { DelayLaw, PathsOf, World, WorldPath } from './world.ts';
+import type { Event, Link, Scenario, UserStamps } from './scenario.ts';
+import type { DelayLaw, PathsOf, StampLaw, World, WorldPath } from './world.ts';
 
 /** Purposes of streams; world.ts uses those below 10. */
 const QUEUE = 10;
@@ -13,6 +13,7 @@ const LOSS = 12;
 const EXTRA = 13;
 const SHIFT = 14;
 const SEGMENT = 15;
+const STAMP = 16;
 
 const SIDES = ['reverse', 'forward'] as const;
 type Side = (typeof SIDES)[number];
@@ -62,9 +63,31 @@ function pathsOf(scenario: Scenario, seed: number): WorldPath[] {
       return delayS;
     };
   };
-  return paths.map(({ forward, reverse, every = 1 }, path) => {
+  const stampLaw = ({ share, queues }: UserStamps, path: number, side: number): StampLaw => {
+    const at = (part: number) => stream(seed, STAMP, path, side, part);
+    const which = at(0);
+    const delays = queues.map((queue, part) => delayOf(queue, at(part + 1), pollS));
+    return (when) =>
+      which() < share
+        ? Math.max(
+            0,
+            delays.reduce((sum, delay) => sum + delay(when), 0),
+          )
+        : null;
+  };
+  return paths.map(({ forward, reverse, every = 1, stamps }, path) => {
     const lies = events.filter((event) => event.kind === 'manipulation');
-    const law = { every, reverse: linkLaw(reverse, path, 0), forward: linkLaw(forward, path, 1) };
+    const law = {
+      every,
+      reverse: linkLaw(reverse, path, 0),
+      forward: linkLaw(forward, path, 1),
+      ...(stamps && {
+        stamps: {
+          send: stampLaw(stamps.send, path, 0),
+          receive: stampLaw(stamps.receive, path, 1),
+        },
+      }),
+    };
     if (!lies.some(({ paths: hit }) => hit.includes(path + 1))) return law;
     return { ...law, shift: shiftOf(lies, path + 1, stream(seed, SHIFT, path)) };
   });

@@ -14,6 +14,7 @@ import {
   setInteger,
   setUnixNs,
 } from '../recording/record.ts';
+import { stampBits } from '../stamps.ts';
 import { localClock } from './clock.ts';
 import { exponential, stream } from './random.ts';
 import { DEFAULTS, type OneWay } from './scenario.ts';
@@ -26,6 +27,7 @@ import {
   PACKET,
   putExchange,
   RESIDENCE,
+  stampKindOf,
   WAIT,
   type World,
 } from './world.ts';
@@ -43,6 +45,8 @@ export interface Span {
   readonly truth: number;
   /** True time at which it is known, s. */
   readonly at: number;
+  /** Whose the local stamp is, as records tell it beside their kind; left out: not told. */
+  readonly stamps?: number;
 }
 
 export type Measurement = Exchange | Span;
@@ -74,12 +78,19 @@ export function* spansOf(world: World, rates: OneWay, seed: number): Generator<S
   type Path = (typeof paths)[number];
   const pending: Span[] = [];
 
-  /** @param from true time of the local stamp  @param to true time of the remote one */
-  function add(one: Path, kind: Span['kind'], from: number, to: number, inBridges: number): Span {
+  /** @param exact true time of what is stamped here  @param to true time of the remote one */
+  function add(one: Path, kind: Span['kind'], exact: number, to: number, inBridges: number): Span {
+    const isForward = kind === KIND_FORWARD;
+    const offS = (isForward ? one.law.stamps?.receive : one.law.stamps?.send)?.(exact) ?? null;
+    const from = isForward ? exact + (offS ?? 0) : exact - (offS ?? 0);
     const localS = local(from);
+    const stamp = stampKindOf(offS);
     return {
       path: one.path,
       kind,
+      ...(one.law.stamps && {
+        stamps: isForward ? stampBits(undefined, stamp) : stampBits(stamp, undefined),
+      }),
       local: Math.round((from + localS) * 1e9),
       remote: Math.round((to + one.shift(to)) * 1e9),
       correction: Math.round(inBridges * UNITS_PER_S),
@@ -148,7 +159,7 @@ export function putMeasurement(view: DataView, at: number, measurement: Measurem
 }
 
 function putSpan(view: DataView, at: number, span: Span): void {
-  setHead(view, at, span.path, span.kind);
+  setHead(view, at, span.path, span.kind | (span.stamps ?? 0));
   setInteger(view, at + RECORD_LOCAL_SEND, 0);
   setInteger(view, at + RECORD_CORRECTION, span.correction);
   setUnixNs(view, at + RECORD_REMOTE, EPOCH_S, span.remote);

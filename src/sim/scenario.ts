@@ -37,9 +37,19 @@ export interface Link {
   readonly segments: readonly string[];
 }
 
+/** Local stamps that the kernel did not tell: the program reads the clock, before or after the packet. */
+export interface UserStamps {
+  /** Share of the stamps, [0, 1]; the others are the kernel's and exact. */
+  readonly share: number;
+  /** How early (sending) or late (receiving) they are; all of them add up. */
+  readonly queues: readonly Queue[];
+}
+
 export interface PathSpec {
   /** Asked in every n-th round only, n >= 1; default 1. */
   readonly every?: number;
+  /** Left out: local stamps are exact, and nobody tells whose they are. */
+  readonly stamps?: { readonly send: UserStamps; readonly receive: UserStamps };
   readonly forward: Link;
   readonly reverse: Link;
 }

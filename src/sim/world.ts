@@ -4,6 +4,7 @@
  * offset (remote − local) is −x.
  */
 import { KIND_UNIX, setHead, setUnixNs } from '../recording/record.ts';
+import { type StampKind, stampBits } from '../stamps.ts';
 import { localClock } from './clock.ts';
 import { type Random, stream } from './random.ts';
 import { DEFAULTS, type LocalClock, type OneWay } from './scenario.ts';
@@ -19,6 +20,9 @@ export interface Packet {
 /** One-way delay of a packet, s; Infinity: lost. The packet is only valid in the call. */
 export type DelayLaw = (packet: Packet) => number;
 
+/** How far a local stamp of a packet at `at` is off, s; null: it is the kernel's, and is not. */
+export type StampLaw = (at: number) => number | null;
+
 export interface WorldPath {
   /** Asked in every n-th round only; default 1. */
   readonly every?: number;
@@ -28,6 +32,8 @@ export interface WorldPath {
   readonly forward: DelayLaw;
   /** How far somebody moves the remote stamps of an exchange that arrives at this true time, s. */
   readonly shift?: (at: number) => number;
+  /** Left out: local stamps are exact, and records do not tell whose they are. */
+  readonly stamps?: { readonly send: StampLaw; readonly receive: StampLaw };
 }
 
 /** The paths of one run: laws may have a memory, so each run gets its own. */
@@ -56,6 +62,8 @@ export interface Exchange {
   readonly truth: number;
   /** True time at t4, s. */
   readonly at: number;
+  /** Whose t1 and t4 are, as records tell it beside their kind; left out: not told. */
+  readonly stamps?: number;
 }
 
 /** Unix time at which every simulated world starts: 2025-11-20T00:53:20Z. */
@@ -95,15 +103,20 @@ export function* exchangesOf(world: World, seed: number): Generator<Exchange[]> 
       const back = leaves + Math.max(0, law.forward(packet.forward));
       if (back === Number.POSITIVE_INFINITY) continue;
       const shift = law.shift?.(arrives) ?? 0;
-      const localS = local(back);
+      const early = law.stamps?.send(at) ?? null;
+      const late = law.stamps?.receive(back) ?? null;
+      const sent = at - (early ?? 0);
+      const came = back + (late ?? 0);
+      const localS = local(came);
       pending.push({
         path,
-        t1: Math.round((at + local(at)) * 1e9),
+        t1: Math.round((sent + local(sent)) * 1e9),
         t2: Math.round((arrives + shift) * 1e9),
         t3: Math.round((leaves + shift) * 1e9),
-        t4: Math.round((back + localS) * 1e9),
+        t4: Math.round((came + localS) * 1e9),
         truth: -localS,
-        at: back,
+        at: came,
+        ...(law.stamps && { stamps: stampBits(stampKindOf(early), stampKindOf(late)) }),
       });
     }
     if (pending.length < enough) continue;
@@ -119,9 +132,12 @@ export function* exchangesOf(world: World, seed: number): Generator<Exchange[]> 
   if (pending.length > 0) yield pending.sort((a, b) => a.at - b.at);
 }
 
+/** Whose a stamp is that is off by so much. */
+export const stampKindOf = (offS: number | null): StampKind => (offS === null ? 'kernel' : 'user');
+
 /** Writes an exchange as a record of the core (KIND_UNIX), 40 bytes from `at` on. */
 export function putExchange(view: DataView, at: number, exchange: Exchange): void {
-  setHead(view, at, exchange.path, KIND_UNIX);
+  setHead(view, at, exchange.path, KIND_UNIX | (exchange.stamps ?? 0));
   setUnixNs(view, at + 8, EPOCH_S, exchange.t1);
   setUnixNs(view, at + 16, EPOCH_S, exchange.t2);
   setUnixNs(view, at + 24, EPOCH_S, exchange.t3);

@@ -54,7 +54,7 @@ const open: Open = async (asked, handlers, clock, sending) => {
         const receivedAtNs = clock.now();
         if (closing !== null) return;
         const remote = { ip: senderIp(ip, local), port };
-        handlers.onDatagram({ bytes, local, remote, receivedAtNs });
+        handlers.onDatagram({ bytes, local, remote, receivedAtNs, stampKind: 'user' });
       },
       // Without this handler one ICMP "port unreachable" ends the process (oven-sh/bun#29116).
       error(first, second) {
@@ -128,7 +128,7 @@ const join: Join = async ({ group, local: asked, zone, bindIp }, handlers, clock
         const receivedAtNs = clock.now();
         if (closing !== null) return;
         const remote = { ip: canonicalIp(ip) ?? ip, port };
-        handlers.onDatagram({ bytes, local, remote, receivedAtNs });
+        handlers.onDatagram({ bytes, local, remote, receivedAtNs, stampKind: 'user' });
       },
       error(first, second) {
         if (closing === null) handlers.onError(codeOf(second ?? first));

@@ -86,7 +86,7 @@ function receiveAll(
       const receivedAtNs = clock.now();
       if (closing !== null) return;
       const [bytes, from] = received;
-      handlers.onDatagram({ bytes, receivedAtNs, ...complete(from) });
+      handlers.onDatagram({ bytes, receivedAtNs, stampKind: 'user', ...complete(from) });
     }
   };
   const running = run();

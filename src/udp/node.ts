@@ -61,7 +61,8 @@ export const nodeOpen: Open = async (asked, handlers, clock, sending) => {
     const receivedAtNs = clock.now();
     if (closing !== null) return;
     const remote = { ip: senderIp(from.address, local), port: from.port };
-    handlers.onDatagram({ bytes: plain(message), local, remote, receivedAtNs });
+    const bytes = plain(message);
+    handlers.onDatagram({ bytes, local, remote, receivedAtNs, stampKind: 'user' });
   });
   const report = (error: Error | null) => {
     if (error !== null && closing === null) handlers.onError(codeOf(error));
@@ -118,7 +119,8 @@ export const nodeJoin: Join = async ({ group, local: asked, zone, bindIp }, hand
     const receivedAtNs = clock.now();
     if (closing !== null) return;
     const remote = { ip: canonicalIp(from.address) ?? from.address, port: from.port };
-    handlers.onDatagram({ bytes: plain(message), local, remote, receivedAtNs });
+    const bytes = plain(message);
+    handlers.onDatagram({ bytes, local, remote, receivedAtNs, stampKind: 'user' });
   });
   await bind(socket, { ip: bindIp, port: asked.port }, () =>
     socket.addMembership(group, family === 6 ? `::%${zone}` : asked.ip),

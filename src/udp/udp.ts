@@ -3,7 +3,7 @@
  * adapters (node.ts, deno.ts, bun.ts) implement it, and linux/ with kernel timestamps (other
  * `stampKind`). No protocol word belongs in this folder.
  */
-import type { Address, Datagram, Returned } from '../machine.ts';
+import type { Address, Datagram, Returned, StampKind } from '../machine.ts';
 import type { Seconds, Stamp, Tick } from '../units.ts';
 
 export interface Clock {
@@ -27,8 +27,7 @@ export interface Clock {
  */
 export type PumpMode = 'timer' | 'async';
 
-/** Who took a datagram's stamp: this process in user space, or the kernel. */
-export type StampKind = 'user' | 'kernel';
+export type { StampKind } from '../machine.ts';
 
 export interface Handlers {
   /** The datagram's bytes are only valid during the call. */

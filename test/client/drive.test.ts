@@ -79,7 +79,10 @@ test('with kernel stamps a transmit is told as sent when it has left, with the k
   host.runTo(8);
   assert.equal(
     inputs.slice(1).map((input) => (input.type === 'sent' ? input : null)),
-    [7, 8].map((context) => ({ type: 'sent', context, sentAtNs: 5e6 + 1000, nowNs: 8e6 })),
+    [7, 8].map((context) => ({
+      ...{ type: 'sent', context, sentAtNs: 5e6 + 1000 },
+      ...{ stampKind: 'kernel', nowNs: 8e6 },
+    })),
   );
   host.refuse = 'ENETUNREACH';
   driven.perform([transmit(9)]);

@@ -34,7 +34,8 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
   'src/path': ['src/errors'],
   'src/machine': ['src/path', 'src/units'],
   'src/target': ['src/errors', 'src/path'],
-  'src/core': ['src/corebytes', 'src/errors', 'src/explain'],
+  'src/stamps': ['src/machine'],
+  'src/core': ['src/corebytes', 'src/errors', 'src/explain', 'src/stamps'],
   'src/explain': ['src/core', 'src/format'],
   'src/latch': [],
   'src/herald': ['src/ensemble', 'src/events', 'src/udp/udp'],
@@ -82,6 +83,7 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
     'src/events',
     'src/path',
     'src/recording/',
+    'src/stamps',
     'msgpackr/pack',
     'msgpackr/unpack',
   ],
@@ -104,6 +106,7 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
     'src/recording/record',
     'src/recording/writer',
     'src/sim/',
+    'src/stamps',
   ],
 };
 

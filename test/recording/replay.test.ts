@@ -371,4 +371,32 @@ test('a negative settling time is the caller’s mistake', () => {
   }
 });
 
+test('whose stamps they are is recorded: live equals replay, in both forms', async () => {
+  const kinds = [undefined, 'user', 'kernel'] as const;
+  for (const combiner of ['kalman', 'braid', 'weighted'] as const) {
+    const live = createCore({ combiner });
+    const writer = createRecordingWriter(HEADER);
+    live.openPath();
+    let n = 0;
+    const random = seeded(7);
+    for (const { packet, localSendNs, localReceiveNs } of exchanges(random, 1, 400)) {
+      const [send, receive] = [kinds[n % 3], n % 5 === 0 ? 'user' : 'kernel'] as const;
+      n++;
+      live.ntpExchange(0, packet, HEADER.epochS, localSendNs, localReceiveNs, send, receive);
+      writer.exchange(KEYS[0] ?? '', live.lastRecord());
+    }
+    const bytes = writer.flush();
+    const again = createCore({ combiner });
+    await replay(pieces(bytes), { cores: [again], fileName: 'x' });
+    assert.equal(snapshot(again), snapshot(live), combiner);
+    assert.ok(live.path(0).stamps.send.user > 100 && live.path(0).stamps.receive.user === 80);
+    let lines = '';
+    for await (const line of toJsonLines(pieces(bytes))) lines += `${line}\n`;
+    assert.match(lines, '"sendStamp":"kernel","receiveStamp":"user"');
+    const read = createCore({ combiner });
+    await replay(pieces(utf8(lines)), { cores: [read], fileName: 'x' });
+    assert.equal(read.path(0).stamps, live.path(0).stamps, 'JSON Lines tell it, too');
+  }
+});
+
 test.run();

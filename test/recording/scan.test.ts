@@ -49,7 +49,7 @@ function agree(line: string): boolean {
   assert.ok(typeof parsed === 'object' && 'words' in parsed, `only the scanner takes ${line}`);
   if (typeof parsed !== 'object' || !('words' in parsed)) return false;
   slow.setUint32(0, KEYS.indexOf(parsed.path), true);
-  slow.setUint32(4, 0, true);
+  slow.setUint32(4, parsed.kind, true);
   for (const [k, time] of parsed.words.entries()) slow.setBigInt64(8 + 8 * k, time, true);
   assert.equal(new Uint8Array(fast.buffer), new Uint8Array(slow.buffer), line);
   assert.ok(Object.is(scanner.truthS, parsed.truthS), line);
@@ -98,6 +98,13 @@ function makeLine(random: Random, odd: number): string {
     fields.push(
       pick(random, ['"kind":"forward"', '"a":{"b":[1]}', '"path":"x|y"', '"t\\u0061":1']),
     );
+  }
+  for (const name of ['sendStamp', 'receiveStamp']) {
+    if (random() >= 0.3) continue;
+    const who = isOdd()
+      ? pick(random, ['"card"', '7', 'null'])
+      : pick(random, ['"user"', '"kernel"']);
+    fields.push(`"${name}":${space()}${who}`);
   }
   if (isOdd()) fields.push(pick(random, fields), `"localSend":"${time(random)}"`);
   if (isOdd()) fields.splice(below(random, fields.length), 1);

@@ -116,12 +116,13 @@ function attach(
       if (onlyIfindex !== 0 && said.ifindex !== 0 && said.ifindex !== onlyIfindex) return;
       const remote = addresses.read(batch.names, nameAt);
       if (remote === null) return;
-      const { receivedAtNs } = descriptor.stamped();
+      const { receivedAtNs, stampKind } = descriptor.stamped();
       handlers.onDatagram({
         bytes,
         local,
         remote,
         receivedAtNs,
+        stampKind,
         arrival: arrivalOf(system, local),
       });
     },
