@@ -4,6 +4,7 @@
  */
 import type { Core } from '../src/core.ts';
 import { seeded } from '../src/demo/random.ts';
+import { joined } from '../src/ptp/octets.ts';
 import { exchangesOver, ntpRecordsOf } from './world.ts';
 
 /** What a job does; the numbers are main.c's. */
@@ -103,13 +104,7 @@ export function encodeJobs(jobs: readonly Job[]): Uint8Array {
     new Uint8Array(new Float64Array([JOB_KINDS[kind], a, b, blocks, input.length]).buffer),
     input,
   ]);
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return joined(parts);
 }
 
 /**

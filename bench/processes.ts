@@ -1,5 +1,6 @@
 /** The processes of a bench: workers that answer line by line, servers that only run. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import type { Answer, Request } from './worker.ts';
@@ -110,4 +111,13 @@ export function startWorker(
       await stop(child);
     },
   };
+}
+
+/** A loopback port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', () => resolve()));
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(() => resolve()));
+  return port;
 }

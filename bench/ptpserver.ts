@@ -1,7 +1,6 @@
 /** Packets/s that PTP masters serve: so many slaves at such a rate, every master in turn. */
-import { createSocket } from 'node:dgram';
 import { watchOthers } from './machine.ts';
-import { type Runtime, startWorker } from './processes.ts';
+import { freePort, type Runtime, startWorker } from './processes.ts';
 import type { PtpLoadFigures } from './ptpload.ts';
 import { type Master, ourMaster, ptp4lMaster, withoutPeers } from './ptpmasters.ts';
 
@@ -76,12 +75,4 @@ export async function ptpServerBench(options: PtpServerOptions): Promise<PtpServ
     for (const one of masters) await one.stop();
     await generator.stop();
   }
-}
-
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', () => resolve()));
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(() => resolve()));
-  return port;
 }

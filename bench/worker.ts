@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { comparisons } from './core.ts';
+import { flood } from './flood.ts';
 import { generate, type LoadFigures, type LoadOptions } from './load.ts';
 import { drained, type Warm, warm } from './measure.ts';
 import { generatePtp, type PtpLoadFigures, type PtpLoadOptions } from './ptpload.ts';
@@ -92,7 +93,7 @@ async function answer(request: Request): Promise<Answer> {
       return { figures: figures.map(({ summary: _, ...rest }) => rest), peakBytes: peak() };
     }
     case 'load':
-      return await generate(request.load);
+      return flood(request.load) ?? (await generate(request.load));
     case 'ptpload':
       return await generatePtp(request.load);
     case 'ptprms':

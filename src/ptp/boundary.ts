@@ -10,6 +10,7 @@ import { ConfigError } from '../errors.ts';
 import type { Address, Input, Output } from '../machine.ts';
 import { type Tick, tick } from '../units.ts';
 import {
+  armedFor,
   conclude,
   forgetAddress,
   hearPortError,
@@ -122,14 +123,8 @@ export function hearBoundaryUnreachable(
   return armed(clock, conclude(ports, first, [], nowNs));
 }
 
-function armed(clock: BoundaryClock, outputs: Output[]): Output[] {
-  const dueNs = boundaryDue(clock);
-  if (dueNs !== clock.armedNs) {
-    clock.armedNs = dueNs;
-    outputs.push({ type: 'timer', atNs: dueNs });
-  }
-  return outputs;
-}
+const armed = (clock: BoundaryClock, outputs: Output[]): Output[] =>
+  armedFor(clock, boundaryDue(clock), outputs);
 
 /** When the clock next wants a timeout. */
 export const boundaryDue = ({ ports }: BoundaryClock): Tick =>

@@ -64,10 +64,17 @@ export function hearUnreachable(clock: OrdinaryClock, remoteIp: string, nowNs: T
   return armed(clock, conclude([clock], clock, [], nowNs));
 }
 
-function armed(clock: OrdinaryClock, outputs: Output[]): Output[] {
-  const dueNs = nextDue(clock);
-  if (dueNs !== clock.armedNs) {
-    clock.armedNs = dueNs;
+const armed = (clock: OrdinaryClock, outputs: Output[]): Output[] =>
+  armedFor(clock, nextDue(clock), outputs);
+
+/** Asks for a timeout at `dueNs`, unless that is asked for already. */
+export function armedFor(
+  machine: { armedNs: Tick | null },
+  dueNs: Tick,
+  outputs: Output[],
+): Output[] {
+  if (dueNs !== machine.armedNs) {
+    machine.armedNs = dueNs;
     outputs.push({ type: 'timer', atNs: dueNs });
   }
   return outputs;

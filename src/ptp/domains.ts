@@ -8,6 +8,7 @@ import type { Address, Input, Output } from '../machine.ts';
 import type { PathKey } from '../path.ts';
 import { type Tick, tick } from '../units.ts';
 import {
+  armedFor,
   hearSocketError,
   hearUnreachable,
   nextDue,
@@ -79,12 +80,7 @@ function concluded(
   const outputs = parts.flatMap(([clock, own]) =>
     own.flatMap((output) => told(domains, clock, output)),
   );
-  const dueNs = domainsDue(domains);
-  if (dueNs !== domains.armedNs) {
-    domains.armedNs = dueNs;
-    outputs.push({ type: 'timer', atNs: dueNs });
-  }
-  return outputs;
+  return armedFor(domains, domainsDue(domains), outputs);
 }
 
 /** Where domainNumber stands in a message. */

@@ -23,16 +23,28 @@ export interface ErrorTally {
   report(): ErrorFigures;
 }
 
+/** Of the errors alone. Times in s. */
 export interface ErrorFigures {
+  /** Errors scored. */
   readonly count: number;
   readonly rmsS: number;
+  /** 95 % of the errors are not larger. */
   readonly p95S: number;
   readonly maxS: number;
+  /** Mean error. */
   readonly biasS: number;
+  /** Share of truths inside [earliest, latest]. */
   readonly inside: number;
+  /** Share of truths inside the causal interval. */
   readonly causal: number;
+  /** Share of errors of at most 4 times the uncertainty. */
   readonly within4: number;
+  /** Mean of (error / uncertainty)²; 1 if the uncertainty is honest. */
   readonly nees: number;
+  /**
+   * From an event to the end of the last window whose rms is above 3 times that before it. Null:
+   * nothing before or after one; Infinity: never.
+   */
   readonly recoverS: number | null;
 }
 

@@ -2,32 +2,16 @@
  * What a combiner's clock was worth over one run, and over several. Times in s. Errors are the
  * combined offset right after an exchange against the truth at that moment.
  */
-export interface Figures {
-  /** Errors scored. */
-  readonly count: number;
+import type { ErrorFigures } from './errors.ts';
+
+export interface Figures extends ErrorFigures {
   /** Exchanges in the scored time at which there was no clock, or no number. */
   readonly unscored: number;
-  readonly rmsS: number;
-  /** 95 % of the errors are not larger. */
-  readonly p95S: number;
-  readonly maxS: number;
-  /** Mean error. */
-  readonly biasS: number;
-  /** Share of truths inside [earliest, latest]. */
-  readonly inside: number;
-  /** Share of truths inside the causal interval. */
-  readonly causal: number;
-  /** Share of errors of at most 4 times the uncertainty. */
-  readonly within4: number;
-  /** Mean of (error / uncertainty)²; 1 if the uncertainty is honest. */
-  readonly nees: number;
   /**
    * From an event to the moment when the last path it hits is no longer called good. Null: nothing
    * to detect; Infinity: never.
    */
   readonly detectS: number | null;
-  /** From an event to the end of the last window whose rms is above 3 times that before it. */
-  readonly recoverS: number | null;
   /** Share of exchanges on clean paths that were accused: quarantined, changed, stale. */
   readonly falseAlarms: number | null;
 }

@@ -23,8 +23,12 @@ export const SOL_PACKET = 263;
 export const SO_REUSEADDR = 2;
 export const SO_ERROR = 4;
 export const SO_RCVBUF = 8;
+export const SO_REUSEPORT = 15;
+export const SO_RCVTIMEO = 20;
+export const SO_SNDTIMEO = 21;
 export const SO_TIMESTAMPING = 37;
 export const SO_RXQ_OVFL = 40;
+export const SO_ATTACH_REUSEPORT_CBPF = 51;
 
 // SOL_IP: IP_TTL and IP_TOS name control messages, too
 export const IP_TOS = 1;
@@ -71,13 +75,17 @@ export const ORIGIN_ICMP = 2;
 export const ORIGIN_ICMP6 = 3;
 export const ORIGIN_TIMESTAMPING = 4;
 
+export const SHUT_RDWR = 2;
+
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_ERRQUEUE = 0x2000;
+export const MSG_WAITFORONE = 0x10000;
 
 /** Of epoll, too. */
 export const POLLIN = 1;
 export const POLLERR = 8;
+export const POLLNVAL = 32;
 
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;

@@ -18,6 +18,7 @@ export interface Libc {
   poll(fds: Uint8Array, count: number, timeoutMs: number): number;
   recvmmsg(fd: number, headers: Uint8Array, count: number, flags: number, timeout: null): number;
   sendmsg(fd: number, header: Uint8Array, flags: number): number;
+  sendmmsg(fd: number, headers: Uint8Array, count: number, flags: number): number;
   sendto(
     fd: number,
     bytes: Uint8Array,
@@ -36,6 +37,8 @@ export interface Libc {
   if_nametoindex(name: Uint8Array): number;
   /** @returns 0 if there is no such interface (the pointer, cut to an int) */
   if_indextoname(index: number, into: Uint8Array): number;
+  /** Ends what waits in the socket, in other threads, too; for datagrams it then fails all the same. */
+  shutdown(fd: number, how: number): number;
   close(fd: number): number;
 }
 
@@ -52,6 +55,7 @@ export const ARGUMENTS: Readonly<Record<keyof Libc, readonly Kind[]>> = {
   poll: ['p', 's', 'i'],
   recvmmsg: ['i', 'p', 'u', 'i', 'p'],
   sendmsg: ['i', 'p', 'i'],
+  sendmmsg: ['i', 'p', 'u', 'i'],
   sendto: ['i', 'p', 's', 'i', 'p', 'u'],
   epoll_create1: ['i'],
   epoll_ctl: ['i', 'i', 'i', 'p'],
@@ -62,6 +66,7 @@ export const ARGUMENTS: Readonly<Record<keyof Libc, readonly Kind[]>> = {
   clock_gettime: ['i', 'p'],
   if_nametoindex: ['p'],
   if_indextoname: ['u', 'p'],
+  shutdown: ['i', 'i'],
   close: ['i'],
 };
 

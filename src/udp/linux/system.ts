@@ -1,5 +1,4 @@
 /** What all sockets of one Linux host share: memory for messages, the clock, the pump. */
-
 import type { PumpMode } from '../udp.ts';
 import { type Batch, makeBatch } from './batch.ts';
 import { type KernelClock, makeKernelClock } from './clock.ts';
