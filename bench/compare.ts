@@ -3,9 +3,11 @@ import { accuracyTable } from './accuracy.ts';
 import { C_FLAGS, findCompiler } from './compiler.ts';
 import { comparisons } from './core.ts';
 import { startC } from './cprocess.ts';
+import { CLIENTS } from './flood.ts';
 import { groupOf, nameInC, nativeJobs } from './native.ts';
 import { type Runtime, startWorker, type Worker } from './processes.ts';
 import { ptpRmsTables, ptpTables } from './ptptables.ts';
+import { pumpTables } from './pumptable.ts';
 import { type ServerRound, serverBench } from './server.ts';
 import { stampsTables } from './stampstable.ts';
 import { type Column, figure, type Row, type Table } from './table.ts';
@@ -37,7 +39,7 @@ const REPLAY_EXCHANGES = 1_000_000;
 /** A round of the replay takes some 3 s per runtime. */
 const MOST_REPLAY_ROUNDS = 5;
 const SERVER_ROUND_MS = 500;
-const WINDOW = 64;
+const WINDOW = 128;
 /** A generator busier than this may be what limits the figure. (share of a core) */
 export const BUSY = 0.85;
 
@@ -58,6 +60,7 @@ export const TABLES: Readonly<Record<string, (plan: Plan) => Promise<Made>>> = {
   ptp: ptpTables,
   ptprms: ptpRmsTables,
   stamps: stampsTables,
+  pump: pumpTables,
 };
 
 export const runtimeColumns = ({ crews }: Pick<Plan, 'crews'>): Column[] =>
@@ -194,13 +197,13 @@ async function serverTables(plan: Plan): Promise<Made> {
       onProgress: (text) => say(`server: ${text}`),
     });
     const notes = [
-      `loopback, ${WINDOW} requests outstanding, rounds of ${SERVER_ROUND_MS} ms, no rate limit; generator: one Node process`,
-      'busy: share of one core; CPU time is counted in ticks of 10 ms',
+      `loopback, ${WINDOW} requests outstanding from ${CLIENTS} addresses, rounds of ${SERVER_ROUND_MS} ms, no rate limit; generator: one Node process`,
+      'CPU time is that of all threads of a server; busy: share of one core; chronyd keeps its log of clients',
       ...missing.map((text) => `left out: ${text}`),
     ];
-    const rows = servers.map(({ name, rounds: all }): Row => {
-      const version = crews.find(({ runtime }) => runtime === name)?.about.version;
-      const label = version === undefined ? name : `clockbraid serve, ${name} ${version}`;
+    const rows = servers.map(({ name, runtime, rounds: all }): Row => {
+      const version = crews.find((crew) => crew.runtime === runtime)?.about.version;
+      const label = runtime === null ? name : `serve, ${name}, ${runtime} ${version}`;
       const each = (value: (round: ServerRound) => number) => all.map(value).filter(isKnown);
       const total = (value: (round: ServerRound) => number) =>
         all.reduce((sum, round) => sum + value(round), 0);
@@ -208,11 +211,11 @@ async function serverTables(plan: Plan): Promise<Made> {
       const serverBusy = total(({ serverCpuS }) => serverCpuS ?? 0) / total(({ tookS }) => tookS);
       if (generatorBusy > Math.max(BUSY, serverBusy)) {
         notes.push(
-          `${name}: the generator was ${figure(generatorBusy * 100)} % busy, requests/s is a lower bound`,
+          `${label}: the generator was ${figure(generatorBusy * 100)} % busy, requests/s is a lower bound`,
         );
       }
       const odd = total(({ lost }) => lost) + total(({ wrong }) => wrong);
-      if (odd > 0) notes.push(`${name}: ${odd} requests lost or answered wrong`);
+      if (odd > 0) notes.push(`${label}: ${odd} requests lost or answered wrong`);
       return {
         name: label,
         group: '',

@@ -5,7 +5,8 @@
  * Cases: accuracy, exchange, kalman, braid, rfc5905, combiners, oneway (ns per Sync or Delay_Req),
  * native, replay, server, ptp (packets that a PTP master serves, beside ptp4l's as root), ptprms (offset
  * from a ptp4l master with our clock; needs root, namespaces and test/interop/peers.sh), stamps (errors
- * of plain and kernel stamps, idle and with every core busy); default all.
+ * of plain and kernel stamps, over loopback and, as root, a veth pair, idle and with every core busy), pump
+ * (delay and CPU of the Linux host's pumps); default all.
  * Needs `npm run build` before.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadFigures } from './load.ts';
-import { cpuSecondsOf, watchOthers } from './machine.ts';
+import { threadSecondsOf, watchOthers } from './machine.ts';
 import { COMMANDS, freePort, type Runtime, start, stop, type Worker } from './processes.ts';
 
 export interface ServerRound {
@@ -25,6 +25,8 @@ export interface ServerRound {
 
 export interface ServerFigures {
   readonly name: string;
+  /** null: not ours. */
+  readonly runtime: Runtime | null;
   readonly rounds: readonly ServerRound[];
 }
 
@@ -46,8 +48,7 @@ export interface ServerOptions {
   onProgress(text: string): void;
 }
 
-interface Target {
-  readonly name: string;
+interface Target extends Pick<ServerFigures, 'name' | 'runtime'> {
   readonly port: number;
   readonly child: ChildProcess;
 }
@@ -66,10 +67,12 @@ export async function serverBench(options: ServerOptions): Promise<ServerBench> 
   const clean = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', clean);
   try {
-    for (const runtime of options.runtimes) targets.push(await startOurs(runtime));
     const chronyd = await startChronyd(folder);
     if (typeof chronyd === 'string') missing.push(`chronyd: ${chronyd}`);
-    else targets.push(chronyd);
+    else targets.push(chronyd); // first: the others are held to it
+    for (const way of WAYS) {
+      for (const runtime of options.runtimes) targets.push(await startOurs(runtime, way));
+    }
     const rounds = targets.map((): ServerRound[] => []);
     const others = watchOthers();
     // round 0 warms up and does not count
@@ -81,7 +84,11 @@ export async function serverBench(options: ServerOptions): Promise<ServerBench> 
       }
     }
     return {
-      servers: targets.map(({ name }, index) => ({ name, rounds: rounds[index] ?? [] })),
+      servers: targets.map(({ name, runtime }, index) => ({
+        name,
+        runtime,
+        rounds: rounds[index] ?? [],
+      })),
       missing,
       othersCores: others(), // now: the CPU time of what is stopped cannot be told from others'
     };
@@ -94,7 +101,7 @@ export async function serverBench(options: ServerOptions): Promise<ServerBench> 
 
 async function oneRound(target: Target, options: ServerOptions): Promise<ServerRound> {
   const pid = target.child.pid ?? 0;
-  const before = cpuSecondsOf(pid);
+  const before = threadSecondsOf(pid);
   const load = await options.generator.ask<LoadFigures>({
     ask: 'load',
     load: {
@@ -104,7 +111,7 @@ async function oneRound(target: Target, options: ServerOptions): Promise<ServerR
       mostAnswers: MOST_ANSWERS,
     },
   });
-  const after = cpuSecondsOf(pid);
+  const after = threadSecondsOf(pid);
   const { answered, lost, wrong } = load;
   return {
     answered,
@@ -116,9 +123,17 @@ async function oneRound(target: Target, options: ServerOptions): Promise<ServerR
   };
 }
 
+/** How ours can serve: in its event loop with plain or kernel stamps, or with a worker. */
+const WAYS = [
+  { name: 'plain stamps', args: ['--stamps', 'plain'] },
+  { name: 'kernel stamps', args: ['--stamps', 'kernel'] },
+  { name: '1 worker', args: ['--workers', '1'] },
+] as const;
+
 /** Our server in one runtime, on a free port, which it tells on stderr. */
-async function startOurs(runtime: Runtime): Promise<Target> {
+async function startOurs(runtime: Runtime, way: (typeof WAYS)[number]): Promise<Target> {
   const options = ['--port', '0', '--stratum', '1', '--rate', 'off', '--seconds', String(LIFE_S)];
+  options.push(...way.args);
   const child = start([...COMMANDS[runtime], PROGRAM, 'serve', '127.0.0.1', ...options], 'server');
   let said = '';
   const port = await new Promise<number>((resolve, reject) => {
@@ -141,7 +156,7 @@ async function startOurs(runtime: Runtime): Promise<Target> {
     await stop(child);
     throw error;
   });
-  return { name: runtime, port, child };
+  return { name: way.name, runtime, port, child };
 }
 
 /** chronyd with a clock of its own that it must not touch, or why there is none. */
@@ -157,7 +172,7 @@ async function startChronyd(folder: string): Promise<Target | string> {
   const lines = [
     `user ${process.env.USER ?? 'root'}`,
     'local stratum 1',
-    'allow 127.0.0.1',
+    'allow 127.0.0.0/8',
     'bindaddress 127.0.0.1',
     `port ${port}`,
     'cmdport 0',
@@ -191,7 +206,7 @@ async function startChronyd(folder: string): Promise<Target | string> {
   });
   for (let waited = 0; waited < START_MS; waited += 50) {
     if (child.exitCode !== null || child.pid === undefined) break;
-    if (await answers(port)) return { name: 'chronyd', port, child };
+    if (await answers(port)) return { name: 'chronyd', runtime: null, port, child };
     await sleep(50);
   }
   await stop(child);

@@ -1,95 +1,118 @@
 /** The table of `stamps`: errors of offsets by plain and kernel stamps, idle and with busy cores. */
 import { availableParallelism } from 'node:os';
-import process from 'node:process';
 import type { Made, Plan } from './compare.ts';
-import { start, startWorker, stop } from './processes.ts';
-import type { StampsFigures } from './stamps.ts';
+import { stop } from './processes.ts';
+import { FORMS, type StampsFigures } from './stamps.ts';
+import { type Ends, type Link, loopback, quantile, startSpinner, veth } from './stampslinks.ts';
 import type { Row } from './table.ts';
 
 const KINDS = ['plain', 'kernel'] as const;
-const FORMS = ['twoStep', 'sealed'] as const;
-const WORDS = { twoStep: 'two-step', sealed: 'sealed t3' } as const;
+const WORDS = { basic: 'NTP', interleaved: 'NTP interleaved', twoStep: 'PTP' } as const;
+const SHARES = { p50: 0.5, p99: 0.99 } as const;
 const MOST_ROUNDS = 3;
 const COUNT = 400;
 const EVERY_MS = 3;
-/** A spinner ends by itself after this, whatever becomes of the bench (ms). */
-const SPINNER_MS = 120_000;
+
+/** |error| in us, by form and share: `PTP, p99`. */
+type Errors = ReadonlyMap<string, number>;
 
 export async function stampsTables(plan: Plan): Promise<Made> {
   const { crews, workerFile, say } = plan;
   const rounds = Math.min(plan.rounds, MOST_ROUNDS);
   const cores = availableParallelism();
   const rows: Row[] = [];
-  const notes = new Set<string>();
+  const notes = new Set([
+    'NTP: the answer carries the time just before its send; interleaved: the next answer carries its stamp; PTP: a datagram after it does',
+    'by plain stamps the three are the same; plain ÷ kernel: of the same round',
+  ]);
   let lost = 0;
-  const reflectors = crews.map(({ runtime }) =>
-    startWorker(runtime, workerFile, (line) => say(`${runtime}: ${line}`)),
-  );
-  try {
-    for (const group of ['idle', `every core busy (${cores} spinners)`]) {
-      const cells = new Map<string, number[][]>();
-      const add = (name: string, column: number, value: number) => {
-        const lists = cells.get(name) ?? crews.map((): number[] => []);
-        lists[column]?.push(value);
-        cells.set(name, lists);
-      };
-      const spinners = group === 'idle' ? [] : Array.from({ length: cores }, startSpinner);
-      try {
-        for (let round = 0; round < rounds; round++) {
-          for (const [column, { worker, runtime }] of crews.entries()) {
-            say(`stamps: ${group}, round ${round + 1} of ${rounds} in ${runtime}`);
-            const reflector = reflectors[column];
-            if (reflector === undefined) continue;
-            for (const stamps of KINDS) {
-              const { port } = await reflector.ask<{ port: number }>({ ask: 'reflect', stamps });
-              const exchanges = { stamps, port, count: COUNT, everyMs: EVERY_MS };
-              const figures = await worker.ask<StampsFigures>({ ask: 'stamps', exchanges });
-              lost += figures.lost;
-              notes.add(`${stamps} in ${runtime}: ${figures.host}`);
-              for (const form of FORMS) {
-                const errors = figures[form].map((s) => Math.abs(s) * 1e6).sort((a, b) => a - b);
-                for (const [name, share] of [
-                  ['p50', 0.5],
-                  ['p99', 0.99],
-                  ['most', 1],
-                ] as const) {
-                  add(`${stamps}, ${WORDS[form]}, ${name}`, column, quantile(errors, share));
-                }
-              }
-            }
-          }
+
+  async function measure({ worker, ip, reflector, reflectorIp }: Ends, stamps: 'plain' | 'kernel') {
+    const end = { stamps, pump: 'timer' } as const;
+    const { port } = await reflector.ask<{ port: number }>({
+      ask: 'reflect',
+      end: { ...end, ip: reflectorIp },
+    });
+    const figures = await worker.ask<StampsFigures>({
+      ask: 'stamps',
+      exchanges: { ...end, ip, to: { ip: reflectorIp, port }, count: COUNT, everyMs: EVERY_MS },
+    });
+    lost += figures.lost;
+    return figures;
+  }
+
+  async function measureGroup(link: Link, condition: string): Promise<void> {
+    const cells = new Map<string, number[][]>();
+    const add = (name: string, column: number, value: number) => {
+      const lists = cells.get(name) ?? crews.map((): number[] => []);
+      lists[column]?.push(value);
+      cells.set(name, lists);
+    };
+    for (let round = 0; round < rounds; round++) {
+      for (const [column, ends] of link.ends.entries()) {
+        const { runtime = '' } = crews[column] ?? {};
+        say(`stamps: ${link.name}, ${condition}, round ${round + 1} of ${rounds} in ${runtime}`);
+        const errors = new Map<string, Errors>();
+        for (const stamps of KINDS) {
+          const figures = await measure(ends, stamps);
+          notes.add(`${stamps} in ${runtime}: ${figures.host}`);
+          errors.set(stamps, errorsOf(figures));
         }
+        for (const [what, plain] of errors.get('plain') ?? []) {
+          if (what.startsWith(`${WORDS.basic},`)) add(`plain, ${what}`, column, plain);
+        }
+        for (const [what, kernel] of errors.get('kernel') ?? []) {
+          add(`kernel, ${what}`, column, kernel);
+        }
+        for (const [what, kernel] of errors.get('kernel') ?? []) {
+          const plain = errors.get('plain')?.get(what) ?? Number.NaN;
+          add(`plain ÷ kernel, ${what}`, column, plain / kernel);
+        }
+      }
+    }
+    const group = `${link.name}, ${condition}`;
+    for (const [name, values] of cells) rows.push({ name, group, values });
+  }
+
+  for (const open of [loopback, veth]) {
+    const link = await open(crews, workerFile, say);
+    if (typeof link === 'string') {
+      notes.add(`veth left out: ${link}`);
+      continue;
+    }
+    try {
+      await measureGroup(link, 'idle');
+      const spinners = Array.from({ length: cores }, startSpinner);
+      try {
+        await measureGroup(link, `every core busy (${cores} spinners)`);
       } finally {
         await Promise.all(spinners.map(stop));
       }
-      for (const [name, values] of cells) rows.push({ name, group, values });
+    } finally {
+      await link.close();
     }
-  } finally {
-    await Promise.all(reflectors.map((reflector) => reflector.stop()));
   }
   const table = {
     name: 'stamps',
-    title: 'Error of an offset between two processes with the same clock, over loopback',
+    title: 'Error of an offset between two processes with the same clock',
     unit: `us, less is better, median of ${rounds} rounds of ${COUNT} exchanges`,
     columns: crews.map(({ about }) => ({
       name: `${about.runtime} ${about.version}`,
       ratio: false,
     })),
     rows,
-    notes: [
-      'two-step: the answer’s departure is told after it (PTP); sealed: it stands in the answer (NTP)',
-      ...notes,
-      ...(lost > 0 ? [`${lost} exchanges lost`] : []),
-    ],
+    notes: [...notes, ...(lost > 0 ? [`${lost} exchanges lost`] : [])],
   };
   return { tables: [table] };
 }
 
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-}
-
-function startSpinner() {
-  const code = `const end = Date.now() + ${SPINNER_MS}; while (Date.now() < end);`;
-  return start([process.execPath, '-e', code], 'server');
+function errorsOf(figures: StampsFigures): Errors {
+  const errors = new Map<string, number>();
+  for (const form of FORMS) {
+    const sorted = figures[form].map((s) => Math.abs(s) * 1e6).sort((a, b) => a - b);
+    for (const [name, share] of Object.entries(SHARES)) {
+      errors.set(`${WORDS[form]}, ${name}`, quantile(sorted, share));
+    }
+  }
+  return errors;
 }

@@ -6,15 +6,17 @@
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
-import type { Stamps } from '../src/udp/choose.ts';
 import { comparisons } from './core.ts';
+import { flood } from './flood.ts';
 import { generate, type LoadFigures, type LoadOptions } from './load.ts';
 import { drained, type Warm, warm } from './measure.ts';
 import { generatePtp, type PtpLoadFigures, type PtpLoadOptions } from './ptpload.ts';
 import { measurePtpRms, type PtpRmsFigures, type PtpRmsOptions } from './ptprms.ts';
 import { type ReplayFigures, replayBench } from './replay.ts';
 import {
+  type End,
   exchangeStamps,
+  idleCost,
   reflect,
   type StampsFigures,
   type StampsOptions,
@@ -29,9 +31,10 @@ export type Request =
   | { readonly ask: 'load'; readonly load: LoadOptions }
   | { readonly ask: 'ptpload'; readonly load: PtpLoadOptions }
   | { readonly ask: 'ptprms'; readonly slave: PtpRmsOptions }
-  | { readonly ask: 'reflect'; readonly stamps: Stamps }
+  | { readonly ask: 'reflect'; readonly end: End }
   | { readonly ask: 'unreflect' }
-  | { readonly ask: 'stamps'; readonly exchanges: StampsOptions };
+  | { readonly ask: 'stamps'; readonly exchanges: StampsOptions }
+  | { readonly ask: 'idle'; readonly end: End; readonly ms: number };
 
 export interface About {
   readonly runtime: string;
@@ -63,6 +66,7 @@ export type Answer =
   | PtpLoadFigures
   | PtpRmsFigures
   | { readonly port: number }
+  | { readonly cpu: number }
   | StampsFigures;
 
 let current: Warm | null = null;
@@ -89,17 +93,19 @@ async function answer(request: Request): Promise<Answer> {
       return { figures: figures.map(({ summary: _, ...rest }) => rest), peakBytes: peak() };
     }
     case 'load':
-      return await generate(request.load);
+      return flood(request.load) ?? (await generate(request.load));
     case 'ptpload':
       return await generatePtp(request.load);
     case 'ptprms':
       return await measurePtpRms(request.slave);
     case 'reflect':
-      return { port: await reflect(request.stamps) };
+      return { port: await reflect(request.end) };
     case 'unreflect':
       return { port: await unreflect() };
     case 'stamps':
       return await exchangeStamps(request.exchanges);
+    case 'idle':
+      return { cpu: await idleCost(request.end, request.ms) };
   }
 }
 

@@ -8,12 +8,21 @@ import { createEnsemble, type Ensemble, type Sample } from './ensemble.ts';
 import { ConfigError } from './errors.ts';
 import type { ClockEvent } from './events.ts';
 import { createHerald } from './herald.ts';
-import type { PathEvent, ReturnedInput } from './machine.ts';
+import type { Address, PathEvent, ReturnedInput } from './machine.ts';
 import { type Now, remoteNow } from './now.ts';
 import { createNtpClient, nextTimer, status as pathStatuses, stepNtpClient } from './ntp/client.ts';
-import { allPairs, isIpv6, isUnicast, type PathKey, pathParts, requireIp } from './path.ts';
+import {
+  allPairs,
+  isIpv6,
+  isUnicast,
+  localEnd,
+  type PathKey,
+  pathParts,
+  requireIp,
+} from './path.ts';
 import type { DiscoveryOptions } from './paths/settings.ts';
 import { type PathsView, viewPaths } from './paths/view.ts';
+import { checkPorts, spreadPorts } from './ports.ts';
 import { createReaders } from './reader.ts';
 import { type PathView, viewPath } from './status.ts';
 import { NTP_PORT, parseTarget } from './target.ts';
@@ -24,7 +33,7 @@ import {
   tracingDue,
 } from './tracing.ts';
 import { chooseHost, type Stamps } from './udp/choose.ts';
-import { type Host, type StampKind, stampsOf } from './udp/udp.ts';
+import { type Host, type PumpMode, type StampKind, stampsOf } from './udp/udp.ts';
 
 export interface ClientPair {
   readonly server: string;
@@ -32,6 +41,7 @@ export interface ClientPair {
   readonly local?: string;
   /** Default: as the client's. */
   readonly interleaved?: boolean;
+  readonly ports?: number;
 }
 
 export interface ClientOptions {
@@ -49,6 +59,13 @@ export interface ClientOptions {
    * one poll later. Only while a path polls about every 32 s or faster. Default false.
    */
   readonly interleaved?: boolean;
+  /**
+   * Local ports per pair, each a path of its own: where routers spread packets by addresses and
+   * ports they take several routes, and `discovery` keeps those that differ. The pair as a whole
+   * asks no more often than one path would. Each has a vote until discovery knows that it shares
+   * its route. Beyond RFC 8039. (1–64, default 1)
+   */
+  readonly ports?: number;
   /** Combiner by name. Default `braid`. */
   readonly combiner?: CombinerName;
   /** Combiners run beside it on the same exchanges, for comparison. */
@@ -76,6 +93,8 @@ export interface ClientOptions {
   readonly signal?: AbortSignal;
   /** Whose stamps, see {@link Stamps}. (default `auto`) */
   readonly stamps?: Stamps;
+  /** How datagrams with kernel stamps are fetched, see {@link PumpMode}. (default `timer`) */
+  readonly pump?: PumpMode;
   /** Default: the runtime's own, with these stamps. */
   readonly host?: Host;
   /** Watches everything; see {@link ClientEvents}. */
@@ -104,6 +123,10 @@ export interface ClientStatus {
   readonly host: string;
   /** Why there are no kernel stamps though they were wished for, one sentence; else null. */
   readonly whyPlain: string | null;
+  /** How datagrams are fetched; null: as the runtime does, without kernel stamps. */
+  readonly pump: PumpMode | null;
+  /** Why the pump is not `async` though that was wished for, one sentence; else null. */
+  readonly whyTimer: string | null;
   readonly combiner: CombinerName;
 }
 
@@ -129,14 +152,16 @@ export interface Client extends AsyncDisposable {
  */
 export async function openClient(options: ClientOptions): Promise<Client> {
   options.signal?.throwIfAborted();
-  const host = options.host ?? chooseHost(options.stamps);
-  const pairs = await resolvePairs(host, options);
+  const host = options.host ?? chooseHost(options.stamps, options.pump);
+  const resolved = await resolvePairs(host, options);
   const core = createCore(options.combiner === undefined ? {} : { combiner: options.combiner });
   const rest: Core[] = (options.compare ?? []).map((combiner) => createCore({ combiner }));
   const maxPaths = options.maxPaths ?? core.maxPaths;
-  if (pairs.length > maxPaths) {
-    throw new ConfigError('locals', `at most ${maxPaths} {server, local} pairs`, pairs.length);
+  if (resolved.length > maxPaths) {
+    throw new ConfigError('locals', `at most ${maxPaths} {server, local} pairs`, resolved.length);
   }
+  const pairs = await spreadPorts(host, resolved, maxPaths);
+  const locals = ownEnds(pairs);
   const { epochS } = host.clock;
   const ensemble = createEnsemble([core, ...rest], epochS);
   for (const { key } of pairs) ensemble.open(key);
@@ -145,8 +170,8 @@ export async function openClient(options: ClientOptions): Promise<Client> {
   const minPollLog2S = options.minPollLog2S ?? 6;
   const machine = createNtpClient({
     paths: pairs.map(({ key, port, interleaved }) => {
-      const { remoteIp, localIp } = pathParts(key);
-      return { remote: { ip: remoteIp, port }, localIp, interleaved };
+      const { remoteIp, localIp, localPort } = pathParts(key);
+      return { remote: { ip: remoteIp, port }, localIp, localPort, interleaved };
     }),
     minPollLog2S,
     maxPollLog2S: options.maxPollLog2S ?? Math.max(10, minPollLog2S),
@@ -174,10 +199,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
     ...(tracing !== null && {
       stepReturned: (_: null, input: ReturnedInput) => stepTracingReturned(tracing, input),
     }),
-    locals: [...new Set(pairs.map(({ key }) => pathParts(key).localIp))].map((ip) => ({
-      ip,
-      port: 0,
-    })),
+    locals,
     firstTimer: tracing === null ? nextTimer(machine) : tracingDue(tracing),
     onReport(report) {
       if (report.type === 'drop') return events?.onDrop?.(report.reason, report.from.ip);
@@ -205,10 +227,12 @@ export async function openClient(options: ClientOptions): Promise<Client> {
   });
   if (options.signal?.aborted) await close();
 
-  function stamps(path: PathKey): StampKind {
-    const { localIp } = pathParts(path);
-    const socket = driven.sockets.find(({ local }) => local.ip === localIp);
-    return socket === undefined ? 'user' : stampsOf(socket);
+  function ownEnd(path: PathKey): { stamps: StampKind; localPort: number | null } {
+    const { localIp, localPort = 0 } = pathParts(path);
+    const at = locals.findIndex(({ ip, port }) => ip === localIp && port === localPort);
+    const socket = driven.sockets[at];
+    if (socket === undefined) return { stamps: 'user', localPort: null };
+    return { stamps: stampsOf(socket), localPort: socket.local.port };
   }
 
   return {
@@ -224,9 +248,11 @@ export async function openClient(options: ClientOptions): Promise<Client> {
         clock: core.clock(),
         host: host.name,
         whyPlain: host.whyPlain ?? null,
+        pump: host.pump ?? null,
+        whyTimer: host.whyTimer ?? null,
         combiner: core.combiner,
         paths: pathStatuses(machine).map((status) =>
-          viewPath(status, ensemble.report(status.path), nowNs, stamps(status.path)),
+          viewPath(status, ensemble.report(status.path), nowNs, ownEnd(status.path)),
         ),
       };
     },
@@ -239,12 +265,14 @@ interface Pair {
   readonly key: PathKey;
   readonly port: number;
   readonly interleaved: boolean;
+  readonly ports: number;
 }
 
 /** All {server address, local address} pairs, names resolved (NTP-D1…D3). */
 async function resolvePairs(host: Host, options: ClientOptions): Promise<Pair[]> {
   const pairs = await explicitPairs(host, options);
   const { interleaved = false } = options;
+  const ports = checkPorts('ports', options.ports ?? 1);
   if (options.servers.length === 0 && pairs.size === 0) {
     throw new ConfigError('servers', 'at least one server', options.servers);
   }
@@ -256,8 +284,7 @@ async function resolvePairs(host: Host, options: ClientOptions): Promise<Pair[]>
     for (const remote of remotes) {
       const own = locals ?? [anyLocal(remote)];
       for (const key of allPairs([remote], own)) {
-        const isInterleaved = pairs.get(key)?.interleaved ?? interleaved;
-        pairs.set(key, { key, port: target.port, interleaved: isInterleaved });
+        pairs.set(key, { interleaved, ports, ...pairs.get(key), key, port: target.port });
       }
     }
     if (pairs.size === before && locals !== undefined && !remotes.some((ip) => known(pairs, ip))) {
@@ -278,9 +305,20 @@ async function explicitPairs(host: Host, options: ClientOptions): Promise<Map<Pa
       throw new ConfigError(`pairs.${index}.local`, `an address of the family of ${server}`, local);
     }
     const interleaved = own.interleaved ?? options.interleaved ?? false;
-    for (const key of keys) pairs.set(key, { key, port: target.port, interleaved });
+    const ports = checkPorts(`pairs.${index}.ports`, own.ports ?? options.ports ?? 1);
+    for (const key of keys) pairs.set(key, { key, port: target.port, interleaved, ports });
   }
   return pairs;
+}
+
+/** One for each socket; port 0 where the system chooses. */
+function ownEnds(pairs: readonly Pair[]): Address[] {
+  const ends = new Map<string, Address>();
+  for (const { key } of pairs) {
+    const { localIp: ip, localPort: port = 0 } = pathParts(key);
+    ends.set(localEnd(key), { ip, port });
+  }
+  return [...ends.values()];
 }
 
 /** The system chooses. */

@@ -63,5 +63,5 @@ export {
   type TransparentClockStatus,
 } from './transparent.ts';
 export { chooseHost, type Stamps } from './udp/choose.ts';
-export type { Clock, Handlers, Host, StampKind, Udp } from './udp/udp.ts';
+export type { Clock, Handlers, Host, PumpMode, StampKind, Udp } from './udp/udp.ts';
 export { VERSION } from './version.ts';

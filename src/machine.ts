@@ -69,6 +69,8 @@ export interface Returned {
   readonly code: number;
   /** What came back of the datagram's payload; often all of it. */
   readonly quoted: Uint8Array;
+  /** Local clock when the error came; null or left out if the host has no stamp of it. */
+  readonly receivedAtNs?: Stamp | null;
 }
 
 /** An input for machines that asked for it (drive.ts, `stepReturned`). */

@@ -1,21 +1,41 @@
 /**
- * Paths: ordered pairs {remote IP, local IP} and nothing else (RFC 8039 §4.1, MP-03).
- * Ports are not part of the key. A path key is also its text form `remote|local`, as recordings
- * print it.
+ * Paths: ordered pairs {remote IP, local IP} and nothing else (RFC 8039 §4.1, MP-03). A path key is
+ * also its text form `remote|local`, as recordings print it. Beyond the RFC, a pair may be several
+ * paths that differ in the local port alone: `remote|local#port`.
  */
 import { ConfigError } from './errors.ts';
 
-/** `remote|local`, both canonical IP literals. */
+/** `remote|local`, both canonical IP literals; `remote|local#port` of several paths of one pair. */
 export type PathKey = `${string}|${string}`;
 
-/** Makes the key of a path. Both arguments must be canonical literals (see {@link canonicalIp}). */
-export const pathKey = (remoteIp: string, localIp: string): PathKey => `${remoteIp}|${localIp}`;
+/** Makes the key of a path. Both addresses must be canonical literals (see {@link canonicalIp}). */
+export const pathKey = (remoteIp: string, localIp: string, localPort?: number): PathKey =>
+  localPort === undefined ? `${remoteIp}|${localIp}` : `${remoteIp}|${localIp}#${localPort}`;
 
-/** Splits a key into its two addresses. */
-export function pathParts(key: PathKey): { remoteIp: string; localIp: string } {
-  const bar = key.indexOf('|');
-  return { remoteIp: key.slice(0, bar), localIp: key.slice(bar + 1) };
+export interface PathParts {
+  readonly remoteIp: string;
+  readonly localIp: string;
+  /** Left out where the pair is one path, whatever port it uses. */
+  readonly localPort?: number;
 }
+
+/** Splits a key into its addresses, and the port if it has one. */
+export function pathParts(key: PathKey): PathParts {
+  const bar = key.indexOf('|');
+  const mark = key.indexOf('#', bar);
+  const remoteIp = key.slice(0, bar);
+  if (mark < 0) return { remoteIp, localIp: key.slice(bar + 1) };
+  return { remoteIp, localIp: key.slice(bar + 1, mark), localPort: Number(key.slice(mark + 1)) };
+}
+
+/** The pair that a path is of: its key without the port. */
+export function pairOf(key: PathKey): PathKey {
+  const { remoteIp, localIp } = pathParts(key);
+  return pathKey(remoteIp, localIp);
+}
+
+/** Our end of a path as text: `local`, or `local#port`. */
+export const localEnd = (key: PathKey): string => key.slice(key.indexOf('|') + 1);
 
 export const isIpv6 = (ip: string): boolean => ip.includes(':');
 

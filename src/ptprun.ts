@@ -28,7 +28,7 @@ import { type OwnSource, ownTime } from './ptp/timeprops.ts';
 import { onlyCounted, type PtpPathView, viewPtpPaths } from './ptpstatus.ts';
 import { createReaders } from './reader.ts';
 import { chooseHost, type Stamps } from './udp/choose.ts';
-import { type Host, type StampKind, stampsOf } from './udp/udp.ts';
+import { type Host, type PumpMode, type StampKind, stampsOf } from './udp/udp.ts';
 import type { Stamp, Tick } from './units.ts';
 import { VERSION } from './version.ts';
 
@@ -48,6 +48,8 @@ export interface PtpRunOptions {
   readonly signal?: AbortSignal;
   /** Whose stamps, see {@link Stamps}. (default `auto`) */
   readonly stamps?: Stamps;
+  /** How datagrams with kernel stamps are fetched, see {@link PumpMode}. (default `timer`) */
+  readonly pump?: PumpMode;
   /** Default: the runtime's own, with these stamps. */
   readonly host?: Host;
   readonly events?: PtpEvents;
@@ -111,6 +113,10 @@ export interface PtpRunStatus {
   readonly host: string;
   /** Why there are no kernel stamps though they were wished for, one sentence; else null. */
   readonly whyPlain: string | null;
+  /** How datagrams are fetched; null: as the runtime does, without kernel stamps. */
+  readonly pump: PumpMode | null;
+  /** Why the pump is not `async` though that was wished for, one sentence; else null. */
+  readonly whyTimer: string | null;
   readonly combiner: CombinerName;
 }
 
@@ -136,7 +142,7 @@ export async function runPtp<Machine extends PtpMachine>(
   create: (start: Start) => Machine,
 ): Promise<PtpRun<Machine>> {
   options.signal?.throwIfAborted();
-  const host = options.host ?? chooseHost(options.stamps);
+  const host = options.host ?? chooseHost(options.stamps, options.pump);
   const { epochS } = host.clock;
   const { leapTable = null, source = FREE_RUNNING, events, hops = 1, loopback = false } = options;
   requireInteger('ptp.hops', hops, 1, 255);
@@ -258,6 +264,8 @@ export async function runPtp<Machine extends PtpMachine>(
     problem: own.problem,
     host: host.name,
     whyPlain: host.whyPlain ?? null,
+    pump: host.pump ?? null,
+    whyTimer: host.whyTimer ?? null,
     combiner: core.combiner,
   });
   return { machine, handle, status };

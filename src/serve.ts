@@ -2,22 +2,25 @@
  * The library's server: NTP on one or more local addresses, answering from the address asked, so
  * that it can be the far end of a dual-ended client. It serves the local clock as it is.
  */
-import { type Drive, drive } from './drive.ts';
-import { ConfigError } from './errors.ts';
-import type { Address } from './machine.ts';
+import { drive } from './drive.ts';
+import { ConfigError, HostError, requireInteger } from './errors.ts';
+import type { Address, DropReason } from './machine.ts';
 import {
   type Access,
   createNtpServer,
   type NtpServer,
   type RateLimitConfig,
+  type ServerConfig,
   type Source,
   setSource,
   stepNtpServer,
 } from './ntp/server.ts';
 import { isIpv6 } from './path.ts';
+import { type Crew, MOST_WORKERS, openCrew } from './responder/crew.ts';
+import type { Tally } from './responder/shared.ts';
 import { NTP_PORT, parseTarget } from './target.ts';
 import { chooseHost, type Stamps } from './udp/choose.ts';
-import type { Host } from './udp/udp.ts';
+import type { Host, PumpMode } from './udp/udp.ts';
 
 export type { Access, RateLimitConfig, Source };
 
@@ -36,8 +39,18 @@ export interface ServerOptions {
   readonly signal?: AbortSignal;
   /** Whose stamps, see {@link Stamps}. (default `auto`) */
   readonly stamps?: Stamps;
+  /** How datagrams with kernel stamps are fetched, see {@link PumpMode}. (default `timer`) */
+  readonly pump?: PumpMode;
   readonly host?: Host;
+  /** Not with workers, which only count. */
   readonly onDrop?: (reason: string, from: string) => void;
+  /**
+   * Threads that do nothing but answer, for busy servers: Linux with kernel stamps only. All
+   * requests of one client come to the same. (0–64, default 0: this thread answers)
+   */
+  readonly workers?: number;
+  /** A worker died, or something else that the server outlives: one sentence. */
+  readonly onTrouble?: (text: string) => void;
 }
 
 export interface ServerStatus {
@@ -47,6 +60,8 @@ export interface ServerStatus {
   readonly interleaved: number;
   readonly kisses: number;
   readonly drops: Readonly<Record<string, number>>;
+  /** Requests that came to each worker; empty without workers. */
+  readonly workers: readonly number[];
 }
 
 export interface Server extends AsyncDisposable {
@@ -94,7 +109,7 @@ export function localSource(stratum: number, host: Host): Partial<Source> {
  */
 export async function openServer(options: ServerOptions): Promise<Server> {
   options.signal?.throwIfAborted();
-  const host = options.host ?? chooseHost(options.stamps);
+  const host = options.host ?? chooseHost(options.stamps, options.pump);
   if (options.addresses.length === 0) {
     throw new ConfigError('addresses', 'at least one local address', options.addresses);
   }
@@ -103,17 +118,66 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   );
   const twice = locals.find((local, index) => locals.findIndex((l) => l.ip === local.ip) < index);
   if (twice !== undefined) throw new ConfigError('addresses', 'each address once', twice.ip);
+  const { workers = 0 } = options;
+  requireInteger('workers', workers, 0, MOST_WORKERS);
+  if (workers > 0) requireWorkable(options, host);
   let source: Source = { ...UNSYNCHRONIZED, ...options.source };
   const rateLimit = options.rateLimit === undefined ? DEFAULT_RATE_LIMIT : options.rateLimit;
-  const machine: NtpServer = createNtpServer({
+  const config: ServerConfig = {
     epochS: host.clock.epochS,
     source,
     rateLimit: rateLimit === null ? null : { seed: randomSeed(host), ...rateLimit },
     access: { allow: options.access?.allow ?? [], deny: options.access?.deny ?? [] },
     interleaved:
       options.interleaved === false ? null : { tableSize: SAVED_ANSWERS, seed: randomSeed(host) },
-  });
-  const driven: Drive = await drive({
+  };
+  const engine =
+    workers === 0
+      ? await openLoop(options, host, config, locals)
+      : await openWorkers(options, host, config, locals, workers);
+  const close = () => {
+    options.signal?.removeEventListener('abort', close);
+    return engine.close();
+  };
+  options.signal?.addEventListener('abort', close, { once: true });
+  if (options.signal?.aborted) await close();
+  return {
+    host,
+    addresses: engine.addresses,
+    status() {
+      const tallies = engine.tallies();
+      const sum = (count: (tally: Tally) => number) =>
+        tallies.reduce((all, tally) => all + count(tally), 0);
+      const reasons = Object.keys(tallies[0]?.drops ?? {}) as DropReason[];
+      const drops = reasons.map((reason) => [reason, sum((tally) => tally.drops[reason])] as const);
+      return {
+        received: sum(({ received }) => received),
+        answered: sum(({ answered }) => answered),
+        interleaved: sum(({ interleaved }) => interleaved),
+        kisses: sum(({ kisses }) => kisses),
+        drops: Object.fromEntries(drops.filter(([, count]) => count > 0)),
+        workers: workers === 0 ? [] : tallies.map(({ received }) => received),
+      };
+    },
+    setSource(change) {
+      const next = { ...source, ...change };
+      engine.setSource(next);
+      source = next;
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** In this thread: the host's sockets and one machine. */
+async function openLoop(
+  options: ServerOptions,
+  host: Host,
+  config: ServerConfig,
+  locals: readonly Address[],
+): Promise<Crew> {
+  const machine: NtpServer = createNtpServer(config);
+  const { sockets, close } = await drive({
     host,
     state: machine,
     step: stepNtpServer,
@@ -123,28 +187,42 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       if (report.type === 'drop') options.onDrop?.(report.reason, report.from.ip);
     },
   });
-  const close = () => {
-    options.signal?.removeEventListener('abort', close);
-    return driven.close();
-  };
-  options.signal?.addEventListener('abort', close, { once: true });
-  if (options.signal?.aborted) await close();
   return {
-    host,
-    addresses: driven.sockets.map((socket) => socket.local),
-    status() {
-      const { received, answered, interleaved, kisses, drops } = machine.tally;
-      const occurred = Object.entries(drops).filter(([, count]) => count > 0);
-      return { received, answered, interleaved, kisses, drops: Object.fromEntries(occurred) };
-    },
-    setSource(change) {
-      const next = { ...source, ...change };
-      setSource(machine, next);
-      source = next;
-    },
+    addresses: sockets.map((socket) => socket.local),
+    tallies: () => [machine.tally],
+    setSource: (source) => setSource(machine, source),
     close,
-    [Symbol.asyncDispose]: close,
   };
+}
+
+const openWorkers = (
+  options: ServerOptions,
+  host: Host,
+  config: ServerConfig,
+  locals: readonly Address[],
+  workers: number,
+): Promise<Crew> => {
+  const { epochS, source, rateLimit, access, interleaved = null } = config;
+  const onTrouble = options.onTrouble ?? (() => {});
+  const seed = randomSeed(host);
+  const asked = { workers, locals, epochS, source, rateLimit, access, interleaved, seed };
+  return openCrew({ ...asked, onTrouble });
+};
+
+/** What cannot be had together with workers. */
+function requireWorkable({ stamps, onDrop, workers }: ServerOptions, host: Host): void {
+  if (stamps === 'plain') {
+    throw new ConfigError('stamps', '"auto" or "kernel" with workers', stamps);
+  }
+  if (onDrop !== undefined) {
+    throw new ConfigError('onDrop', 'none with workers, which only count', 'a function');
+  }
+  if (host.whyPlain !== undefined) {
+    throw new HostError(`no workers, ${host.whyPlain}`);
+  }
+  if (host.openPacket === undefined) {
+    throw new ConfigError('workers', `0 with plain stamps (${host.name})`, workers);
+  }
 }
 
 function readLocal(field: string, text: string, defaultPort: number): Address {

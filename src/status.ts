@@ -17,6 +17,8 @@ export interface PathView {
   readonly remoteIp: string;
   readonly remotePort: number;
   readonly localIp: string;
+  /** The port its requests come from; null if its socket is closed. */
+  readonly localPort: number | null;
   /** Who takes its stamps on this side: the kernel, or this process. */
   readonly stamps: ViewStamps;
   readonly state: ViewState;
@@ -49,7 +51,7 @@ export function viewPath(
   status: PathStatus,
   report: PathReport | null,
   nowNs: Tick,
-  stamps: ViewStamps,
+  { stamps, localPort }: { readonly stamps: ViewStamps; readonly localPort: number | null },
 ): PathView {
   const { remoteIp, localIp } = pathParts(status.path);
   const { remotePort, reach, pollLog2S, stratum, leap, refid, sent, valid, interleaved } = status;
@@ -62,6 +64,7 @@ export function viewPath(
     remoteIp,
     remotePort,
     localIp,
+    localPort,
     stamps,
     state,
     reason,

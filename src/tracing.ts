@@ -8,13 +8,14 @@ import {
   type NtpClient,
   nextTimer,
   parkPath,
+  pathOf,
   probe,
   probeInFlight,
   probeUnsent,
   returnedProbe,
   stepNtpClient,
 } from './ntp/client.ts';
-import { type PathKey, pathKey } from './path.ts';
+import type { PathKey } from './path.ts';
 import {
   createDiscovery,
   type Discovery,
@@ -78,8 +79,8 @@ export function stepTracingClient(client: TracingClient, input: Input): Output[]
       break;
     }
     case 'datagram': {
-      const { remote, local } = input.datagram;
-      const path = pathKey(remote.ip, local.ip);
+      const { remote, local, receivedAtNs } = input.datagram;
+      const path = pathOf(client.ntp, remote.ip, local);
       const id = probeInFlight(client.ntp, path);
       const { paths, index } = client.ntp;
       const isParked = paths[index[path] ?? -1]?.isParked ?? false;
@@ -88,14 +89,18 @@ export function stepTracingClient(client: TracingClient, input: Input): Output[]
       outputs.push(...told.filter(({ type }) => !isParked || type !== 'exchange'));
       // Taken as its answer, be it a time or a kiss of death
       if (id !== null && probeInFlight(client.ntp, path) === null) {
-        hear(client, { type: 'answered', path, id }, nowNs, outputs);
+        hear(client, { type: 'answered', path, id, receivedAtNs }, nowNs, outputs);
       }
       break;
     }
-    case 'sent':
-      takeProbe(client, input.context);
+    case 'sent': {
+      const path = takeProbe(client, input.context);
       outputs.push(...stepNtpClient(client.ntp, input));
+      if (path === undefined) break;
+      const { context: id, sentAtNs: atNs } = input;
+      hear(client, { type: 'departed', path, id, atNs }, nowNs, outputs);
       break;
+    }
     default:
       outputs.push(...stepNtpClient(client.ntp, input));
   }
@@ -105,14 +110,15 @@ export function stepTracingClient(client: TracingClient, input: Input): Output[]
 /** What routers send back; what is not of our probes says nothing. */
 export function stepTracingReturned(client: TracingClient, input: ReturnedInput): Output[] {
   const { returned, local, nowNs } = input;
-  const { routerIp, to, type, code, quoted } = returned;
+  const { routerIp, to, type, code, quoted, receivedAtNs } = returned;
   const outputs: Output[] = [];
   const kind = icmpKind(to.ip, type, code);
   if (kind === null || routerIp === null) return outputs;
-  const path = pathKey(to.ip, local.ip);
+  const path = pathOf(client.ntp, to.ip, local);
   const id = returnedProbe(client.ntp, path, quoted);
   if (id === null) return outputs;
-  hear(client, { type: 'returned', path, id, routerIp, kind }, nowNs, outputs);
+  const heard: Heard = { type: 'returned', path, id, routerIp, kind, receivedAtNs };
+  hear(client, heard, nowNs, outputs);
   return finish(client, outputs, nowNs);
 }
 

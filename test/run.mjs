@@ -33,9 +33,14 @@ const outdir = join('build', 'test', String(process.pid));
 mkdirSync(outdir, { recursive: true });
 writeFileSync(join(outdir, 'package.json'), '{"type":"module"}');
 await build({
-  entryPoints: ['test/exec.ts', ...files],
+  entryPoints: [
+    ...['test/exec.ts', ...files].map((file) => ({
+      in: file,
+      out: relative('test', file).replace(/\.ts$/, ''),
+    })),
+    { in: 'src/worker.ts', out: 'worker' }, // of a server under test
+  ],
   outdir,
-  outbase: 'test',
   bundle: true,
   splitting: true,
   format: 'esm',

@@ -9,7 +9,17 @@ import { given, ptpOptions } from './ptpargs.ts';
 /** Options that belong to the clock, or to the program. All others may differ by port. */
 const OF_CLOCK = new Set([
   ...['port', 'clock-identity', 'domain', 'priority1', 'priority2', 'clock-class', 'hops'],
-  ...['event-port', 'general-port', 'leap-file', 'combiner', 'seconds', 'record', 'json', 'stamps'],
+  ...[
+    'event-port',
+    'general-port',
+    'leap-file',
+    'combiner',
+    'seconds',
+    'record',
+    'json',
+    'stamps',
+    'pump',
+  ],
 ]);
 /** Options that make no sense for all ports alike. */
 const OF_ONE = ['master', 'primary', 'unicast'];

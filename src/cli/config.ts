@@ -103,10 +103,15 @@ function readSource(source: Table, at: string, servers: string[], pairs: ClientP
     'port',
     'local-addresses',
     'interleaved',
+    'ports',
     'path',
   ]);
   const interleaved = flag(source.interleaved, `${at}.interleaved`, false);
-  const manner = (isInterleaved: boolean) => (isInterleaved ? { interleaved: true } : {});
+  const ports = integer(source.ports, `${at}.ports`, 1, 64, 1);
+  const manner = (isInterleaved: boolean, count = ports) => ({
+    ...(isInterleaved && { interleaved: true }),
+    ...(count > 1 && { ports: count }),
+  });
   word(source.mode, `${at}.mode`, ['mpntp'] as const, 'mpntp');
   const port = integer(source.port, `${at}.port`, 1, 65535, NTP_PORT);
   const target = (text: string, field: string) => {
@@ -121,7 +126,8 @@ function readSource(source: Table, at: string, servers: string[], pairs: ClientP
   const paths = tables(source.path, `${at}.path`);
   for (const [index, path] of paths.entries()) {
     const field = `${at}.path.${index}`;
-    knownKeys(field, path, ['name', 'remote-address', 'local-address', 'interleaved']);
+    knownKeys(field, path, ['name', 'remote-address', 'local-address', 'interleaved', 'ports']);
+    const ownPorts = integer(path.ports, `${field}.ports`, 1, 64, ports);
     const own = flag(path.interleaved, `${field}.interleaved`, interleaved);
     optionalText(path.name, `${field}.name`);
     const remote = optionalText(path['remote-address'], `${field}.remote-address`);
@@ -130,7 +136,7 @@ function readSource(source: Table, at: string, servers: string[], pairs: ClientP
       throw new ConfigError(`${field}.local-address`, 'a local IP address', 'nothing');
     }
     const remotes = remote === undefined ? addresses : [target(remote, `${field}.remote-address`)];
-    for (const server of remotes) pairs.push({ server, local, ...manner(own) });
+    for (const server of remotes) pairs.push({ server, local, ...manner(own, ownPorts) });
   }
   if (addresses.length === 0 && pairs.length === 0) {
     throw new ConfigError(`${at}.address`, 'a host name or IP address', 'nothing');
@@ -140,8 +146,8 @@ function readSource(source: Table, at: string, servers: string[], pairs: ClientP
     for (const server of addresses) {
       for (const local of locals) pairs.push({ server, local, ...manner(interleaved) });
     }
-  } else if (paths.length === 0 && interleaved) {
-    pairs.push(...addresses.map((server) => ({ server, interleaved })));
+  } else if (paths.length === 0 && (interleaved || ports > 1)) {
+    pairs.push(...addresses.map((server) => ({ server, ...manner(interleaved) })));
   } else if (paths.length === 0) {
     servers.push(...addresses);
   }

@@ -32,6 +32,7 @@ export function pathJson(view: PathView): object {
     state: view.state,
     reason: view.reason,
     stamps: view.stamps,
+    localPort: view.localPort,
     since: report?.sinceS ? timeText(Math.floor(report.sinceS), (report.sinceS % 1) * 1e9) : null,
     shiftReverse: report?.shiftReverseS ?? null,
     shiftForward: report?.shiftForwardS ?? null,

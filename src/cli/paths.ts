@@ -1,6 +1,7 @@
 /** `clockbraid paths`: which routes the paths to servers take, and what they share. */
 import { type Client, openClient } from '../client.ts';
 import { ConfigError } from '../errors.ts';
+import type { PathKey } from '../path.ts';
 import type { PathsView } from '../paths/view.ts';
 import { chooseHost } from '../udp/choose.ts';
 import type { Args, Command } from './args.ts';
@@ -15,6 +16,9 @@ const PUBLIC_PATHS = 4;
 /** Probes of all paths together, 1/s. */
 const PUBLIC_RATE = 4;
 const NEAR_RATE = 20;
+/** Between requests of one pair that reach the server, if it has several ports. (s) */
+const PUBLIC_ARRIVAL_S = 4;
+const NEAR_ARRIVAL_S = 0.5;
 
 const { combiner: _, interleaved: __, ...OPTIONS } = CLIENT_OPTIONS;
 
@@ -25,6 +29,11 @@ export const pathsCommand: Command = {
   positionals: { least: 1, most: 16, name: 'HOST' },
   options: {
     ...OPTIONS,
+    ports: {
+      type: 'string',
+      value: 'N',
+      help: 'N local ports per pair, each a path (1..64, default 1): shows ECMP by ports',
+    },
     keep: { type: 'string', value: 'K', help: 'choose at most K paths, those that share least' },
     answers: {
       type: 'string',
@@ -48,6 +57,7 @@ async function run(args: Args, io: Io): Promise<number> {
   const keep = args.number('keep', undefined, { least: 1, most: 256, integer: true });
   const answers = args.number('answers', 1, { least: 1, most: 5, integer: true });
   const maxHops = args.number('max-hops', 30, { least: 1, most: 64, integer: true });
+  const ports = args.number('ports', 1, { least: 1, most: 64, integer: true });
   const file = args.text('svg');
   const host = chooseHost('kernel'); // only there are hop limits and what routers send back
   const { options, remotes } = await clientOptions(args, host);
@@ -59,12 +69,14 @@ async function run(args: Args, io: Io): Promise<number> {
   }
   const client = await openClient({
     ...options,
+    ports,
     minPollLog2S: 6,
     iburst: 0,
     discovery: {
       startS: 0,
       periodS: 86400,
       probesPerS: isPublic ? PUBLIC_RATE : NEAR_RATE,
+      arrivalSpacingS: isPublic ? PUBLIC_ARRIVAL_S : NEAR_ARRIVAL_S,
       keep: keep ?? null,
       answers,
       maxHops,
@@ -75,7 +87,9 @@ async function run(args: Args, io: Io): Promise<number> {
   try {
     const view = await firstRound(client, io);
     if (view === null) return 1;
-    if (args.flag('json')) await io.out(`${JSON.stringify(pathsJson(view))}\n`);
+    const ports = new Map(client.status().paths.map(({ path, localPort }) => [path, localPort]));
+    const document = () => pathsJson(view, (path) => ports.get(path) ?? null);
+    if (args.flag('json')) await io.out(`${JSON.stringify(document())}\n`);
     else await io.out(`${pathsText(view).join('\n')}\n`);
     if (file !== undefined) await writeText(file, pathsSvg(view));
     return view.paths.some(({ end }) => end === 'remote') ? 0 : 1;
@@ -94,13 +108,15 @@ async function firstRound(client: Client, io: Io): Promise<PathsView | null> {
   return null;
 }
 
-const pathsJson = (view: PathsView): object => ({
-  paths: view.paths.map(({ path, direction, route, end, hops, parking }) => ({
+const pathsJson = (view: PathsView, portOf: (path: PathKey) => number | null): object => ({
+  paths: view.paths.map(({ path, direction, route, end, hops, endDelayS, parking }) => ({
     path,
+    localPort: portOf(path),
     direction,
     route,
     end,
     hops: hops?.map(({ routers, delayS }) => ({ routers, delay: delayS })) ?? null,
+    delay: endDelayS,
     state: parking === null ? 'polls' : 'parked',
     why: parking?.why ?? null,
     inFavourOf: parking?.inFavourOf ?? null,
@@ -108,4 +124,6 @@ const pathsJson = (view: PathsView): object => ({
   overlaps: view.overlaps,
   forks: view.forks,
   folds: view.folds,
+  localFolds: view.localFolds,
+  joins: view.joins,
 });

@@ -1,7 +1,8 @@
 /** Routes as a picture: own addresses left, servers right, routers by distance between them. */
+import { localEnd } from '../path.ts';
 import type { PathsView } from '../paths/view.ts';
 import { element, line, picture, text } from '../report/svg.ts';
-import { isKnown, type RouteGroup, routeGroups } from './pathstext.ts';
+import { delayText, isKnown, type RouteGroup, routeGroups } from './pathstext.ts';
 
 const COLOURS = ['#1f6fb4', '#d1662b', '#2f8f4e', '#8a4fb0', '#b03a5b', '#6b6b1f', '#1f8f8f'];
 const COLUMN = 190;
@@ -22,7 +23,7 @@ export function pathsSvg(view: PathsView): string {
   };
   const stops = new Map(groups.map((group) => [group.letter, stopsOf(group, lastColumn)]));
   for (const group of groups) {
-    for (const n of group.paths) put(0, view.paths[n - 1]?.localIp ?? '');
+    for (const n of group.paths) put(0, endOf(view, n - 1));
     for (const [column, name] of stops.get(group.letter) ?? []) put(column, name);
   }
   const rows = Math.max(1, ...[...columns.values()].map(({ length }) => length));
@@ -43,7 +44,7 @@ export function pathsSvg(view: PathsView): string {
       if (path === undefined || first === undefined) continue;
       const dashes: Record<string, string> =
         path.parking === null ? {} : { 'stroke-dasharray': '2 5' };
-      parts.push(edge(place(0, path.localIp), place(...first), shift, colour, dashes));
+      parts.push(edge(place(0, localEnd(path.path)), place(...first), shift, colour, dashes));
     }
     for (let at = 1; at < way.length; at++) {
       const from = way[at - 1];
@@ -52,12 +53,14 @@ export function pathsSvg(view: PathsView): string {
       parts.push(edge(place(...from), place(...to), shift, colour, {}));
     }
   });
+  const delays = shortestDelays(groups, lastColumn);
   const timesUsed = (column: number, name: string) =>
     [...stops.values()].filter((way) => way.some(([c, n]) => c === column && n === name)).length;
   for (const [column, names] of columns) {
     for (const name of names) {
       const isShared = column > 0 && column < lastColumn && timesUsed(column, name) > 1;
-      parts.push(node(place(column, name), name, isShared));
+      const delayS = delays.get(`${column} ${name}`) ?? null;
+      parts.push(node(place(column, name), name, delayText(delayS), isShared));
     }
   }
   groups.forEach((group, n) => {
@@ -82,6 +85,26 @@ export function pathsSvg(view: PathsView): string {
   );
   const width = 2 * LEFT + lastColumn * COLUMN;
   return picture(Math.max(width, 560), height, 'Routes', parts.join('\n'));
+}
+
+const endOf = ({ paths }: PathsView, n: number): string => {
+  const path = paths[n];
+  return path === undefined ? '' : localEnd(path.path);
+};
+
+/** Of all routes that pass a place, by column and name. (s) */
+function shortestDelays(groups: readonly RouteGroup[], lastColumn: number): Map<string, number> {
+  const delays = new Map<string, number>();
+  for (const group of groups) {
+    const { hops, endDelayS } = group.view;
+    stopsOf(group, lastColumn).forEach(([column, name], at) => {
+      const isEnd = at >= (hops?.length ?? 0);
+      const delayS = isEnd ? endDelayS : (hops?.[at]?.delayS ?? null);
+      const key = `${column} ${name}`;
+      if (delayS !== null) delays.set(key, Math.min(delayS, delays.get(key) ?? delayS));
+    });
+  }
+  return delays;
 }
 
 /** Column and name of what a route passes, its end included. */
@@ -110,7 +133,7 @@ function edge(
   });
 }
 
-function node([cx, cy]: Place, name: string, isShared: boolean): string {
+function node([cx, cy]: Place, name: string, delay: string, isShared: boolean): string {
   const circle = element('circle', {
     cx,
     cy,
@@ -119,5 +142,8 @@ function node([cx, cy]: Place, name: string, isShared: boolean): string {
     stroke: '#333333',
     'stroke-width': 2,
   });
-  return `${circle}\n${text(cx, cy - 13, name, { 'text-anchor': 'middle', 'font-size': 11 })}`;
+  const label = text(cx, cy - 13, name, { 'text-anchor': 'middle', 'font-size': 11 });
+  if (delay === '') return `${circle}\n${label}`;
+  const time = { 'text-anchor': 'middle', 'font-size': 10, fill: '#555555' };
+  return `${circle}\n${label}\n${text(cx, cy + 19, delay, time)}`;
 }

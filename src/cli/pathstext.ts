@@ -1,5 +1,5 @@
 /** Routes as text: who polls, what is on each route, what they share. */
-import { pathParts } from '../path.ts';
+import { pairOf } from '../path.ts';
 import type { PathsView, RouteView } from '../paths/view.ts';
 
 /** Name of a route: A … Z, then R27 and so on. */
@@ -48,7 +48,7 @@ export function pathsText(view: PathsView): string[] {
   const whole = groups.filter((group) => group.view.end === 'remote' && isKnown(group.view));
   const unknown = view.paths.filter((one) => one.route === null || !isKnown(one)).length;
   const lines = [
-    `${count(view.paths.length, 'address pair')}, ${count(whole.length, 'known route')}` +
+    `${subject(view)}, ${count(whole.length, 'known route')}` +
       `${unknown === 0 ? '' : `, ${unknown} not wholly known`}${wayBack(view)}`,
     '',
   ];
@@ -63,6 +63,13 @@ export function pathsText(view: PathsView): string[] {
   for (const group of groups) lines.push('', ...routeLines(groups, group));
   lines.push('', ...overlapLines(view), ...findings(view));
   return lines;
+}
+
+function subject({ paths }: PathsView): string {
+  const pairs = count(new Set(paths.map(({ path }) => pairOf(path))).size, 'address pair');
+  return paths.some(({ localPort }) => localPort !== undefined)
+    ? `${count(paths.length, 'path')} of ${pairs}`
+    : pairs;
 }
 
 const count = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
@@ -96,16 +103,25 @@ function routeLines(groups: readonly RouteGroup[], { letter, view, paths }: Rout
     const [only] = routers;
     const others =
       routers.length === 1 && only !== undefined ? sharedWith(groups, letter, only) : [];
-    const time = delayS === null ? '' : `${(delayS * 1e3).toFixed(2)} ms`;
+    const time = delayText(delayS);
     const shared = others.length === 0 ? '' : `  = ${others.join(' ')}`;
     lines.push(
       `${String(hop + 1).padStart(4)}  ${name.padEnd(width)}  ${time.padStart(10)}${shared}`.trimEnd(),
     );
   });
-  const end = view.end === 'remote' ? pathParts(view.path).remoteIp : (ENDS[view.end ?? ''] ?? '');
-  lines.push(`${String(hops.length + 1).padStart(4)}  ${end}`);
+  const end = view.end === 'remote' ? view.remoteIp : (ENDS[view.end ?? ''] ?? '');
+  const time = delayText(view.endDelayS).padStart(10);
+  lines.push(`${String(hops.length + 1).padStart(4)}  ${end.padEnd(width)}  ${time}`.trimEnd());
   return lines;
 }
+
+/** Round trips on one link take microseconds. */
+export const delayText = (delayS: number | null): string =>
+  delayS === null
+    ? ''
+    : delayS < 1e-3
+      ? `${(delayS * 1e6).toFixed(0)} us`
+      : `${(delayS * 1e3).toFixed(2)} ms`;
 
 /** Shared hops of each two paths, as a part of the shorter route. */
 function overlapLines({ paths, overlaps }: PathsView): string[] {
@@ -127,11 +143,12 @@ function overlapLines({ paths, overlaps }: PathsView): string[] {
   return lines;
 }
 
-function findings({ forks, folds }: PathsView): string[] {
+function findings({ forks, folds, localFolds, joins }: PathsView): string[] {
   const lines: string[] = [];
-  for (const { routerIp, nextIps, remoteIp, isPerPacket } of forks) {
+  for (const { routerIp, nextIps, remoteIp, isPerPacket, isByPort } of forks) {
     const where = routerIp === null ? 'on the first hop' : `behind ${routerIp}`;
-    const how = isPerPacket ? 'packet by packet' : 'by their addresses';
+    const by = isByPort ? 'by their ports, too' : 'by their addresses';
+    const how = isPerPacket ? 'packet by packet' : by;
     lines.push(`ECMP: ${where} packets to ${remoteIp} go on to ${nextIps.join(' or ')}, ${how}`);
   }
   for (const { remoteIps, isTranslated } of folds) {
@@ -139,6 +156,15 @@ function findings({ forks, folds }: PathsView): string[] {
       isTranslated
         ? `NAT: routers before ${remoteIps.join(', ')} answer in the server's name`
         : `NAT? no route tells ${remoteIps.join(', ')} apart: they may be one machine`,
+    );
+  }
+  for (const ips of localFolds) {
+    lines.push(`one way: no route tells ${ips.join(', ')} apart (one link, or NAT folds them)`);
+  }
+  for (const { remoteIp, routerIp, localEnds, hops } of joins) {
+    const rest = count(hops, 'router');
+    lines.push(
+      `one way from ${routerIp} on, for the last ${rest}, to ${remoteIp}: ${localEnds.join(', ')}`,
     );
   }
   return lines.length === 0 ? [] : ['', ...lines];

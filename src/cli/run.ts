@@ -40,6 +40,7 @@ Example:
   address = "ntp1.example.net"                  # or addresses = ["192.0.2.1", "192.0.2.2"]
   local-addresses = ["198.51.100.7", "203.0.113.9"]   # each pair is a path
   interleaved = true                            # RFC 9769, where the server can; default false
+  ports = 1                                     # local ports per pair, each a path (1–64)
 
   [[source]]
   address = "192.0.2.50"
@@ -52,7 +53,7 @@ Example:
   [poll]                  # log2 seconds
   min = 6
   max = 10
-  budget = "shared"       # "per-path": every path polls at the full rate
+  budget = "shared"       # "per-path": every pair polls at the full rate
   iburst = 4
 
   [discovery]             # Linux: trace all pairs, park those on another's route; off without it
@@ -165,7 +166,7 @@ export async function watchClient(client: Client, io: Io, options: WatchOptions)
 
 function statusLine(client: Client): string {
   const { clock } = client.host;
-  const { clock: combined, paths, combiner, host, whyPlain } = client.status();
+  const { clock: combined, paths, combiner, host, whyPlain, pump, whyTimer } = client.status();
   return JSON.stringify({
     status: {
       version: STATUS_VERSION,
@@ -173,6 +174,8 @@ function statusLine(client: Client): string {
       combiner,
       host,
       whyPlain,
+      pump,
+      whyTimer,
       combined: clockJson(combined),
       paths: paths.map(pathJson),
     },

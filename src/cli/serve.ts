@@ -1,4 +1,5 @@
 /** `clockbraid serve`: an NTP server on one or more local addresses. */
+import { MOST_WORKERS } from '../responder/crew.ts';
 import { DEFAULT_RATE_LIMIT, localSource, openServer, type ServerOptions } from '../serve.ts';
 import { formatTarget } from '../target.ts';
 import type { Args, Command } from './args.ts';
@@ -24,6 +25,11 @@ export const serveCommand: Command = {
       value: 'LOG2S',
       help: 'one request per client each 2^LOG2S s (-10..17, default 0), or "off"',
     },
+    workers: {
+      type: 'string',
+      value: 'N',
+      help: 'threads that only answer, for busy servers; Linux, kernel stamps (0..64, default 0)',
+    },
     ...STAMPS_OPTION,
     seconds: { type: 'string', value: 'N', help: 'stop after N seconds (default: on Ctrl-C)' },
     json: { type: 'boolean', help: 'print counts as JSON at the end' },
@@ -37,6 +43,7 @@ with a RATE kiss now and then and otherwise not answered. Nothing sets or steers
 
 async function run(args: Args, io: Io): Promise<number> {
   const host = hostOf(args, io);
+  const workers = args.number('workers', 0, { least: 0, most: MOST_WORKERS, integer: true });
   const stratum = args.number('stratum', undefined, { least: 1, most: 15, integer: true });
   const seconds = args.number('seconds', Number.POSITIVE_INFINITY, { least: 0.1, most: 1e9 });
   const rateLimit =
@@ -53,13 +60,16 @@ async function run(args: Args, io: Io): Promise<number> {
     rateLimit,
     access: { allow: args.texts('allow'), deny: args.texts('deny') },
     signal: io.signal,
+    workers,
+    onTrouble: (text) => io.err(`clockbraid: ${text}\n`),
     ...(stratum === undefined ? {} : { source: localSource(stratum, host) }),
   };
   const server = await openServer(options);
   const where = server.addresses.map(({ ip, port }) => formatTarget(ip, port)).join(', ');
   const what =
     stratum === undefined ? 'saying "unsynchronized" (no --stratum)' : `stratum ${stratum}`;
-  io.err(`clockbraid: serving on ${where}, ${what}, ${host.name}\n`);
+  const staff = workers === 0 ? '' : `, ${workers} worker${workers === 1 ? '' : 's'}`;
+  io.err(`clockbraid: serving on ${where}, ${what}, ${host.name}${staff}\n`);
   for (let left = seconds * 1000; left > 0 && !io.signal.aborted; left -= 60_000) {
     await pause(Math.min(left, 60_000), io.signal);
     if (stratum !== undefined) server.setSource({ referenceNs: host.clock.now() });

@@ -50,6 +50,12 @@ export interface Association {
   key: PathKey;
   remote: Address;
   localIp: string;
+  /** 0: whichever the address has. */
+  localPort: number;
+  /** The pair it is of; other paths of it differ in the local port. */
+  pair: PathKey;
+  /** Paths of this pair that poll. */
+  lanes: number;
   /** Poll exponent, raised by RATE kisses only. */
   pollLog2S: number;
   /** Added to the poll exponent while the path is silent. */
@@ -117,13 +123,16 @@ export interface PathStatus {
 
 export function createAssociation(
   remote: Address,
-  localIp: string,
+  local: { readonly ip: string; readonly port: number | undefined },
   start: { pollLog2S: number; burst: number; atNs: Tick; interleaved: boolean },
 ): Association {
   return {
-    key: pathKey(remote.ip, localIp),
+    key: pathKey(remote.ip, local.ip, local.port),
     remote: { ip: remote.ip, port: remote.port },
-    localIp,
+    localIp: local.ip,
+    localPort: local.port ?? 0,
+    pair: pathKey(remote.ip, local.ip),
+    lanes: 1,
     pollLog2S: start.pollLog2S,
     backoff: 0,
     burstLeft: start.burst,

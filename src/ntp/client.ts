@@ -13,13 +13,13 @@ import { type ClientConfig, type ClientPath, checkConfig, checkPath } from './co
 import { refidOfIp } from './refid.ts';
 import { receive, stoppedEvent } from './reply.ts';
 import { poll, unsent } from './request.ts';
-import { spread } from './schedule.ts';
+import { byPair, spread } from './schedule.ts';
 import { arm, byContext, type NtpClient } from './state.ts';
 
 export type { PathStatus } from './association.ts';
 export type { ClientConfig, ClientPath } from './config.ts';
 export { admitPath, parkPath, probe, probeInFlight, probeUnsent, returnedProbe } from './probe.ts';
-export type { NtpClient } from './state.ts';
+export { type NtpClient, pathOf } from './state.ts';
 
 /** Throws ConfigError. All paths must be of one family each and no pair may come twice. */
 export function createNtpClient(config: ClientConfig): NtpClient {
@@ -40,10 +40,7 @@ export function createNtpClient(config: ClientConfig): NtpClient {
   };
   const atNs = tick(config.nowNs + settings.burst * settings.burstSpacingNs);
   for (const path of config.paths) insert(client, path, atNs);
-  client.paths.forEach((path, turn) => {
-    const staggerNs = (turn * settings.burstSpacingNs) / client.paths.length;
-    path.burstNs = tick(Math.round(config.nowNs + staggerNs));
-  });
+  shareBurst(client, config.nowNs);
   spread(client, config.nowNs);
   arm(client, [], true);
   return client;
@@ -116,20 +113,41 @@ export const strays = (client: NtpClient): { received: number; drops: Drops } =>
 });
 
 function insert(client: NtpClient, wanted: ClientPath, atNs: Tick): Association {
-  const { remote, localIp, interleaved } = checkPath(`paths.${client.paths.length}`, wanted);
-  const key = pathKey(remote.ip, localIp);
+  const { remote, localIp, localPort, interleaved } = checkPath(
+    `paths.${client.paths.length}`,
+    wanted,
+  );
+  const key = pathKey(remote.ip, localIp, localPort);
   if (client.index[key] !== undefined) throw new ConfigError('paths', 'each pair once', key);
   if (client.paths.length >= client.maxPaths) {
     throw new ConfigError('paths', `at most ${client.maxPaths} paths`, client.paths.length + 1);
   }
-  const path = createAssociation(remote, localIp, {
-    pollLog2S: client.minPollLog2S,
-    burst: client.burst,
-    atNs,
-    interleaved,
-  });
+  const path = createAssociation(
+    remote,
+    { ip: localIp, port: localPort },
+    {
+      pollLog2S: client.minPollLog2S,
+      burst: client.burst,
+      atNs,
+      interleaved,
+    },
+  );
   path.stopped = client.deniedIps[remote.ip] ?? null;
   client.index[key] = client.paths.length;
   client.paths.push(path);
   return path;
+}
+
+/** The quick first exchanges: pairs begin one after another, paths of one pair take turns. */
+function shareBurst(client: NtpClient, nowNs: Tick): void {
+  const { burst, burstSpacingNs } = client;
+  const pairs = byPair(client.paths);
+  let turn = 0;
+  for (const paths of pairs.values()) {
+    const startNs = nowNs + (turn++ * burstSpacingNs) / pairs.size;
+    paths.forEach((path, lane) => {
+      path.burstLeft = Math.ceil((burst - lane) / paths.length);
+      path.burstNs = tick(Math.round(startNs + lane * burstSpacingNs));
+    });
+  }
 }

@@ -7,19 +7,24 @@ import { NS_PER_S, type Tick } from '../units.ts';
 export interface ClientPath {
   readonly remote: Address;
   readonly localIp: string;
+  /** If given, the pair may be several paths, each from a port of its own (1–65535). */
+  readonly localPort?: number | undefined;
   /** Ask in interleaved mode (RFC 9769) where the server can. Default false. */
   readonly interleaved?: boolean;
 }
 
 export interface ClientConfig {
-  /** One entry per path; each {remote IP, local IP} pair once. */
+  /** One entry per path; each {remote IP, local IP} pair once, or once per local port. */
   readonly paths: readonly ClientPath[];
   /** Poll exponent to begin with, and the highest it may rise to. (log2 s, −4..17) */
   readonly minPollLog2S: number;
   readonly maxPollLog2S: number;
-  /** `shared`: all paths together ask as often as one association; `per-path`: each does. */
+  /**
+   * `shared`: all paths together ask as often as one association; `per-path`: each does, but paths
+   * of one pair, which differ in the port, together as one.
+   */
   readonly budget: 'shared' | 'per-path';
-  /** Quick first exchanges per path, outside the budget. (0–8, default 0) */
+  /** Quick first exchanges per pair, outside the budget. (0–8, default 0) */
   readonly iburst?: number;
   /** Time between them. (s, default 2) */
   readonly iburstSpacingS?: number;
@@ -61,20 +66,21 @@ export function checkConfig(config: ClientConfig): ClientSettings {
   return { minPollLog2S, maxPollLog2S, budget, burst: iburst, burstSpacingNs, maxPaths };
 }
 
-/** The pair in canonical form. Throws ConfigError with the field under `field`. */
+/** The path in canonical form. Throws ConfigError with the field under `field`. */
 export function checkPath(
   field: string,
   path: ClientPath,
-): { remote: Address; localIp: string; interleaved: boolean } {
+): { remote: Address; localIp: string; localPort: number | undefined; interleaved: boolean } {
   const ip = requireIp(`${field}.remote.ip`, path.remote.ip);
   const localIp = requireIp(`${field}.localIp`, path.localIp);
   requireInteger(`${field}.remote.port`, path.remote.port, 1, 65535);
   if (isIpv6(ip) !== isIpv6(localIp)) {
     throw new ConfigError(`${field}.localIp`, `an address of the family of ${ip}`, localIp);
   }
-  const { interleaved = false } = path;
+  const { interleaved = false, localPort } = path;
+  if (localPort !== undefined) requireInteger(`${field}.localPort`, localPort, 1, 65535);
   if (typeof interleaved !== 'boolean') {
     throw new ConfigError(`${field}.interleaved`, 'true or false', interleaved);
   }
-  return { remote: { ip, port: path.remote.port }, localIp, interleaved };
+  return { remote: { ip, port: path.remote.port }, localIp, localPort, interleaved };
 }

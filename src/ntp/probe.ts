@@ -53,7 +53,7 @@ export function probe(
   const output: Output = {
     type: 'transmit',
     bytes: writeRequest(cookie, path.pollLog2S + path.backoff),
-    from: { ip: path.localIp, port: 0 },
+    from: { ip: path.localIp, port: path.localPort },
     to: path.remote,
     context,
     hops,

@@ -1,18 +1,17 @@
 /** The receiving half of the client. RFC 5905 §8, §9.2; kisses §7.4. */
 import type { Datagram, DropReason, Output } from '../machine.ts';
-import { pathKey } from '../path.ts';
 import type { Tick } from '../units.ts';
 import type { Association } from './association.ts';
 import { pair } from './interleave.ts';
 import { HEADER_BYTES, type Header, RECEIVE_OFFSET, readHeader, writeTime } from './packet.ts';
 import { kissCode } from './refid.ts';
 import { recover, slowDown, spread } from './schedule.ts';
-import { arm, type NtpClient } from './state.ts';
+import { arm, type NtpClient, pathOf } from './state.ts';
 import { judge } from './verdict.ts';
 
-/** Finds the path by the addresses alone, judges the packet and uses, obeys or drops it. */
+/** Finds the path by its addresses (and our port, if it has one), judges the packet and uses, obeys or drops it. */
 export function receive(client: NtpClient, datagram: Datagram, nowNs: Tick): Output[] {
-  const at = client.index[pathKey(datagram.remote.ip, datagram.local.ip)];
+  const at = client.index[pathOf(client, datagram.remote.ip, datagram.local)];
   const path = at === undefined ? undefined : client.paths[at];
   if (path === undefined) {
     client.strays.received++;
@@ -101,6 +100,12 @@ function obeyRate(
   const before = path.pollLog2S;
   path.request = null; // one kiss, one step
   slowDown(client, path, nowNs, header.pollLog2S);
+  // The server means our address: the pair's other ports get slower, too
+  for (const other of client.paths) {
+    if (other === path || other.pair !== path.pair || other.pollLog2S >= path.pollLog2S) continue;
+    slowDown(client, other, nowNs, path.pollLog2S);
+  }
+  if (path.lanes > 1) spread(client, nowNs);
   const reason = `server sent RATE: poll exponent ${before} to ${path.pollLog2S}`;
   const outputs = drop(path, 'kiss', datagram);
   outputs.push({ type: 'path', path: path.key, event: 'rate', reason });

@@ -62,7 +62,7 @@ function request(
       interleave?.base.remoteReceive,
       interleave?.cookie,
     ),
-    from: { ip: path.localIp, port: 0 },
+    from: { ip: path.localIp, port: path.localPort },
     to: path.remote,
     context,
   });

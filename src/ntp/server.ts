@@ -243,9 +243,16 @@ function replySaved(
   };
 }
 
+/** What every reply begins with: 24 octets, version and poll left zero (of the request). */
+export function replyHead(server: NtpServer): Uint8Array {
+  const nobody = { version: 0, pollLog2S: 0 };
+  const times = { origin: NO_TIME, receive: NO_TIME, transmit: NO_TIME };
+  return writeReply(server, nobody, times).subarray(0, 24);
+}
+
 function writeReply(
   server: NtpServer,
-  request: Header,
+  request: Pick<Header, 'version' | 'pollLog2S'>,
   times: { origin: NtpTime; receive: NtpTime; transmit: NtpTime },
 ): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES);

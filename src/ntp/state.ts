@@ -1,6 +1,6 @@
 /** The whole state of an MPNTP client, and the timer that follows from it. */
-import type { Drops, Output } from '../machine.ts';
-import type { PathKey } from '../path.ts';
+import type { Address, Drops, Output } from '../machine.ts';
+import { type PathKey, pathKey } from '../path.ts';
 import { type Tick, tick } from '../units.ts';
 import type { Association } from './association.ts';
 import type { ClientSettings } from './config.ts';
@@ -18,6 +18,12 @@ export interface NtpClient extends Schedule, ClientSettings {
   timerNs: Tick | null;
   /** Datagrams that belong to no path. */
   strays: { received: number; drops: Drops };
+}
+
+/** The path between a remote address and one of our sockets; the pair's key if there is none. */
+export function pathOf(client: NtpClient, remoteIp: string, local: Address): PathKey {
+  const own = pathKey(remoteIp, local.ip, local.port);
+  return client.index[own] === undefined ? pathKey(remoteIp, local.ip) : own;
 }
 
 /** The path whose request in flight has this context number. */

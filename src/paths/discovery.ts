@@ -6,7 +6,8 @@
  * unless `symmetric` is guaranteed (PATH-15, PATH-08).
  */
 import type { PathKey } from '../path.ts';
-import { type Tick, tick } from '../units.ts';
+import { type Stamp, type Tick, tick } from '../units.ts';
+import { type Arrivals, noteArrival, quietUntil } from './arrivals.ts';
 import { type Candidate, decideParking, type Parking } from './decide.ts';
 import type { IcmpKind } from './icmp.ts';
 import { compareRoutes, type Route } from './route.ts';
@@ -15,6 +16,7 @@ import {
   beginTrace,
   nextHops,
   probeAnswered,
+  probeDeparted,
   probeReturned,
   probeSent,
   probeUnsent,
@@ -45,6 +47,7 @@ export interface Discovery {
   paths: Found[];
   /** Whose turn it is. */
   turn: number;
+  arrivals: Arrivals;
   /** When the next probe of any path may go. */
   nextProbeNs: Tick;
   /** When the next round begins. */
@@ -67,8 +70,22 @@ export type Heard =
       readonly id: number;
       readonly routerIp: string;
       readonly kind: IcmpKind;
+      /** Local clock, where the kernel stamped it. */
+      readonly receivedAtNs?: Stamp | null | undefined;
     }
-  | { readonly type: 'answered'; readonly path: PathKey; readonly id: number }
+  | {
+      readonly type: 'answered';
+      readonly path: PathKey;
+      readonly id: number;
+      readonly receivedAtNs?: Stamp;
+    }
+  /** When the probe left by the local clock, if that is known before its answer comes. */
+  | {
+      readonly type: 'departed';
+      readonly path: PathKey;
+      readonly id: number;
+      readonly atNs: Stamp;
+    }
   /** The remote end fell silent, or is heard again. */
   | { readonly type: 'contact'; readonly path: PathKey; readonly isSilent: boolean };
 
@@ -100,6 +117,7 @@ export function createDiscovery(
     settings,
     paths: paths.map((path) => newPath(path)),
     turn: 0,
+    arrivals: {},
     nextProbeNs: startNs,
     nextRoundNs: startNs,
     isRound: false,
@@ -137,7 +155,9 @@ export function discoveryDue(discovery: Discovery): Tick | null {
   let due = Number.POSITIVE_INFINITY;
   for (const { trace, notBeforeNs } of discovery.paths) {
     if (trace === null) continue;
-    const atNs = traceDue(trace) ?? Math.max(discovery.nextProbeNs, notBeforeNs);
+    const atNs =
+      traceDue(trace) ??
+      Math.max(discovery.nextProbeNs, notBeforeNs, quietUntil(discovery.arrivals, trace));
     due = Math.min(due, atNs);
   }
   return due === Number.POSITIVE_INFINITY ? discovery.nextProbeNs : tick(due);
@@ -165,9 +185,14 @@ export function stepDiscovery(discovery: Discovery, heard: Heard, nowNs: Tick): 
   } else if (trace === null) return wishes;
   else if (heard.type === 'sent') probeSent(trace, heard.id, nowNs);
   else if (heard.type === 'busy') found.notBeforeNs = tick(nowNs + BUSY_NS);
-  else if (heard.type === 'answered') probeAnswered(trace, heard.id, nowNs);
-  else if (heard.type === 'returned') probeReturned(trace, heard.id, heard, nowNs);
-  else probeUnsent(trace, heard.id, NEVER.has(heard.code), nowNs);
+  else if (heard.type === 'departed') probeDeparted(trace, heard.id, heard.atNs);
+  else if (heard.type === 'unsent') {
+    probeUnsent(trace, heard.id, NEVER.has(heard.code), nowNs);
+  } else {
+    if (heard.type === 'answered') probeAnswered(trace, heard.id, nowNs, heard.receivedAtNs);
+    else probeReturned(trace, heard.id, heard, nowNs);
+    noteArrival(discovery.arrivals, trace, discovery.settings.arrivalSpacingNs, nowNs);
+  }
   harvest(discovery, wishes);
   return wishes;
 }
@@ -202,7 +227,7 @@ function ask(discovery: Discovery, wishes: Wish[], nowNs: Tick): void {
     const found = paths[at];
     if (!found?.trace || nowNs < found.notBeforeNs) continue;
     const hops = nextHops(found.trace);
-    if (hops === null) continue;
+    if (hops === null || nowNs < quietUntil(discovery.arrivals, found.trace)) continue;
     discovery.turn = at + 1;
     discovery.nextProbeNs = tick(nowNs + discovery.settings.spacingNs);
     wishes.push({ type: 'probe', path: found.path, hops });

@@ -3,7 +3,7 @@
  * where equal packets part by their addresses (ECMP), remote addresses that may be one machine
  * behind a NAT (MP-19, PATH-11).
  */
-import { isIpv6, type PathKey, pathParts } from '../path.ts';
+import { isIpv6, localEnd, type PathKey, pairOf, pathParts } from '../path.ts';
 import { isTranslated, type Route, routeName, routerAt } from './route.ts';
 
 /** What two routes share. A router with two addresses counts as two: nobody can tell. */
@@ -66,10 +66,12 @@ export interface Fork {
   readonly nextIps: readonly string[];
   /** Two or more next routers on one and the same path: balanced packet by packet. */
   readonly isPerPacket: boolean;
+  /** Paths of one pair part here: they are told apart by their ports. */
+  readonly isByPort: boolean;
 }
 
 export function forks(routes: Iterable<Route>): Fork[] {
-  const found = new Map<string, { fork: Fork; nextIps: string[]; isPerPacket: boolean }>();
+  const found = new Map<string, { fork: Fork; nextIps: string[]; nexts: Map<PathKey, string> }>();
   for (const route of routes) {
     const { remoteIp, localIp } = pathParts(route.path);
     for (let hop = 0; hop < route.hops.length; hop++) {
@@ -82,17 +84,23 @@ export function forks(routes: Iterable<Route>): Fork[] {
       let entry = found.get(key);
       if (entry === undefined) {
         const nextIps: string[] = [];
-        const fork = { remoteIp, routerIp, nextIps, isPerPacket: false };
-        entry = { fork, nextIps, isPerPacket: false };
+        const fork = { remoteIp, routerIp, nextIps, isPerPacket: false, isByPort: false };
+        entry = { fork, nextIps, nexts: new Map() };
         found.set(key, entry);
       }
       for (const ip of next) if (!entry.nextIps.includes(ip)) entry.nextIps.push(ip);
-      if (next.length > 1) entry.isPerPacket = true;
+      if (next.length > 1) {
+        entry.fork = { ...entry.fork, isPerPacket: true };
+        continue;
+      }
+      const pair = pairOf(route.path);
+      const [only = ''] = next;
+      const other = entry.nexts.get(pair);
+      if (other === undefined) entry.nexts.set(pair, only);
+      else if (other !== only) entry.fork = { ...entry.fork, isByPort: true };
     }
   }
-  return [...found.values()]
-    .filter(({ nextIps }) => nextIps.length > 1)
-    .map(({ fork, isPerPacket }) => ({ ...fork, isPerPacket }));
+  return [...found.values()].filter(({ nextIps }) => nextIps.length > 1).map(({ fork }) => fork);
 }
 
 /** Remote addresses reached over one route from each of our addresses: perhaps one machine. */
@@ -105,16 +113,16 @@ export interface Fold {
 
 /**
  * Remote addresses that no route tells apart. Two addresses fold if they share a known route from
- * every local address that has traced both wholly, and there is one.
+ * every local end that has traced both wholly, and there is one.
  */
 export function folds(paths: readonly PathKey[], routes: ReadonlyMap<PathKey, Route>): Fold[] {
   const byRemote = new Map<string, Map<string, Route>>();
   for (const path of paths) {
     const route = routes.get(path);
-    const { remoteIp, localIp } = pathParts(path);
+    const { remoteIp } = pathParts(path);
     if (route === undefined) continue;
     const routesTo = byRemote.get(remoteIp) ?? new Map<string, Route>();
-    byRemote.set(remoteIp, routesTo.set(localIp, route));
+    byRemote.set(remoteIp, routesTo.set(localEnd(path), route));
   }
   const groups: { remoteIps: string[]; first: Map<string, Route>; isTranslated: boolean }[] = [];
   for (const [remoteIp, routesTo] of byRemote) {
@@ -134,8 +142,8 @@ export function folds(paths: readonly PathKey[], routes: ReadonlyMap<PathKey, Ro
 
 function isAlike(a: ReadonlyMap<string, Route>, b: ReadonlyMap<string, Route>): boolean {
   let alike = 0;
-  for (const [localIp, route] of a) {
-    const other = b.get(localIp);
+  for (const [ownEnd, route] of a) {
+    const other = b.get(ownEnd);
     const name = routeName(route);
     const otherName = other === undefined ? null : routeName(other);
     if (name === null || otherName === null) continue;

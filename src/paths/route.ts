@@ -9,7 +9,7 @@ import type { Tick } from '../units.ts';
 export interface Hop {
   /** Addresses in the order they were seen; none: silence; several: load balanced by packet. */
   readonly routers: readonly string[];
-  /** Shortest time from probe to answer (s); null if there was none. */
+  /** Shortest time from probe to answer, by the kernel's stamps if they came (s); null: no answer. */
   readonly delayS: number | null;
 }
 
@@ -27,6 +27,8 @@ export interface Route {
   /** Routers by distance; the remote end itself is not among them. */
   readonly hops: readonly Hop[];
   readonly end: RouteEnd;
+  /** Shortest time to the remote end and back, its own included (s); null if it did not answer. */
+  readonly endDelayS: number | null;
   /** When the trace ended. */
   readonly atNs: Tick;
 }

@@ -23,6 +23,11 @@ export interface DiscoveryOptions {
   /** How long an answer may take. (s, 0.05–10, default 1) */
   readonly timeoutS?: number;
   /**
+   * Least time between two probes of one pair that reach the remote end, where the pair is several
+   * paths: servers count requests by address. (s, 0–60, default 8: chronyd's and ntpd's limits)
+   */
+  readonly arrivalSpacingS?: number;
+  /**
    * The network guarantees that packets come back the way they went: the routes of the other
    * direction are then known, too (PATH-08). (default false)
    */
@@ -33,6 +38,7 @@ export interface DiscoverySettings {
   readonly periodNs: number;
   readonly startNs: number;
   readonly spacingNs: number;
+  readonly arrivalSpacingNs: number;
   readonly keep: number | null;
   readonly symmetric: boolean;
   readonly trace: TraceSettings;
@@ -44,6 +50,7 @@ export function checkDiscovery(options: DiscoveryOptions): DiscoverySettings {
   const periodNs = span('periodS', options.periodS ?? 900, 10, 86400);
   const startNs = span('startS', options.startS ?? 5, 0, 3600);
   const timeoutNs = span('timeoutS', options.timeoutS ?? 1, 0.05, 10);
+  const arrivalSpacingNs = span('arrivalSpacingS', options.arrivalSpacingS ?? 8, 0, 60);
   const probesPerS = span('probesPerS', options.probesPerS ?? 5, 0.1, 100) / NS_PER_S;
   if (keep !== null) requireInteger('discovery.keep', keep, 1, 65536);
   requireInteger('discovery.maxHops', maxHops, 1, 64);
@@ -54,6 +61,7 @@ export function checkDiscovery(options: DiscoveryOptions): DiscoverySettings {
     periodNs,
     startNs,
     spacingNs: Math.round(NS_PER_S / probesPerS),
+    arrivalSpacingNs,
     keep,
     symmetric: options.symmetric ?? false,
     trace: { maxHops, tries, answers, silences, timeoutNs },

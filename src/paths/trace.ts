@@ -4,7 +4,7 @@
  * is next and what the answers mean; one probe is under way at a time.
  */
 import { type PathKey, pathParts } from '../path.ts';
-import { NS_PER_S, type Tick, tick } from '../units.ts';
+import { NS_PER_S, type Stamp, type Tick, tick } from '../units.ts';
 import type { IcmpKind } from './icmp.ts';
 import type { Hop, Route, RouteEnd } from './route.ts';
 
@@ -25,6 +25,8 @@ interface Probe {
   readonly id: number;
   readonly hops: number;
   readonly sentNs: Tick;
+  /** Local clock when it left, by the kernel; null until that is known. */
+  departedAtNs: Stamp | null;
 }
 
 interface HopState {
@@ -47,12 +49,16 @@ export interface Trace {
   waiting: Probe | null;
   /** Nearest hop limit with which the remote end answered; the hops before it may be in question. */
   arrivedAt: number | null;
+  /** Shortest time to the remote end and back (s). */
+  endDelayS: number | null;
   /** Probes in a row the host could not send. */
   unsent: number;
   end: { readonly why: RouteEnd; readonly atNs: Tick } | null;
 }
 
 const MAX_UNSENT = 3;
+/** Local clock and monotonic time may differ so much over a probe's life. (s) */
+const CLOCK_SLACK_S = 1e-3;
 
 export const beginTrace = (path: PathKey, settings: TraceSettings): Trace => ({
   path,
@@ -62,6 +68,7 @@ export const beginTrace = (path: PathKey, settings: TraceSettings): Trace => ({
   probes: [],
   waiting: null,
   arrivedAt: null,
+  endDelayS: null,
   unsent: 0,
   end: null,
 });
@@ -77,10 +84,16 @@ export const traceDue = ({ waiting, settings, end }: Trace): Tick | null =>
 /** The probe asked for is on its way. `id` is the caller's, and new. */
 export function probeSent(trace: Trace, id: number, nowNs: Tick): void {
   if (trace.end !== null) return;
-  const probe = { id, hops: trace.at, sentNs: nowNs };
+  const probe: Probe = { id, hops: trace.at, sentNs: nowNs, departedAtNs: null };
   trace.waiting = probe;
   trace.probes.push(probe);
   hopAt(trace, trace.at).probes++;
+}
+
+/** The kernel tells when the probe left. After its answer that is of no use any more. */
+export function probeDeparted(trace: Trace, id: number, atNs: Stamp): void {
+  const probe = trace.probes.find((sent) => sent.id === id);
+  if (probe !== undefined) probe.departedAtNs = atNs;
 }
 
 /** The host refused the probe. `cannot`: it never will (no such option, no permission). */
@@ -97,7 +110,11 @@ export function probeUnsent(trace: Trace, id: number, cannot: boolean, nowNs: Ti
 export function probeReturned(
   trace: Trace,
   id: number,
-  { routerIp, kind }: { routerIp: string; kind: IcmpKind },
+  {
+    routerIp,
+    kind,
+    receivedAtNs,
+  }: { routerIp: string; kind: IcmpKind; receivedAtNs?: Stamp | null | undefined },
   nowNs: Tick,
 ): void {
   if (trace.end !== null) return;
@@ -109,15 +126,15 @@ export function probeReturned(
   if (isWaitedFor) trace.waiting = null;
   trace.unsent = 0;
   const { remoteIp } = pathParts(trace.path);
+  const delayS = delayOf(probe, receivedAtNs ?? null, nowNs);
   if (kind === 'port' && routerIp === remoteIp) {
-    arrived(trace, probe.hops, nowNs);
+    arrived(trace, probe.hops, delayS, nowNs);
     return;
   }
   if (trace.arrivedAt !== null && probe.hops >= trace.arrivedAt) return;
   const hop = hopAt(trace, probe.hops);
-  const delayS = (nowNs - probe.sentNs) / NS_PER_S;
   hop.answers++;
-  hop.delayS = hop.delayS === null ? delayS : Math.min(hop.delayS, delayS);
+  hop.delayS = shorter(hop.delayS, delayS);
   if (!hop.routers.includes(routerIp)) hop.routers.push(routerIp);
   if (kind !== 'exceeded') {
     trace.hops.length = probe.hops;
@@ -127,10 +144,16 @@ export function probeReturned(
 }
 
 /** The remote end answered the probe. */
-export function probeAnswered(trace: Trace, id: number, nowNs: Tick): void {
+export function probeAnswered(
+  trace: Trace,
+  id: number,
+  nowNs: Tick,
+  receivedAtNs: Stamp | null = null,
+): void {
   if (trace.end !== null) return;
   const probe = trace.probes.find((sent) => sent.id === id);
-  if (probe !== undefined) arrived(trace, probe.hops, nowNs);
+  if (probe === undefined) return;
+  arrived(trace, probe.hops, delayOf(probe, receivedAtNs, nowNs), nowNs);
 }
 
 /** Gives up a probe that took too long. */
@@ -147,7 +170,8 @@ export function routeOf(trace: Trace): Route | null {
   const hops = trace.hops.map(({ routers, delayS }): Hop => ({ routers: [...routers], delayS }));
   // Silence at the far end of a trace that never arrived is no hop
   if (trace.end.why !== 'remote') while (hops.at(-1)?.routers.length === 0) hops.pop();
-  return { path: trace.path, hops, end: trace.end.why, atNs: trace.end.atNs };
+  const { end, endDelayS, path } = trace;
+  return { path, hops, end: end.why, endDelayS, atNs: end.atNs };
 }
 
 function hopAt(trace: Trace, hops: number): HopState {
@@ -163,7 +187,8 @@ function hopAt(trace: Trace, hops: number): HopState {
  * the hop before it was silent, that may have been the remote end itself, whose answer was lost: it
  * is asked once more.
  */
-function arrived(trace: Trace, hops: number, nowNs: Tick): void {
+function arrived(trace: Trace, hops: number, delayS: number, nowNs: Tick): void {
+  trace.endDelayS = shorter(trace.endDelayS, delayS);
   trace.arrivedAt = hops;
   trace.waiting = null;
   trace.hops.length = Math.min(trace.hops.length, hops - 1);
@@ -171,6 +196,17 @@ function arrived(trace: Trace, hops: number, nowNs: Tick): void {
   const last = trace.hops[hops - 2];
   const isAsked = last !== undefined && last.answers === 0;
   if (!isAsked || last.probes >= 2 * trace.settings.tries) finish(trace, 'remote', nowNs);
+}
+
+const shorter = (known: number | null, delayS: number): number =>
+  known === null ? delayS : Math.min(known, delayS);
+
+/** Between the kernel's stamps if both are there, and the clock was not stepped between them. (s) */
+function delayOf({ sentNs, departedAtNs }: Probe, receivedAtNs: Stamp | null, nowNs: Tick): number {
+  const longestS = (nowNs - sentNs) / NS_PER_S;
+  if (departedAtNs === null || receivedAtNs === null) return longestS;
+  const delayS = (receivedAtNs - departedAtNs) / NS_PER_S;
+  return delayS >= 0 && delayS <= longestS + CLOCK_SLACK_S ? delayS : longestS;
 }
 
 function finish(trace: Trace, why: RouteEnd, atNs: Tick): void {

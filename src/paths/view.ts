@@ -3,6 +3,7 @@ import { type PathKey, pathParts } from '../path.ts';
 import { type Tick, tickSpan } from '../units.ts';
 import type { Parking } from './decide.ts';
 import { type Discovery, routesOf } from './discovery.ts';
+import { type Join, joins, localFolds } from './joins.ts';
 import { type Fold, type Fork, folds, forks, type Overlap, overlapMatrix } from './overlap.ts';
 import { type Hop, type RouteEnd, routeName } from './route.ts';
 
@@ -10,6 +11,8 @@ export interface RouteView {
   readonly path: PathKey;
   readonly remoteIp: string;
   readonly localIp: string;
+  /** Of a pair that is several paths. */
+  readonly localPort?: number;
   /**
    * `reverse`: these are the routers from us to the remote end, the way back is unknown; `both`:
    * the network is said to take one way for both (PATH-15, PATH-08).
@@ -18,6 +21,8 @@ export interface RouteView {
   /** Null before the first whole round. */
   readonly hops: readonly Hop[] | null;
   readonly end: RouteEnd | null;
+  /** To the remote end and back, its own time included. (s) */
+  readonly endDelayS: number | null;
   readonly ageS: number | null;
   /** Number of the route among all; two paths have the same one only if it is known to be. */
   readonly route: number | null;
@@ -33,6 +38,9 @@ export interface PathsView {
   readonly overlaps: readonly (readonly (Overlap | null)[])[];
   readonly forks: readonly Fork[];
   readonly folds: readonly Fold[];
+  /** Own addresses that no route tells apart. */
+  readonly localFolds: readonly (readonly string[])[];
+  readonly joins: readonly Join[];
 }
 
 export function viewPaths(discovery: Discovery, nowNs: Tick): PathsView {
@@ -52,6 +60,7 @@ export function viewPaths(discovery: Discovery, nowNs: Tick): PathsView {
         direction: discovery.settings.symmetric ? 'both' : 'reverse',
         hops: route?.hops ?? null,
         end: route?.end ?? null,
+        endDelayS: route?.endDelayS ?? null,
         ageS: route === null ? null : tickSpan(route.atNs, nowNs),
         route: name === null ? null : (numbers.get(name) ?? null),
         parking,
@@ -60,5 +69,7 @@ export function viewPaths(discovery: Discovery, nowNs: Tick): PathsView {
     overlaps: overlapMatrix(keys, routes),
     forks: forks(routes.values()),
     folds: folds(keys, routes),
+    localFolds: localFolds(keys, routes),
+    joins: joins(keys, routes),
   };
 }

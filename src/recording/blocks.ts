@@ -80,14 +80,14 @@ export function recordedEvent({ type, atS, reason, ...more }: ClockEvent): Recor
 /** One value of the stream after decoding; every field is a stranger's. */
 export type Block = { readonly [field: string]: unknown };
 
-/** The key as this program spells it, or null if the text is not `remote|local`. */
+/** The key as this program spells it, or null if the text is not `remote|local` or `remote|local#port`. */
 export function normalKey(text: string, canonical: (ip: string) => string | null): PathKey | null {
   const bar = text.indexOf('|');
   if (bar <= 0 || bar === text.length - 1 || bar !== text.lastIndexOf('|')) return null;
   if (text.length > MAX_KEY) return null;
   const remote = text.slice(0, bar);
-  const local = text.slice(bar + 1);
-  return `${canonical(remote) ?? remote}|${canonical(local) ?? local}`;
+  const [, local = '', port = ''] = /^(.*?)(#[1-9]\d{0,4})?$/s.exec(text.slice(bar + 1)) ?? [];
+  return `${canonical(remote) ?? remote}|${canonical(local) ?? local}${port}`;
 }
 
 /** The header's fields, or the reason why this is no header this reader can use. */

@@ -1,10 +1,10 @@
 /** Picks the host: kernel stamps where they work, else the plain adapter of this runtime. */
-import { HostError } from '../errors.ts';
+import { ConfigError, HostError } from '../errors.ts';
 import { bunHost } from './bun.ts';
 import { denoHost } from './deno.ts';
 import { linuxHost } from './linux/host.ts';
 import { nodeHost } from './node.ts';
-import type { Host } from './udp.ts';
+import type { Host, PumpMode } from './udp.ts';
 
 /**
  * Whose stamps are wished for: `auto` takes the kernel's where a self-test packet on loopback shows
@@ -12,17 +12,28 @@ import type { Host } from './udp.ts';
  */
 export type Stamps = 'auto' | 'kernel' | 'plain';
 export const STAMPS: readonly Stamps[] = ['auto', 'kernel', 'plain'];
+export const PUMPS: readonly PumpMode[] = ['timer', 'async'];
 
 /**
  * Makes a host for this runtime.
- * @throws HostError if the kernel's stamps are insisted on and do not work
+ * @param pump of a host with kernel stamps; `async` where the runtime can (not Bun), else `timer`
+ * @throws ConfigError for a word that is none of these, HostError if the kernel's stamps are
+ *   insisted on and do not work
  */
-export function chooseHost(stamps: Stamps = 'auto'): Host {
+export function chooseHost(stamps: Stamps = 'auto', pump: PumpMode = 'timer'): Host {
+  requireOneOf('stamps', stamps, STAMPS);
+  requireOneOf('pump', pump, PUMPS);
   if (stamps === 'plain') return plainHost();
-  const found = linuxHost();
+  const found = linuxHost(pump);
   if (typeof found !== 'string') return found;
   if (stamps === 'kernel') throw new HostError(found);
   return { ...plainHost(), whyPlain: found };
+}
+
+function requireOneOf(field: string, value: string, allowed: readonly string[]): void {
+  if (!allowed.includes(value)) {
+    throw new ConfigError(field, `one of ${allowed.join(', ')}`, value);
+  }
 }
 
 /** The plain adapter, by what is there, not by what the runtime calls itself: Deno, Bun or Node. */

@@ -21,6 +21,12 @@ export interface Clock {
   check(): Seconds;
 }
 
+/**
+ * How the host with kernel stamps learns of what has arrived. `timer`: it looks every few ms;
+ * `async`: another thread waits, and datagrams are handed out at once.
+ */
+export type PumpMode = 'timer' | 'async';
+
 /** Who took a datagram's stamp: this process in user space, or the kernel. */
 export type StampKind = 'user' | 'kernel';
 
@@ -184,6 +190,10 @@ export interface Host {
   readonly name: string;
   /** Why it has no kernel stamps though they were wished for: one sentence. */
   readonly whyPlain?: string;
+  /** With kernel stamps; plain hosts have what the runtime has. */
+  readonly pump?: PumpMode;
+  /** Why the pump is not `async` though that was wished for: one sentence. */
+  readonly whyTimer?: string;
   readonly clock: Clock;
   /**
    * Binds one local address (port 0: any free port). Reads the clock first thing on receipt.

@@ -81,6 +81,25 @@ test('interleaved mode is asked for by source or by path', () => {
   ]);
 });
 
+test('several ports per pair are asked for by source or by path', () => {
+  const read = (text: string) => readConfig(text, 'a.toml').client;
+  const plain = read('[[source]]\naddress = "a"\nports = 8\n[[source]]\naddress = "b"\nports = 1');
+  assert.equal(plain.pairs, [{ server: 'a:123', ports: 8 }]);
+  assert.equal(plain.servers, ['b:123']);
+  const one = `[[source]]
+    address = "a"
+    ports = 4
+    interleaved = true
+    local-addresses = ["198.51.100.7"]
+    [[source.path]]
+    local-address = "198.51.100.8"
+    ports = 1`;
+  assert.equal(read(one).pairs, [
+    { server: 'a:123', local: '198.51.100.8', interleaved: true },
+    { server: 'a:123', local: '198.51.100.7', interleaved: true, ports: 4 },
+  ]);
+});
+
 const BAD: readonly (readonly [string, RegExp])[] = [
   ['', /source.*at least one/],
   ['x = 1', /a known key/],
@@ -90,6 +109,8 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   ['[[source]]\naddress = "a"\n[poll]\nmin = 99', /poll\.min.*-4\.\.17.*99/],
   ['[[source]]\naddress = "a"\n[combiner]\nkind = "kalmann"', /one of kalman/],
   ['[[source]]\naddress = "a"\ninterleaved = 1', /source\.0\.interleaved.*true or false/],
+  ['[[source]]\naddress = "a"\nports = 65', /source\.0\.ports.*1\.\.64.*65/],
+  ['[[source]]\naddress = "a"\nports = "40000-40031"', /source\.0\.ports/],
   ['[[source]\n', /a\.toml:1:/],
   ['[[source]]\naddress = "a b"', /host name or IP/],
   ['[[source]]\naddress = "a"\n[[source.path]]\nname = "x"', /local-address/],

@@ -21,6 +21,8 @@ export interface ProgramOptions {
   readonly nobody?: boolean;
   readonly input?: string;
   readonly timeoutMs?: number;
+  /** Another program. Default: the one the build made. */
+  readonly program?: string;
 }
 
 const PROGRAM = 'build/clockbraid.js';
@@ -30,11 +32,12 @@ export function argvOf(
   args: readonly string[],
   options: ProgramOptions,
 ): string[] {
+  const { program = PROGRAM } = options;
   const deno = options.deno ?? ['--allow-net', '--unstable-net'];
   const commands: Record<Runtime, string[]> = {
-    node: [process.execPath, PROGRAM],
-    deno: ['node_modules/.bin/deno', 'run', '--no-prompt', ...deno, PROGRAM],
-    bun: ['node_modules/.bin/bun', '--no-install', PROGRAM],
+    node: [process.execPath, program],
+    deno: ['node_modules/.bin/deno', 'run', '--no-prompt', ...deno, program],
+    bun: ['node_modules/.bin/bun', '--no-install', program],
   };
   const drop = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
   const asNobody = options.nobody === true && process.getuid?.() === 0;

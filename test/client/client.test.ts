@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { openClient } from '../../src/client.ts';
 import { impairedHost, shiftedHost } from '../../src/demo/impair.ts';
 import { ConfigError, CoreError, HostError } from '../../src/errors.ts';
+import { pathParts } from '../../src/path.ts';
 import { localSource, openServer } from '../../src/serve.ts';
 import { formatTarget } from '../../src/target.ts';
 import { stamp } from '../../src/units.ts';
@@ -69,6 +70,43 @@ test('interleaved mode by path: the exchanges of both kinds agree (NTP-C6)', asy
     assert.ok(Math.abs((report?.offsetS ?? 0) - 1) < 0.02, `${path}: ${report?.offsetS}`);
   }
   assert.ok(server.status().interleaved >= taken / 3);
+  await client.close();
+  await server.close();
+});
+
+test('several ports per pair: each is a path, keeps its port, and is measured (MP-32)', async () => {
+  const server = await open(['127.0.0.1', '127.0.0.2']);
+  const [one = '', other = ''] = server.addresses.map(({ ip, port }) => formatTarget(ip, port));
+  const client = await openClient({
+    host,
+    ...quick,
+    ports: 4,
+    pairs: [
+      { server: one, local: '127.0.0.3' },
+      { server: other, local: '127.0.0.3' },
+      { server: other, local: '127.0.0.4', ports: 1 },
+    ],
+    servers: [],
+  });
+  const keys = client.paths.map(pathParts);
+  assert.equal(
+    keys.map(({ remoteIp, localIp }) => `${remoteIp}|${localIp}`),
+    [
+      ...new Array(4).fill('127.0.0.1|127.0.0.3'),
+      ...new Array(4).fill('127.0.0.2|127.0.0.3'),
+      '127.0.0.2|127.0.0.4',
+    ],
+  );
+  const ports = keys.map(({ localPort }) => localPort);
+  assert.is(new Set(ports.slice(0, 4)).size, 4);
+  assert.equal(ports.slice(4), [...ports.slice(0, 4), undefined]);
+  const seen = new Set<string>();
+  for await (const { path } of client.samples()) if (seen.add(path).size === 9) break;
+  for (const { path, localPort, valid } of client.status().paths) {
+    const own = pathParts(path).localPort;
+    assert.ok(localPort !== null && localPort > 0 && (own === undefined || own === localPort));
+    assert.ok(valid > 0, path);
+  }
   await client.close();
   await server.close();
 });
@@ -195,6 +233,16 @@ test('more paths than the core holds is a clear error', async () => {
   } catch (error) {
     assert.ok(error instanceof ConfigError || error instanceof CoreError);
     assert.match((error as Error).message, /at most 256/);
+  }
+  const many = { host, servers: ['127.0.0.1:11123'], locals: locals.slice(0, 5), ports: 64 };
+  for (const options of [many, { ...many, ports: 65 }, { ...many, ports: 0.5 }]) {
+    try {
+      await (await openClient(options)).close();
+      assert.unreachable('was accepted');
+    } catch (error) {
+      assert.ok(error instanceof ConfigError, `${error}`);
+      assert.match(error.message, options.ports === 64 ? /at most 256/ : /ports.*1\.\.64/);
+    }
   }
 });
 

@@ -11,7 +11,7 @@ import {
   type ServerOptions,
   writeConfig,
 } from './daemon.ts';
-import type { Lab } from './lab.ts';
+import type { Ground } from './ground.ts';
 import { PROGRAMS } from './require.ts';
 import { run, runOk } from './spawn.ts';
 
@@ -53,19 +53,31 @@ export interface ChronydClient extends Peer {
   ntpdata(): Promise<ChronyData[]>;
 }
 
+export interface ChronydServer extends Peer {
+  /** NTP requests received, and those of them its rate limit left without an answer. */
+  served(): Promise<{ received: number; dropped: number }>;
+}
+
 /** A chronyd that serves its own clock on every address of the host. Ready when it returns. */
 export async function chronydServer(
-  lab: Lab,
+  lab: Pick<Ground, 'scratch' | 'start'>,
   ns: string,
   { stratum = 1, extra = [] }: ServerOptions = {},
-): Promise<Peer> {
+): Promise<ChronydServer> {
   const lines = [`local stratum ${stratum}`, 'allow all', 'port 123', ...extra];
-  return await chronyd(lab, ns, 'chronyd-server', lines);
+  const { ask, ...peer } = await chronyd(lab, ns, 'chronyd-server', lines);
+  return {
+    ...peer,
+    async served() {
+      const [[received, dropped] = []] = await ask('serverstats');
+      return { received: Number(received), dropped: Number(dropped) };
+    },
+  };
 }
 
 /** A chronyd that polls `servers`; returns when it runs, not when it is synchronised. */
 export async function chronydClient(
-  lab: Lab,
+  lab: Pick<Ground, 'scratch' | 'start'>,
   ns: string,
   servers: readonly string[],
   { pollLog2S = -4, localIps = [], xleave = false, extra = [] }: ClientOptions = {},
@@ -81,7 +93,12 @@ export async function chronydClient(
   };
 }
 
-async function chronyd(lab: Lab, ns: string, name: string, lines: readonly string[]) {
+async function chronyd(
+  lab: Pick<Ground, 'scratch' | 'start'>,
+  ns: string,
+  name: string,
+  lines: readonly string[],
+) {
   const folder = lab.scratch(name);
   const socket = join(folder, 'cmd.sock');
   const file = writeConfig(folder, [
@@ -151,7 +168,7 @@ export interface ChronydSock extends ChronydClient {
 
 /** A chronyd that knows no source but samples on a socket. */
 export async function chronydSock(
-  lab: Lab,
+  lab: Pick<Ground, 'scratch' | 'start'>,
   ns: string,
   { refclock = 'poll 1 filter 4', socket = join(lab.scratch('sock'), 'mpts.sock') } = {},
 ): Promise<ChronydSock> {

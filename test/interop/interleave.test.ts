@@ -3,7 +3,8 @@
  * by `chronyc ntpdata`. One kernel clock: the true offset is 0.
  */
 import * as assert from 'uvu/assert';
-import { analyse, byPair, distanceS, type NtpPacket, startCapture, ZERO } from './capture.ts';
+import { analyse, byPair, distanceS, startCapture, ZERO } from './capture.ts';
+import { answered, assertDepartures } from './departures.ts';
 import { createLab } from './lab.ts';
 import { chronydClient, chronydServer } from './peers.ts';
 import { startRun, startServe } from './program.ts';
@@ -17,38 +18,6 @@ const theLab = test.shared(() =>
 
 const BOUND_S = 2e-2;
 const POLLS = 16;
-
-interface Answered {
-  request: NtpPacket;
-  reply: NtpPacket;
-  isInterleaved: boolean;
-}
-
-/** Each reply of one pair with the request it answers by its origin; there must be one. */
-function answered(requests: readonly NtpPacket[], replies: readonly NtpPacket[]): Answered[] {
-  return replies.map((reply) => {
-    const request = requests.find(({ rec, xmt }) => reply.org === rec || reply.org === xmt);
-    assert.ok(request, `origin ${reply.org} answers no request`);
-    return { request, reply, isInterleaved: reply.org === request.rec };
-  });
-}
-
-/**
- * Every interleaved reply tells the departure of the very reply its request named: not before the
- * stamp written into that one, and later where the kernel stamped.
- */
-function assertDepartures(pairs: readonly Answered[], kernel: boolean): void {
-  for (const { request, reply, isInterleaved } of pairs) {
-    assert.is.not(reply.rec, reply.xmt);
-    if (!isInterleaved) continue;
-    const named = pairs.find((one) => one.reply.rec === request.org);
-    assert.ok(named, `${request.org} names no reply`);
-    assert.ok(distanceS(reply.xmt, named.reply.atS) < BOUND_S, `${reply.xmt}`);
-    if (named.isInterleaved) continue;
-    const isFit = kernel ? reply.xmt > named.reply.xmt : reply.xmt >= named.reply.xmt;
-    assert.ok(isFit, `${reply.xmt}, said before: ${named.reply.xmt}`);
-  }
-}
 
 for (const family of [4, 6] as const) {
   test(`run: chronyd tells us when its answers left, IPv${family}; requests tell nothing (RFC 9769, NTP-C6, NTP-S3)`, async () => {

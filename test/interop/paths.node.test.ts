@@ -2,33 +2,25 @@
  * Path discovery over an ECMP diamond (RFC 8039 §5.4), in every runtime: which route a pair takes is
  * known from the routers' own kernel, that nothing else is sent from what the routers forward.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
-import { build } from 'esbuild';
 import * as assert from 'uvu/assert';
 import { pathKey } from '../../src/path.ts';
 import { createDiamond, type Diamond } from './diamond.ts';
 import type { Family } from './net.ts';
-import type { Line, Plan } from './paths.program.ts';
+import type { Plan } from './paths.program.ts';
+import { bundlePathsProgram, roundOf } from './pathsrun.ts';
+import { RUNTIMES } from './program.ts';
 import { interopSuite } from './require.ts';
 import { describe, run, runOk, sleep, start, until } from './spawn.ts';
 
 const test = interopSuite('interop: path discovery', 'namespaces');
 
 const PROGRAM = resolve('build', 'clockbraid.js');
-const bin = (name: string) => resolve('node_modules', '.bin', name);
-const RUNTIMES = {
-  node: [process.execPath],
-  bun: [bin('bun'), '--no-install'],
-  deno: [bin('deno'), 'run', '--quiet', '--no-prompt', '-A'],
-} as const;
 const PORT = 11123;
 
-// Inside the checkout, where Node finds koffi
-mkdirSync('build', { recursive: true });
-const folder = mkdtempSync(join('build', 'paths-'));
-const program = resolve(folder, 'program.mjs');
+const { folder, bundled } = bundlePathsProgram();
 
 interface Found {
   paths: {
@@ -36,7 +28,9 @@ interface Found {
     direction: string;
     route: number;
     end: string;
-    hops: { routers: string[] }[];
+    hops: { routers: string[]; delay: number | null }[];
+    delay: number | null;
+    localPort: number;
     state: string;
     why: string | null;
     inFavourOf: string | null;
@@ -46,13 +40,8 @@ interface Found {
   forks: { routerIp: string | null; nextIps: string[]; isPerPacket: boolean }[];
 }
 
-let made: Promise<Diamond> | undefined;
-const theDiamond = () => {
-  made ??= createDiamond();
-  return made;
-};
+const theDiamond = test.shared(createDiamond);
 test.after(async () => {
-  (await made)?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -113,6 +102,11 @@ for (const [runtime, argv] of Object.entries(RUNTIMES)) {
             direction: 'reverse',
           })),
         );
+        // By the kernel's stamps: microseconds between veths, whatever else this machine does
+        const delays = found.paths.flatMap(({ hops }) => hops.map(({ delay }) => delay ?? -1));
+        assert.ok(Math.min(...delays) > 0 && Math.min(...delays) < 0.02, `${delays}`);
+        assert.ok(found.paths.every(({ delay }) => delay !== null && delay > 0));
+        assert.is(new Set(found.paths.map(({ localPort }) => localPort > 1023)).size, 1);
         assert.equal(
           found.paths.map(({ state }) => state),
           ['polls', 'parked', 'polls', 'parked'],
@@ -137,18 +131,7 @@ for (const [runtime, argv] of Object.entries(RUNTIMES)) {
 for (const [runtime, argv] of Object.entries(RUNTIMES)) {
   test(`${runtime}: routes that merge park a pair within a period, and the split admits it (PATH-09, PATH-10)`, async () => {
     const diamond = await theDiamond();
-    await build({
-      bundle: true,
-      format: 'esm',
-      target: 'es2022',
-      platform: 'neutral',
-      mainFields: ['module', 'main'],
-      entryPoints: ['test/interop/paths.program.ts'],
-      outfile: program,
-      loader: { '.wasm': 'binary' },
-      external: ['node:*'],
-      logLevel: 'warning',
-    });
+    const program = await bundled;
     const [a, , b] = diamond.sources(4);
     assert.ok(a !== undefined && b !== undefined);
     const server = diamond.serverIp(4);
@@ -164,16 +147,7 @@ for (const [runtime, argv] of Object.entries(RUNTIMES)) {
         timeoutMs: 58_000,
       });
       try {
-        const lines = (): Line[] =>
-          client
-            .stdout()
-            .split('\n')
-            .filter((line) => line.endsWith('}'))
-            .map((line) => JSON.parse(line) as Line);
-        const round = (n: number) =>
-          until(`round ${n}`, () => lines().find((line) => line.round === n), {
-            detail: () => client.stdout() + client.stderr(),
-          });
+        const round = (n: number) => roundOf(client, n);
         const first = await round(1);
         assert.equal(first.polling, keys);
         assert.equal(first.routes[keys[1] ?? ''], diamond.route(4, 'b'));
@@ -254,6 +228,23 @@ test('on the wire: one flow a path, hop limits from 1, requests like any other (
     packets.every(([src]) => sources.some((source) => source.ip === src)),
     text,
   );
+});
+
+test('without any privilege the routes are found all the same (PATH-13)', async () => {
+  const diamond = await theDiamond();
+  const sources = diamond.sources(4);
+  const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+  const none = ['--inh-caps=-all', '--bounding-set=-all', '--no-new-privs', '--'];
+  await withServer(diamond, async () => {
+    const locals = sources.flatMap((source) => ['--local', source.ip]);
+    const paths = ['paths', diamond.serverIp(4), '--port', `${PORT}`, '--json', ...locals];
+    const argv = [...nobody, ...none, process.execPath, PROGRAM, ...paths];
+    const found = JSON.parse(await runOk(diamond.client, argv, { timeoutMs: 40_000 })) as Found;
+    assert.equal(
+      found.paths.map(({ hops }) => hops.map(({ routers }) => routers.join())),
+      sources.map(({ branch }) => diamond.route(4, branch)),
+    );
+  });
 });
 
 test('two addresses that no route tells apart are reported, and one is parked (MP-19, PATH-11)', async () => {

@@ -10,6 +10,8 @@ export interface Plan {
   readonly locals: readonly string[];
   readonly periodS: number;
   readonly seconds: number;
+  /** Local ports per pair. (default 1) */
+  readonly ports?: number;
 }
 
 export interface Line {
@@ -20,6 +22,9 @@ export interface Line {
   /** Requests sent so far by path, probes included. */
   readonly sent: Readonly<Record<string, number>>;
   readonly events: readonly string[];
+  /** Valid answers so far by path. */
+  readonly valid: Readonly<Record<string, number>>;
+  readonly localPorts: Readonly<Record<string, number | null>>;
 }
 
 const plan = JSON.parse(process.argv[2] ?? '{}') as Plan;
@@ -27,11 +32,18 @@ const events: string[] = [];
 const client = await openClient({
   servers: [plan.server],
   locals: plan.locals,
+  ports: plan.ports ?? 1,
   minPollLog2S: -2,
   budget: 'per-path',
   iburst: 0,
   stamps: 'kernel',
-  discovery: { startS: 0.5, periodS: plan.periodS, probesPerS: 20, timeoutS: 0.5 },
+  discovery: {
+    startS: 0.5,
+    periodS: plan.periodS,
+    probesPerS: 20,
+    timeoutS: 0.5,
+    arrivalSpacingS: 0.5,
+  },
   events: {
     onPath: ({ event, path }) => {
       if (event === 'parked' || event === 'admitted') events.push(`${event} ${path}`);
@@ -54,6 +66,10 @@ while (Date.now() < end) {
       ]),
     ),
     polling: view.paths.flatMap(({ path, parking }) => (parking === null ? [path] : [])),
+    valid: Object.fromEntries(client.status().paths.map(({ path, valid }) => [path, valid])),
+    localPorts: Object.fromEntries(
+      client.status().paths.map(({ path, localPort }) => [path, localPort]),
+    ),
     sent: Object.fromEntries(client.status().paths.map(({ path, sent }) => [path, sent])),
     events: events.splice(0),
   };

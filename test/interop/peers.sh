@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the interop tests need from Debian 12: tshark and the like as packages, chrony and
-# ntpsec (which conflict as packages, and would start), linuxptp and ptpd unpacked side by side into
-# a folder of their own. Starts no service. Run as root; a second run only looks and is done.
+# ntpsec (which conflict as packages, and would start), linuxptp, ptpd, scamper (traceroutes), nft
+# (address translation in a lab) and ethtool unpacked side by side into a folder of their own. Starts
+# no service. Run as root; a second run only looks and is done.
 #   CLOCKBRAID_PEERS  where the peers are unpacked (default /opt/clockbraid-peers)
 set -euo pipefail
 exec </dev/null
@@ -10,14 +11,15 @@ PATH=$PATH:/usr/sbin:/sbin
 
 peers=${CLOCKBRAID_PEERS:-/opt/clockbraid-peers}
 stamp="$peers/.ready"
-layout=3 # raise when what is unpacked below changes
+layout=4 # raise when what is unpacked below changes
 policy=/usr/sbin/policy-rc.d
 
 commands=(ip ping setpriv tshark dumpcap)
 packages=(iproute2 iputils-ping util-linux tshark)
-# What chronyd, ntpd, ntpq and ptpd need to run unpacked (their Depends without adduser and ucf).
+# What the unpacked need to run (their Depends without adduser and ucf).
 packages+=(libc6 libcap2 libedit2 libgnutls30 libnettle8 libseccomp2 libbsd0 libssl3 libpcap0.8 python3 netbase tzdata)
-unpacked=(chrony ntpsec python3-ntp linuxptp ptpd)
+packages+=(libscamperfile0 libnftables1 libmnl0)
+unpacked=(chrony ntpsec python3-ntp linuxptp ptpd scamper nftables ethtool)
 
 say() { printf 'peers: %s\n' "$*"; }
 die() {
@@ -47,6 +49,9 @@ works() {
     "$1/usr/sbin/ptp4l" -v >/dev/null &&
     "$1/usr/sbin/pmc" -v >/dev/null &&
     "$1/usr/sbin/ptpd" -v >/dev/null 2>&1 &&
+    ("$1/usr/bin/scamper" -v 2>&1 || true) | grep -q version &&
+    "$1/usr/sbin/nft" --version >/dev/null &&
+    "$1/sbin/ethtool" --version >/dev/null &&
     PYTHONPATH="$1/usr/lib/python3/dist-packages" "$1/usr/bin/ntpq" --version >/dev/null
 }
 
@@ -123,4 +128,4 @@ echo "$layout" >"$work/.ready"
 rm -rf "$peers"
 mv -T "$work" "$peers"
 work=''
-say "ready in $peers: $("$peers/usr/sbin/chronyd" --version | cut -d' ' -f1-4), $("$peers/usr/sbin/ntpd" --version), linuxptp $("$peers/usr/sbin/ptp4l" -v), $(tshark --version 2>/dev/null | head -n 1)"
+say "ready in $peers: $("$peers/usr/sbin/chronyd" --version | cut -d' ' -f1-4), $("$peers/usr/sbin/ntpd" --version), linuxptp $("$peers/usr/sbin/ptp4l" -v), $("$peers/usr/bin/scamper" -v 2>&1 || true), $(tshark --version 2>/dev/null | head -n 1)"

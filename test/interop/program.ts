@@ -46,7 +46,7 @@ export interface StatusLine extends Report {
 
 export type Runtime = 'node' | 'deno' | 'bun';
 
-const RUNTIMES = {
+export const RUNTIMES = {
   node: [process.execPath],
   deno: [resolve('node_modules/.bin/deno'), 'run', '-A', '--quiet', '--unstable-net'],
   bun: [resolve('node_modules/.bin/bun'), '--no-install'],
@@ -93,8 +93,9 @@ export async function startServe(
   ips: readonly string[],
   args: readonly string[] = [],
   wrongByMs = 0,
+  runtime: Runtime = 'node',
 ): Promise<Running> {
-  const program = wrongByMs === 0 ? command() : skewed(lab, 'node', wrongByMs);
+  const program = wrongByMs === 0 ? command(runtime) : skewed(lab, runtime, wrongByMs);
   const running = lab.start(lab.server, [...program, 'serve', ...ips, ...args]);
   let ended = false;
   running.exited.then(() => {

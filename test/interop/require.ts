@@ -26,13 +26,22 @@ export const PTP_PROGRAMS = {
   ptpd: join(PEERS, 'usr/sbin/ptpd'),
 } as const;
 
+/** The unpacked programs of the path labs. */
+export const ROUTE_PROGRAMS = {
+  scamper: join(PEERS, 'usr/bin/scamper'),
+  nft: join(PEERS, 'usr/sbin/nft'),
+  ethtool: join(PEERS, 'sbin/ethtool'),
+  chronyd: PROGRAMS.chronyd,
+  chronyc: PROGRAMS.chronyc,
+} as const;
+
 /** Environment in which the unpacked ntpq finds its modules. */
 export const NTPQ_ENV = { PYTHONPATH: join(PEERS, 'usr/lib/python3/dist-packages') };
 
 export type Requirement = { available: true } | { available: false; reasons: string[] };
 
-/** What a suite needs: namespaces alone, or the stock NTP or PTP peers in them as well. */
-export type Need = 'namespaces' | 'peers' | 'ptp';
+/** What a suite needs: namespaces alone, or stock peers in them as well: NTP, PTP, path tools. */
+export type Need = 'namespaces' | 'peers' | 'ptp' | 'routes';
 
 const known = new Map<Need, Requirement>();
 const told = new Set<string>();
@@ -67,9 +76,12 @@ function look(need: Need): Requirement {
   if (need !== 'namespaces') programs.push('ping');
   const lacking = programs.filter((name) => !onPath(name));
   if (lacking.length > 0) reasons.push(`programs missing: ${lacking.join(', ')}`);
-  const peers: Record<string, string> = { namespaces: {}, peers: PROGRAMS, ptp: PTP_PROGRAMS }[
-    need
-  ];
+  const peers: Record<string, string> = {
+    namespaces: {},
+    peers: PROGRAMS,
+    ptp: PTP_PROGRAMS,
+    routes: ROUTE_PROGRAMS,
+  }[need];
   for (const [name, file] of Object.entries(peers)) {
     if (!executable(file)) reasons.push(`peer missing: ${name} (${file})`);
   }

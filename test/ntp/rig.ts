@@ -8,7 +8,7 @@ import {
   stepNtpClient,
 } from '../../src/ntp/client.ts';
 import type { ServerConfig } from '../../src/ntp/server.ts';
-import { type PathKey, pathKey } from '../../src/path.ts';
+import { type PathKey, pathKey, pathParts } from '../../src/path.ts';
 import { stamp, type Tick, tick } from '../../src/units.ts';
 import { createRandom } from '../fuzz/random.ts';
 import { answerTo, stampsAt } from './wire.ts';
@@ -84,7 +84,8 @@ export function createRig(config: Partial<ClientConfig> = {}): Rig {
         if (output.type === 'timer') rig.timerNs = output.atNs;
         if (output.type !== 'transmit' || output.context === undefined) continue;
         const { bytes, context } = output;
-        const path = pathKey(output.to.ip, output.from.ip);
+        const { ip, port } = output.from;
+        const path = pathKey(output.to.ip, ip, port === 0 ? undefined : port);
         rig.sent.push({ atS: rig.nowNs / S, path, bytes, context });
         const sentAtNs = stamp(rig.nowNs);
         stepNtpClient(client, { type: 'sent', context, sentAtNs, nowNs: rig.nowNs });
@@ -116,10 +117,10 @@ export function createRig(config: Partial<ClientConfig> = {}): Rig {
       rig.nowNs = tick(Math.max(untilS * S, rig.nowNs));
     },
     datagram(path, bytes, but = {}) {
-      const [ip = '', localIp = ''] = path.split('|');
+      const { remoteIp: ip, localIp, localPort = 40123 } = pathParts(path);
       const datagram: Datagram = {
         bytes,
-        local: { ip: localIp, port: 40123 },
+        local: { ip: localIp, port: localPort },
         remote: { ip, port: but.port ?? 123 },
         receivedAtNs: stamp(rig.nowNs),
       };

@@ -51,6 +51,7 @@ test('a fork names the router and where packets go on', () => {
       routerIp: '10.0.0.1',
       nextIps: ['10.0.1.1', '10.0.2.1'],
       isPerPacket: false,
+      isByPort: false,
     },
   ]);
   assert.equal(forks([route(1, ONE), route(2, ONE)]), []);

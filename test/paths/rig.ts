@@ -19,6 +19,7 @@ export function route(
       delayS: router === null ? null : 0.001,
     })),
     end,
+    endDelayS: null,
     atNs: tick(0),
   };
 }

@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { pathsSvg } from '../../src/cli/pathssvg.ts';
 import { pathsText } from '../../src/cli/pathstext.ts';
+import { pathKey } from '../../src/path.ts';
 import { createDiscovery, type Discovery } from '../../src/paths/discovery.ts';
 import type { Route } from '../../src/paths/route.ts';
 import { type PathsView, viewPaths } from '../../src/paths/view.ts';
@@ -28,7 +29,7 @@ function view(routes: readonly Route[], symmetric = false): PathsView {
 
 const DIAMOND = [route(1, A), route(2, A), route(3, B), route(4, ['10.0.0.1', null, '10.0.9.1'])];
 
-test('the view numbers routes, the unknown one like no other, and says the direction (PATH-15)', () => {
+test('the view numbers routes, the unknown one like no other, and says the direction (PATH-08, PATH-15)', () => {
   const { paths, overlaps } = view(DIAMOND);
   assert.equal(
     paths.map((one) => one.route),
@@ -56,6 +57,32 @@ test('text: who polls, which hops are shared, what is not known', () => {
     /ECMP: behind 10\.0\.0\.1 packets to 192\.0\.2\.1 go on to 10\.0\.1\.1 or 10\.0\.2\.1, by their addresses/,
   );
   for (const line of text.split('\n')) assert.is(line, line.trimEnd());
+});
+
+test('text: what joins, what is folded, ports that part; delays in fitting units', () => {
+  const other = ['10.0.8.1', '10.0.1.1', '10.0.9.1'];
+  const text = (...routes: Route[]) => pathsText(view(routes)).join('\n');
+  const joined = text(route(1, A), route(2, A), route(3, other));
+  assert.match(joined, /one way: no route tells 198\.51\.100\.1, 198\.51\.100\.2 apart/);
+  assert.match(
+    joined,
+    /one way from 10\.0\.1\.1 on, for the last 2 routers, to 192\.0\.2\.1: 198\.51\.100\.1, 198\.51\.100\.2, 198\.51\.100\.3/,
+  );
+  const key = (port: number) => pathKey('192.0.2.1', '198.51.100.1', port);
+  const ported = text(route(key(40001), A), route(key(40002), B));
+  assert.match(ported, /^2 paths of 1 address pair, 2 known routes/);
+  assert.match(ported, /192\.0\.2\.1\|198\.51\.100\.1#40002/);
+  assert.match(ported, /ECMP: behind 10\.0\.0\.1 .* by their ports, too/);
+  const near = { ...route(1, A), endDelayS: 42e-6 };
+  assert.match(text(near), /\n {3}4 {2}192\.0\.2\.1 +42 us\n/);
+});
+
+test('the picture tells ends of one address by their ports, and how far the routers are', () => {
+  const key = (port: number) => pathKey('192.0.2.1', '198.51.100.1', port);
+  const svg = pathsSvg(view([route(key(40001), A), { ...route(key(40002), B), endDelayS: 2e-3 }]));
+  assert.ok(svg.includes('198.51.100.1#40001') && svg.includes('198.51.100.1#40002'));
+  assert.is([...svg.matchAll(/>1\.00 ms</g)].length, 4, 'once a router');
+  assert.ok(svg.includes('>2.00 ms<'), 'and the server');
 });
 
 test('text: NAT, and a host that cannot trace', () => {

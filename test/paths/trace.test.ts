@@ -12,6 +12,7 @@ import {
   beginTrace,
   nextHops,
   probeAnswered,
+  probeDeparted,
   probeReturned,
   probeSent,
   probeUnsent,
@@ -21,7 +22,7 @@ import {
   traceDue,
   traceTimeout,
 } from '../../src/paths/trace.ts';
-import { NS_PER_MS, NS_PER_S, tick } from '../../src/units.ts';
+import { NS_PER_MS, NS_PER_S, stamp, tick } from '../../src/units.ts';
 import { path, route } from './rig.ts';
 
 const test = suite('trace');
@@ -63,6 +64,35 @@ function run(world: World, settings: Partial<TraceSettings> = {}, answers = true
   assert.ok(found !== null);
   return { route: found, sent, trace };
 }
+
+test('delays are those between the kernel’s stamps, unless they cannot be', () => {
+  const trace = beginTrace(path(1), SETTINGS);
+  const at = (ms: number) => tick(1e9 + ms * NS_PER_MS);
+  /** Hop by hop: sent at 10 ms, back at 15 by our own clock. */
+  const delays = [
+    { left: 7e9, back: 7e9 + 250e3, wantedS: 250e-6 },
+    { left: null, back: 7e9, wantedS: 5e-3 },
+    { left: 7e9, back: null, wantedS: 5e-3 },
+    { left: 7e9, back: 5e9, wantedS: 5e-3 }, // the clock was stepped between them
+    { left: 7e9, back: 9e9, wantedS: 5e-3 },
+  ];
+  delays.forEach(({ left, back }, n) => {
+    probeSent(trace, n + 1, at(10));
+    if (left !== null) probeDeparted(trace, n + 1, stamp(left));
+    const receivedAtNs = back === null ? null : stamp(back);
+    const routerIp = `10.0.${n}.1`;
+    probeReturned(trace, n + 1, { routerIp, kind: 'exceeded', receivedAtNs }, at(15));
+  });
+  probeSent(trace, 9, at(20));
+  probeDeparted(trace, 9, stamp(8e9));
+  probeAnswered(trace, 9, at(30), stamp(8e9 + 400e3));
+  const found = routeOf(trace);
+  assert.equal(
+    found?.hops.map(({ delayS }) => delayS),
+    delays.map(({ wantedS }) => wantedS),
+  );
+  assert.is(found?.endDelayS, 400e-6);
+});
 
 const routers = ({ hops }: Route) => hops.map((hop) => hop.routers.join('/'));
 

@@ -176,6 +176,15 @@ test('an address in another spelling is the same path; escapes are understood', 
   assert.is(records.length, 4);
 });
 
+test('a path may be one of several ports of a pair; its addresses are spelled alike, too', () => {
+  const of = (path: string) => read(utf8(line({ path }))).records[0]?.split(' ')[0];
+  assert.is(of('192.0.2.1|198.51.100.7#40001'), '192.0.2.1|198.51.100.7#40001');
+  assert.is(of('2001:0DB8:0::1|2001:db8::0:7#123'), '2001:db8::1|2001:db8::7#123');
+  for (const odd of ['2001:db8::0:7#', '2001:db8::0:7#0', '2001:db8::0:7#1#2', 'x#y']) {
+    assert.is(of(`192.0.2.1|${odd}`), `192.0.2.1|${odd}`); // somebody else's, as it is
+  }
+});
+
 test('a line of 65536 bytes is read, a longer one is bad, wherever the pieces end', () => {
   const padded = (length: number) => {
     const empty = line({ note: '' });

@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Datagram } from '../../src/machine.ts';
-import { chooseHost, plainHost } from '../../src/udp/choose.ts';
+import { chooseHost, PUMPS, plainHost } from '../../src/udp/choose.ts';
 import { linuxHost } from '../../src/udp/linux/host.ts';
 import { type Handlers, type Host, type Icmp, stampsOf, type Udp } from '../../src/udp/udp.ts';
 import { groupSuite } from './groups.ts';
@@ -19,9 +19,16 @@ if (typeof found === 'string') {
   });
   skipped.run();
 } else {
-  udpSuite(found.name, () => chooseHost('kernel'), 'kernel');
-  groupSuite(found.name, () => chooseHost('kernel'), 'kernel');
-  ownSuite(chooseHost('kernel'));
+  for (const pump of PUMPS) {
+    const { name, whyTimer } = chooseHost('kernel', pump);
+    if (whyTimer !== undefined) {
+      console.log(`\nSKIPPED ${name}, pump ${pump}: ${whyTimer}`);
+      continue;
+    }
+    udpSuite(name, () => chooseHost('kernel', pump), 'kernel');
+    groupSuite(name, () => chooseHost('kernel', pump), 'kernel');
+    ownSuite(chooseHost('kernel', pump));
+  }
 }
 
 function ownSuite(host: Host): void {

@@ -25,6 +25,7 @@ export function bunFfi(): Ffi {
   return {
     name: 'bun:ffi',
     libc: symbols as unknown as Libc,
+    later: null,
     addressOf: (memory) => Number(ptr(memory)),
     errno: () => read.i32(symbols.__errno_location?.() ?? 0, 0),
   };

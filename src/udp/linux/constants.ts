@@ -7,6 +7,7 @@ export const AF_PACKET = 17;
 
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
+/** These two serve epoll_create1 and eventfd as well. */
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 
@@ -20,9 +21,14 @@ export const SOL_PACKET = 263;
 
 // SOL_SOCKET
 export const SO_REUSEADDR = 2;
+export const SO_ERROR = 4;
 export const SO_RCVBUF = 8;
+export const SO_REUSEPORT = 15;
+export const SO_RCVTIMEO = 20;
+export const SO_SNDTIMEO = 21;
 export const SO_TIMESTAMPING = 37;
 export const SO_RXQ_OVFL = 40;
+export const SO_ATTACH_REUSEPORT_CBPF = 51;
 
 // SOL_IP: IP_TTL and IP_TOS name control messages, too
 export const IP_TOS = 1;
@@ -69,9 +75,18 @@ export const ORIGIN_ICMP = 2;
 export const ORIGIN_ICMP6 = 3;
 export const ORIGIN_TIMESTAMPING = 4;
 
+export const SHUT_RDWR = 2;
+
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_ERRQUEUE = 0x2000;
+export const MSG_WAITFORONE = 0x10000;
 
+/** Of epoll, too. */
 export const POLLIN = 1;
 export const POLLERR = 8;
+export const POLLNVAL = 32;
+
+export const EPOLL_CTL_ADD = 1;
+export const EPOLL_CTL_DEL = 2;
+export const EPOLL_CTL_MOD = 3;

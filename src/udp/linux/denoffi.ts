@@ -4,7 +4,10 @@ import { type Ffi, inWords, LIBC, type Libc } from './libc.ts';
 interface DenoFfi {
   dlopen(
     path: string,
-    symbols: Record<string, { parameters: string[]; result: string }>,
+    symbols: Record<
+      string,
+      { name?: string; parameters: string[]; result: string; nonblocking?: true }
+    >,
   ): { symbols: Record<string, (...values: unknown[]) => unknown> };
   readonly UnsafePointer: {
     of(memory: Uint8Array): unknown;
@@ -26,11 +29,21 @@ export function denoFfi(): Ffi {
   );
   const { symbols } = Deno.dlopen(LIBC, {
     ...signatures,
+    later: {
+      name: 'epoll_wait',
+      parameters: inWords(words).find(([name]) => name === 'epoll_wait')?.[1] ?? [],
+      result: 'i32',
+      nonblocking: true,
+    },
     __errno_location: { parameters: [], result: 'pointer' },
   });
   return {
     name: 'Deno.dlopen',
     libc: symbols as unknown as Libc,
+    later: (watch, events, most, timeoutMs, done) => {
+      const count = symbols.later?.(watch, events, most, timeoutMs) as Promise<number>;
+      count.then(done);
+    },
     addressOf: (memory) => Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory))),
     errno: () => new Deno.UnsafePointerView(symbols.__errno_location?.()).getInt32(),
   };

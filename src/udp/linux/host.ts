@@ -6,7 +6,7 @@ import { isIpv6 } from '../../path.ts';
 import { isDeno } from '../codes.ts';
 import { makeHost, type Open, type Sending } from '../common.ts';
 import type { Join } from '../multicast.ts';
-import type { Host } from '../udp.ts';
+import type { Host, PumpMode } from '../udp.ts';
 import { bunFfi } from './bunffi.ts';
 import {
   IP_ADD_MEMBERSHIP,
@@ -35,15 +35,21 @@ const MACHINES = ['x64', 'arm64'];
 
 /**
  * The host if this system can: FFI, and a packet over loopback that comes with both stamps.
+ * @param wished a runtime that has no other thread for it takes the timer, and the host says why
  * @returns else why not, one sentence
  */
-export function linuxHost(): Host | string {
+export function linuxHost(wished: PumpMode = 'timer'): Host | string {
   const found = findFfi();
   if (typeof found === 'string') return found;
-  const system = makeSystem(found);
-  const name = `Linux (${found.name})`;
+  const pump = found.later === null ? 'timer' : wished;
+  const system = makeSystem(found, pump);
+  const name = `Linux (${found.name}${pump === 'async' ? ', async' : ''})`;
   return {
     ...makeHost(name, openWith(system), joinWith(system), system.clock),
+    pump,
+    ...(pump !== wished && {
+      whyTimer: `no async pump: ${found.name} cannot wait in another thread, the timer is used`,
+    }),
     openPacket: (link, handlers, options) =>
       held(system, () => openPacket(system, link, handlers, options)),
   };

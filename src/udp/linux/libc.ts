@@ -18,6 +18,7 @@ export interface Libc {
   poll(fds: Uint8Array, count: number, timeoutMs: number): number;
   recvmmsg(fd: number, headers: Uint8Array, count: number, flags: number, timeout: null): number;
   sendmsg(fd: number, header: Uint8Array, flags: number): number;
+  sendmmsg(fd: number, headers: Uint8Array, count: number, flags: number): number;
   sendto(
     fd: number,
     bytes: Uint8Array,
@@ -26,10 +27,18 @@ export interface Libc {
     address: Uint8Array,
     length: number,
   ): number;
+  epoll_create1(flags: number): number;
+  epoll_ctl(watch: number, operation: number, fd: number, event: Uint8Array): number;
+  epoll_wait(watch: number, events: Uint8Array, most: number, timeoutMs: number): number;
+  eventfd(count: number, flags: number): number;
+  read(fd: number, bytes: Uint8Array, count: number): number;
+  write(fd: number, bytes: Uint8Array, count: number): number;
   clock_gettime(clock: number, into: Uint8Array): number;
   if_nametoindex(name: Uint8Array): number;
   /** @returns 0 if there is no such interface (the pointer, cut to an int) */
   if_indextoname(index: number, into: Uint8Array): number;
+  /** Ends what waits in the socket, in other threads, too; for datagrams it then fails all the same. */
+  shutdown(fd: number, how: number): number;
   close(fd: number): number;
 }
 
@@ -46,20 +55,42 @@ export const ARGUMENTS: Readonly<Record<keyof Libc, readonly Kind[]>> = {
   poll: ['p', 's', 'i'],
   recvmmsg: ['i', 'p', 'u', 'i', 'p'],
   sendmsg: ['i', 'p', 'i'],
+  sendmmsg: ['i', 'p', 'u', 'i'],
   sendto: ['i', 'p', 's', 'i', 'p', 'u'],
+  epoll_create1: ['i'],
+  epoll_ctl: ['i', 'i', 'i', 'p'],
+  epoll_wait: ['i', 'p', 'i', 'i'],
+  eventfd: ['u', 'i'],
+  read: ['i', 'p', 's'],
+  write: ['i', 'p', 's'],
   clock_gettime: ['i', 'p'],
   if_nametoindex: ['p'],
   if_indextoname: ['u', 'p'],
+  shutdown: ['i', 'i'],
   close: ['i'],
 };
 
 /** The GNU C library; others (musl) are not known to work. */
 export const LIBC = 'libc.so.6';
 
+/**
+ * epoll_wait in another thread; `done` is called in a turn of its own with the result, −1 if it
+ * failed. The memory must stay referenced until then.
+ */
+export type Later = (
+  watch: number,
+  events: Uint8Array,
+  most: number,
+  timeoutMs: number,
+  done: (count: number) => void,
+) => void;
+
 export interface Ffi {
   /** Shown to people: `koffi`, `Deno.dlopen`, `bun:ffi`. */
   readonly name: string;
   readonly libc: Libc;
+  /** Null where C functions cannot be called in another thread. */
+  readonly later: Later | null;
   /** Where the memory stands. It must be an ArrayBuffer of its own, and kept referenced. */
   addressOf(memory: Uint8Array): number;
   /** Of the last call that returned −1. Read it at once. */

@@ -19,7 +19,8 @@ export interface Outlet {
   send(bytes: Uint8Array, isStamped: boolean, prepare: () => void): string | null;
   /** After a stamped send: who is to be told of the departure. */
   expect(userNs: Stamp, departed: Departed): void;
-  takeErrors(): void;
+  /** @returns false if nothing was there */
+  takeErrors(): boolean;
   /** See {@link Pumped.settle}. */
   settle(nowMs: number): boolean;
   /**
@@ -41,12 +42,14 @@ export function makeOutlet(
   const departures = makeDepartures();
   let heldSinceMs: number | null = null;
 
-  function takeErrors(): void {
-    for (const entry of readErrors(system, fd)) {
-      if (owner.isClosed()) return;
+  function takeErrors(): boolean {
+    const entries = readErrors(system, fd);
+    for (const entry of entries) {
+      if (owner.isClosed()) break;
       if ('id' in entry) departures.stamped(entry.id, entry.atNs);
       else owner.onIcmp(entry);
     }
+    return entries.length > 0;
   }
 
   /** After a refusal, which may have used up a number or not: what is known is told, then anew. */

@@ -3,7 +3,7 @@
  * knows nothing of what is in a frame but its VLAN tag. Needs CAP_NET_RAW.
  */
 import { HostError } from '../../errors.ts';
-import type { FrameHandlers, PacketOptions, PacketSocket, StampKind } from '../udp.ts';
+import type { FrameHandlers, PacketOptions, PacketSocket } from '../udp.ts';
 import type { Batch } from './batch.ts';
 import {
   AF_PACKET,
@@ -18,10 +18,10 @@ import {
   SOL_PACKET,
   SOL_SOCKET,
 } from './constants.ts';
+import { makeDescriptor } from './descriptor.ts';
 import { failure } from './errno.ts';
 import { allocate } from './memory.ts';
-import { makeOutlet } from './outlet.ts';
-import { MANY, type Pumped } from './pump.ts';
+import { boundName } from './sockaddr.ts';
 import type { System } from './system.ts';
 
 const ETH_P_ALL = 3;
@@ -89,10 +89,7 @@ function settle(system: System, fd: number, ifindex: number, given: PacketOption
     view.setUint16(4, MEMBERSHIPS[membership], true);
     options.setBytes(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, request);
   }
-  const length = allocate(ffi, 4);
-  length.view.setUint32(0, SOCKADDR_LL_BYTES, true);
-  if (ffi.libc.getsockname(fd, address.bytes, length.bytes) < 0) throw failure(ffi, 'getsockname');
-  return address.bytes.slice(12, 18);
+  return boundName(ffi, fd).bytes.slice(12, 18);
 }
 
 interface Opened {
@@ -108,102 +105,42 @@ function attach(
   { fd, name, ifindex, mac }: Opened,
   handlers: FrameHandlers,
 ): PacketSocket {
-  const { ffi, clock, pump, sender } = system;
-  const received: Record<StampKind, number> = { kernel: 0, user: 0 };
-  const receiveBufferBytes = system.options.getInt(fd, SOL_SOCKET, SO_RCVBUF);
-  const outlet = makeOutlet(system, fd, { isClosed: () => isClosed, onIcmp: () => {} });
   const to = new Uint8Array(SOCKADDR_LL_BYTES);
   const toView = new DataView(to.buffer);
   toView.setUint16(0, AF_PACKET, true);
   toView.setInt32(4, ifindex, true);
   to[11] = 6;
-  let isClosed = false;
-  let lost = 0;
-  let tooLong = 0;
 
-  const member: Pumped = {
-    fd,
+  const descriptor = makeDescriptor(system, fd, {
+    batch,
     everyMs: EVERY_MS,
-    get isClosed() {
-      return isClosed;
+    isHeld: false,
+    onMessage(bare, at) {
+      handlers.onFrame({
+        bytes: withTag(batch, bare),
+        etherType: batch.names.view.getUint16(at + 2),
+        kind: PACKET_KINDS[batch.names.bytes[at + 10] ?? 3] ?? 'other',
+        ...descriptor.stamped(),
+        hasChecksum: (statusOf(batch) & CHECKSUM_NOT_READY) === 0,
+      });
     },
-    takeErrors: outlet.takeErrors,
-    settle: outlet.settle,
-    takeDatagrams: () => takeFrames(),
-  };
-
-  function takeFrames(): number {
-    const { said } = batch;
-    let taken = 0;
-    while (taken < MANY) {
-      let count = batch.receive(fd, 0);
-      if (count < 0) {
-        handlers.onError('ENETDOWN'); // the one error a packet socket has
-        count = batch.receive(fd, 0);
-      }
-      for (let n = 0; n < count; n++) {
-        const bare = batch.open(n);
-        if (said.lost >= 0) lost = said.lost;
-        if (bare === null) {
-          tooLong++;
-          continue;
-        }
-        const kind: StampKind = said.stampS === 0 ? 'user' : 'kernel';
-        received[kind]++;
-        const at = batch.nameAt(n);
-        handlers.onFrame({
-          bytes: withTag(batch, bare),
-          etherType: batch.names.view.getUint16(at + 2),
-          kind: PACKET_KINDS[batch.names.bytes[at + 10] ?? 3] ?? 'other',
-          receivedAtNs: kind === 'user' ? clock.now() : clock.stampOf(said.stampS, said.stampNs),
-          stampKind: kind,
-          hasChecksum: (statusOf(batch) & CHECKSUM_NOT_READY) === 0,
-        });
-        if (isClosed) return 0;
-      }
-      taken += Math.max(count, 0);
-      if (count < batch.size) break;
-    }
-    return taken;
-  }
-
-  pump.add(member);
+    onFailure: () => handlers.onError('ENETDOWN'), // the one error a packet socket has
+    onIcmp() {},
+  });
   return {
     name,
     ifindex,
     mac,
-    counts: () => ({
-      received: { ...received },
-      departed: { ...outlet.counts },
-      lost,
-      tooLong,
-      receiveBufferBytes,
-    }),
-    send(frame, seal, departed) {
-      if (isClosed) return 'EBADF';
-      if (frame.length < LEAST_BYTES) return 'EINVAL';
-      to.set(frame.subarray(0, 6), 12);
-      to.set(frame.subarray(MACS_BYTES, MACS_BYTES + 2), 2); // sll_protocol
-      const isStamped = departed !== undefined;
-      const prepare = () => sender.prepareRaw(to, isStamped);
-      prepare();
-      const sentAtNs = clock.now();
-      seal?.(frame, sentAtNs);
-      const refused = outlet.send(frame, isStamped, prepare);
-      if (refused !== null) return refused;
-      if (departed !== undefined) outlet.expect(sentAtNs, departed);
-      pump.expect();
-      return sentAtNs;
+    counts: descriptor.counts,
+    send(bytes, seal, departed) {
+      if (descriptor.isClosed) return 'EBADF';
+      if (bytes.length < LEAST_BYTES) return 'EINVAL';
+      to.set(bytes.subarray(0, 6), 12);
+      to.set(bytes.subarray(MACS_BYTES, MACS_BYTES + 2), 2); // sll_protocol
+      const prepare = () => system.sender.prepareRaw(to, departed !== undefined);
+      return descriptor.send({ bytes, prepare, seal, departed });
     },
-    close() {
-      if (!isClosed) {
-        isClosed = true;
-        pump.remove(member);
-        ffi.libc.close(fd);
-        system.release();
-      }
-      return Promise.resolve();
-    },
+    close: descriptor.close,
   };
 }
 

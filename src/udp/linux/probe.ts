@@ -14,7 +14,7 @@ import type { Ffi } from './libc.ts';
 import { allocate } from './memory.ts';
 import { makeOptions } from './options.ts';
 import { makeSender } from './sender.ts';
-import { makeAddresses, SOCKADDR_BYTES } from './sockaddr.ts';
+import { boundName, makeAddresses, SOCKADDR_BYTES } from './sockaddr.ts';
 
 /** The kernel begins to stamp a moment after it was asked to. */
 const MOST_TRIES = 100;
@@ -48,13 +48,11 @@ function tryStamps(ffi: Ffi, fd: number): string {
   const sender = makeSender(ffi, addresses);
   const batch = makeBatch(ffi, 4, 64);
   const name = allocate(ffi, SOCKADDR_BYTES);
-  const length = allocate(ffi, 4);
   const ip = '127.0.0.1';
   if (libc.bind(fd, name.bytes, addresses.write(name, 0, { ip, port: 0 })) < 0) {
     return `bind to ${ip} failed with ${codeOfErrno(ffi.errno())}`;
   }
-  length.view.setUint32(0, SOCKADDR_BYTES, true);
-  libc.getsockname(fd, name.bytes, length.bytes);
+  const port = boundName(ffi, fd).view.getUint16(2);
   const polled = allocate(ffi, 8);
   polled.view.setInt32(0, fd, true);
   polled.view.setInt16(4, POLLIN, true);
@@ -62,7 +60,7 @@ function tryStamps(ffi: Ffi, fd: number): string {
   let isSendStamped = false;
   for (let turn = 0; turn < MOST_TRIES && !(isReceiveStamped && isSendStamped); turn++) {
     if (turn > 0) libc.poll(polled.bytes, 0, BETWEEN_MS); // waits
-    sender.prepare({ ip, port: name.view.getUint16(2) }, { isStamped: true });
+    sender.prepare({ ip, port }, { isStamped: true });
     if (sender.send(fd, Uint8Array.of(turn)) < 0) {
       return `sending over ${ip} failed with ${codeOfErrno(ffi.errno())}`;
     }

@@ -1,11 +1,13 @@
 /**
- * What brings datagrams from the kernel to the handlers: one poll() over all sockets every few ms.
- * The stamps are the kernel's, so coming late costs nothing but patience, and the buffers hold
+ * What brings datagrams from the kernel to the handlers: by the timer, a look at all sockets every
+ * few ms, or async, as soon as another thread sees that there is something (doorbell.ts). The
+ * stamps are the kernel's, so coming late costs nothing but patience, and the buffers hold
  * thousands of datagrams.
  */
-import { POLLERR, POLLIN } from './constants.ts';
-import type { Ffi } from './libc.ts';
-import { allocate, type Memory } from './memory.ts';
+import type { PumpMode } from '../udp.ts';
+import { hang } from './doorbell.ts';
+import type { Ffi, Later } from './libc.ts';
+import { makeWatch, type Watch } from './watch.ts';
 
 export interface Pumped {
   readonly fd: number;
@@ -16,15 +18,20 @@ export interface Pumped {
   takeErrors(): void;
   /** Looks after departures that the kernel does not tell. True while some are awaited. */
   settle(nowMs: number): boolean;
-  /** Hands out datagrams. @returns how many were there; {@link MANY} or more: there may be others */
+  /**
+   * Hands out datagrams.
+   * @returns how many were there; {@link MANY} or more: there may be others; or {@link HELD}
+   */
   takeDatagrams(nowMs: number): number;
 }
 
 export interface Pump {
+  /** @throws Error with a code */
   add(member: Pumped): void;
+  /** Before its socket is closed. */
   remove(member: Pumped): void;
-  /** Something was sent: stamps and answers are to be expected. */
-  expect(): void;
+  /** Something was sent: answers are to be expected, and a stamp if it `isStamped`. */
+  expect(isStamped: boolean): void;
 }
 
 /** Time between two looks while something happens, and when nothing has for a while (ms). */
@@ -36,60 +43,108 @@ const SOON_MS = 1;
 const FEW = 4;
 /** Datagrams that one socket hands out in a turn before others have theirs. */
 export const MANY = 128;
-/** struct pollfd (bytes). */
-const POLLFD_BYTES = 8;
+/** They must wait for the stamp of a departure; somebody awaits it, then. */
+export const HELD = -1;
 
 /** @param before called once in a turn that has something to hand out, before it does */
-export function makePump(ffi: Ffi, before: () => void): Pump {
+export function makePump(ffi: Ffi, before: () => void, mode: PumpMode): Pump {
+  const { later } = ffi;
+  return mode === 'async' && later !== null
+    ? asyncPump(ffi, later, before)
+    : timerPump(ffi, before);
+}
+
+interface Turn {
+  /** A departure is awaited. */
+  isAwaiting: boolean;
+  isActive: boolean;
+  /** Datagrams of the socket that had most. */
+  most: number;
+}
+
+/** The members, and one turn of looking at them. */
+function makeMembers(ffi: Ffi, before: () => void) {
   const members: Pumped[] = [];
-  let fds: Memory = allocate(ffi, POLLFD_BYTES * 32);
-  let isListed = false;
+  const held = new Set<Pumped>();
+  let watch: Watch<Pumped> | null = null;
+
+  function handOut(member: Pumped, nowMs: number): number {
+    const taken = member.takeDatagrams(nowMs);
+    const isHeld = taken === HELD;
+    if (isHeld !== held.has(member) && !member.isClosed) {
+      watch?.setReading(member.fd, !isHeld); // else it would be told all the time
+      if (isHeld) held.add(member);
+      else held.delete(member);
+    }
+    return taken;
+  }
+
+  return {
+    members,
+    /** @returns a descriptor that is readable when there is something; null: as before */
+    add(member: Pumped): number | null {
+      const isFirst = watch === null;
+      watch ??= makeWatch<Pumped>(ffi);
+      try {
+        watch.add(member.fd, member);
+      } catch (error) {
+        if (isFirst) watch.close();
+        if (isFirst) watch = null;
+        throw error;
+      }
+      members.push(member);
+      return isFirst ? watch.fd : null;
+    },
+    remove(member: Pumped): void {
+      const at = members.indexOf(member);
+      if (at < 0) return;
+      members.splice(at, 1);
+      held.delete(member);
+      watch?.remove(member.fd);
+    },
+    /** After the last member was removed. */
+    end(): void {
+      watch?.close();
+      watch = null;
+    },
+    /** Fills `result` as far as it comes: handlers may throw. */
+    look(nowMs: number, result: Turn): void {
+      if (watch === null) return;
+      const { readable, failing } = watch.ready();
+      if (readable.length + failing.length > 0) {
+        result.isActive = true;
+        before();
+      }
+      // Departures first: an answer must not be told before its request has a stamp
+      for (const member of failing) if (!member.isClosed) member.takeErrors();
+      for (const member of [...members]) {
+        result.isAwaiting = member.settle(nowMs) || result.isAwaiting;
+      }
+      for (const member of new Set([...held, ...readable])) {
+        if (!member.isClosed) result.most = Math.max(result.most, handOut(member, nowMs));
+      }
+    },
+  };
+}
+
+const newTurn = (): Turn => ({ isAwaiting: false, isActive: false, most: 0 });
+
+function timerPump(ffi: Ffi, before: () => void): Pump {
+  const { members, add, remove, end, look } = makeMembers(ffi, before);
   let handle: ReturnType<typeof setTimeout> | null = null;
   let dueMs = 0;
   let activeMs = 0;
   let wishedMs = IDLE_MS;
 
-  function list(): void {
-    const needed = POLLFD_BYTES * members.length;
-    if (fds.bytes.length < needed) fds = allocate(ffi, 2 * needed);
-    for (const [n, { fd }] of members.entries()) {
-      fds.view.setInt32(POLLFD_BYTES * n, fd, true);
-      fds.view.setInt16(POLLFD_BYTES * n + 4, POLLIN, true); // POLLERR always counts
-    }
-    wishedMs = Math.min(IDLE_MS, ...members.map(({ everyMs = IDLE_MS }) => everyMs));
-    isListed = true;
-  }
-
-  function ready(): { readable: Pumped[]; failing: Pumped[] } {
-    const found: { readable: Pumped[]; failing: Pumped[] } = { readable: [], failing: [] };
-    if (!isListed) list();
-    if (ffi.libc.poll(fds.bytes, members.length, 0) <= 0) return found;
-    for (const [n, member] of members.entries()) {
-      const events = fds.view.getInt16(POLLFD_BYTES * n + 6, true);
-      if ((events & POLLERR) !== 0) found.failing.push(member);
-      if ((events & POLLIN) !== 0) found.readable.push(member);
-    }
-    return found;
-  }
-
   function turn(): void {
     handle = null;
     const nowMs = performance.now();
-    const { readable, failing } = ready();
-    let isAwaiting = false;
-    let most = 0;
+    const result = newTurn();
     try {
-      if (readable.length + failing.length > 0) {
-        activeMs = nowMs;
-        before();
-      }
-      // Departures first: an answer must not be told before its request has a stamp
-      for (const member of failing) if (!member.isClosed) member.takeErrors();
-      for (const member of [...members]) isAwaiting = member.settle(nowMs) || isAwaiting;
-      for (const member of readable) {
-        if (!member.isClosed) most = Math.max(most, member.takeDatagrams(nowMs));
-      }
+      look(nowMs, result);
     } finally {
+      const { isAwaiting, isActive, most } = result;
+      if (isActive) activeMs = nowMs;
       const restMs = nowMs - activeMs < IDLE_AFTER_MS ? BUSY_MS : IDLE_MS;
       const isSoon = isAwaiting || most >= FEW;
       schedule(most >= MANY ? 0 : Math.min(isSoon ? SOON_MS : restMs, wishedMs));
@@ -107,24 +162,82 @@ export function makePump(ffi: Ffi, before: () => void): Pump {
     handle = setTimeout(turn, delayMs);
   }
 
+  const findWish = () => {
+    wishedMs = Math.min(IDLE_MS, ...members.map(({ everyMs = IDLE_MS }) => everyMs));
+  };
+
   return {
     add(member) {
-      members.push(member);
-      isListed = false;
+      add(member);
+      findWish();
       schedule(BUSY_MS);
     },
     remove(member) {
-      const at = members.indexOf(member);
-      if (at < 0) return;
-      members.splice(at, 1);
-      isListed = false;
-      if (members.length > 0 || handle === null) return;
-      clearTimeout(handle);
+      remove(member);
+      findWish();
+      if (members.length > 0) return;
+      end();
+      if (handle !== null) clearTimeout(handle);
       handle = null;
     },
     expect() {
       activeMs = performance.now();
       schedule(BUSY_MS);
     },
+  };
+}
+
+function asyncPump(ffi: Ffi, later: Later, before: () => void): Pump {
+  const { members, add, remove, end, look } = makeMembers(ffi, before);
+  let unhang: (() => void) | null = null;
+  let handle: ReturnType<typeof setTimeout> | null = null;
+
+  /** For what does not come by itself: a stamp that is missing, and what waits for it. */
+  function turn(): void {
+    const result = newTurn();
+    try {
+      look(performance.now(), result);
+    } finally {
+      settle(result.isAwaiting && members.length > 0);
+    }
+  }
+
+  function settle(isAwaiting: boolean): void {
+    if (isAwaiting) handle ??= setTimeout(onTimer, SOON_MS);
+    else if (handle !== null) {
+      clearTimeout(handle);
+      handle = null;
+    }
+  }
+
+  function onTimer(): void {
+    handle = null;
+    turn();
+  }
+
+  function close(): void {
+    unhang?.();
+    unhang = null;
+    end();
+    settle(false);
+  }
+
+  return {
+    add(member) {
+      const fd = add(member);
+      if (fd === null) return;
+      try {
+        unhang = hang(ffi, later, fd, turn);
+      } catch (error) {
+        remove(member);
+        close();
+        throw error;
+      }
+    },
+    remove(member) {
+      remove(member);
+      if (members.length === 0) close();
+    },
+    expect: (isStamped) => settle(isStamped || handle !== null),
   };
 }

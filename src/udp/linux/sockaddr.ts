@@ -3,8 +3,9 @@ import type { Address } from '../../machine.ts';
 import { canonicalIp, ipv4Octets, ipv6Groups, isIpv6 } from '../../path.ts';
 import { isLinkLocal, withoutZone, zoneOf } from '../interfaces.ts';
 import { AF_INET, AF_INET6 } from './constants.ts';
+import { failure } from './errno.ts';
 import type { Ffi } from './libc.ts';
-import type { Memory } from './memory.ts';
+import { allocate, type Memory } from './memory.ts';
 
 /** Length of sockaddr_in6, the longest (bytes). */
 export const SOCKADDR_BYTES = 28;
@@ -13,6 +14,18 @@ const NAME_BYTES = 16;
 
 /** Addresses are kept as text and as bytes, as the same peers come again; strangers cannot fill it. */
 const MOST_KEPT = 1024;
+
+/**
+ * The socket address that a socket is bound to, of whatever family.
+ * @throws Error with a code
+ */
+export function boundName(ffi: Ffi, fd: number): Memory {
+  const name = allocate(ffi, SOCKADDR_BYTES);
+  const length = allocate(ffi, 4);
+  length.view.setUint32(0, SOCKADDR_BYTES, true);
+  if (ffi.libc.getsockname(fd, name.bytes, length.bytes) < 0) throw failure(ffi, 'getsockname');
+  return name;
+}
 
 export interface Addresses {
   /**

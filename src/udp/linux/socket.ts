@@ -2,7 +2,7 @@
 import type { Address, Arrival } from '../../machine.ts';
 import { isIpv6 } from '../../path.ts';
 import { refusal } from '../common.ts';
-import type { Handlers, SendOptions, StampKind, Udp, UdpCounts } from '../udp.ts';
+import type { Handlers, SendOptions, Udp } from '../udp.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -23,12 +23,11 @@ import {
   SOL_IPV6,
   SOL_SOCKET,
 } from './constants.ts';
+import { makeDescriptor } from './descriptor.ts';
 import { failure } from './errno.ts';
 import { allocate } from './memory.ts';
-import { makeOutlet } from './outlet.ts';
-import { MANY, type Pumped } from './pump.ts';
 import { MOST_BYTES } from './sender.ts';
-import { SOCKADDR_BYTES } from './sockaddr.ts';
+import { boundName, SOCKADDR_BYTES } from './sockaddr.ts';
 import type { System } from './system.ts';
 
 /** Wished for; the system gives less without a word (net.core.rmem_max). */
@@ -96,14 +95,6 @@ function bound(system: System, asked: Address, { isShared, settings }: SocketOpt
   }
 }
 
-function portOf({ ffi }: System, fd: number): number {
-  const name = allocate(ffi, SOCKADDR_BYTES);
-  const length = allocate(ffi, 4);
-  length.view.setUint32(0, SOCKADDR_BYTES, true);
-  if (ffi.libc.getsockname(fd, name.bytes, length.bytes) < 0) throw failure(ffi, 'getsockname');
-  return name.view.getUint16(2);
-}
-
 const isByte = (value: number | undefined, least: number, most: number): boolean =>
   value === undefined || (Number.isInteger(value) && value >= least && value <= most);
 
@@ -114,16 +105,27 @@ function attach(
   handlers: Handlers,
   { localIp = asked.ip, onlyIfindex = 0 }: SocketOptions,
 ): Udp {
-  const { ffi, clock, pump, sender } = system;
-  const local: Address = { ip: localIp, port: portOf(system, fd) };
-  const received: Record<StampKind, number> = { kernel: 0, user: 0 };
-  const receiveBufferBytes = system.options.getInt(fd, SOL_SOCKET, SO_RCVBUF);
-  let isClosed = false;
-  let lost = 0;
-  let tooLong = 0;
+  const { batch, addresses, sender } = system;
+  const { said } = batch;
+  const local: Address = { ip: localIp, port: boundName(system.ffi, fd).view.getUint16(2) };
 
-  const outlet = makeOutlet(system, fd, {
-    isClosed: () => isClosed,
+  const descriptor = makeDescriptor(system, fd, {
+    batch,
+    isHeld: true,
+    onMessage(bytes, nameAt) {
+      if (onlyIfindex !== 0 && said.ifindex !== 0 && said.ifindex !== onlyIfindex) return;
+      const remote = addresses.read(batch.names, nameAt);
+      if (remote === null) return;
+      const { receivedAtNs } = descriptor.stamped();
+      handlers.onDatagram({
+        bytes,
+        local,
+        remote,
+        receivedAtNs,
+        arrival: arrivalOf(system, local),
+      });
+    },
+    onFailure() {},
     onIcmp(icmp) {
       const isGone = icmp.errorCode === 'ECONNREFUSED';
       if (handlers.onIcmp) handlers.onIcmp(icmp);
@@ -132,87 +134,19 @@ function attach(
       else handlers.onError(isGone ? icmp.errorCode : 'EHOSTUNREACH');
     },
   });
-  const member: Pumped = {
-    fd,
-    get isClosed() {
-      return isClosed;
-    },
-    takeErrors: outlet.takeErrors,
-    settle: outlet.settle,
-    takeDatagrams: (nowMs) => (outlet.isHolding(nowMs) ? 0 : takeBatches()),
-  };
-
-  function takeBatches(): number {
-    const { batch, addresses } = system;
-    const { said } = batch;
-    let taken = 0;
-    while (taken < MANY) {
-      let count = batch.receive(fd, 0);
-      if (count < 0) count = batch.receive(fd, 0); // the error of an earlier datagram came out
-      for (let n = 0; n < count; n++) {
-        const bytes = batch.open(n);
-        if (said.lost >= 0) lost = said.lost;
-        if (bytes === null) {
-          tooLong++;
-          continue;
-        }
-        if (onlyIfindex !== 0 && said.ifindex !== 0 && said.ifindex !== onlyIfindex) continue;
-        const remote = addresses.read(batch.names, batch.nameAt(n));
-        if (remote === null) continue;
-        const kind: StampKind = said.stampS === 0 ? 'user' : 'kernel';
-        received[kind]++;
-        const receivedAtNs =
-          kind === 'user' ? clock.now() : clock.stampOf(said.stampS, said.stampNs);
-        handlers.onDatagram({
-          bytes,
-          local,
-          remote,
-          receivedAtNs,
-          arrival: arrivalOf(system, local),
-        });
-        if (isClosed) return 0;
-      }
-      taken += Math.max(count, 0);
-      if (count < batch.size) break;
-    }
-    return taken;
-  }
-
-  pump.add(member);
   return {
     local,
     stampKind: 'kernel',
-    counts: (): UdpCounts => ({
-      received: { ...received },
-      departed: { ...outlet.counts },
-      lost,
-      tooLong,
-      receiveBufferBytes,
-    }),
+    counts: descriptor.counts,
     send(bytes, to, seal, options) {
-      const code = isClosed ? 'EBADF' : refusalOf(local, to, bytes, options);
+      const code = descriptor.isClosed ? 'EBADF' : refusalOf(local, to, bytes, options);
       if (code !== null) return code;
       const { departed, hops, dscp } = options ?? {};
       const beside = { isStamped: departed !== undefined, hops, dscp };
       const prepare = () => sender.prepare(to, beside);
-      prepare();
-      const sentAtNs = clock.now();
-      seal?.(bytes, sentAtNs);
-      const refused = outlet.send(bytes, beside.isStamped, prepare);
-      if (refused !== null) return refused;
-      if (departed !== undefined) outlet.expect(sentAtNs, departed);
-      pump.expect();
-      return sentAtNs;
+      return descriptor.send({ bytes, prepare, seal, departed });
     },
-    close() {
-      if (!isClosed) {
-        isClosed = true;
-        pump.remove(member);
-        ffi.libc.close(fd);
-        system.release();
-      }
-      return Promise.resolve();
-    },
+    close: descriptor.close,
   };
 }
 

@@ -1,4 +1,5 @@
 /** What all sockets of one Linux host share: memory for messages, the clock, the pump. */
+import type { PumpMode } from '../udp.ts';
 import { type Batch, makeBatch } from './batch.ts';
 import { type KernelClock, makeKernelClock } from './clock.ts';
 import type { Ffi } from './libc.ts';
@@ -37,7 +38,7 @@ const FRAME_BYTES = 9216;
 /** For a VLAN tag. */
 const FRAME_HEADROOM = 8;
 
-export function makeSystem(ffi: Ffi): System {
+export function makeSystem(ffi: Ffi, pump: PumpMode): System {
   const clock = makeKernelClock(ffi);
   const addresses = makeAddresses(ffi);
   const options = makeOptions(ffi);
@@ -56,7 +57,7 @@ export function makeSystem(ffi: Ffi): System {
       frames ??= makeBatch(ffi, FRAMES, FRAME_BYTES, FRAME_HEADROOM);
       return frames;
     },
-    pump: makePump(ffi, () => clock.look()),
+    pump: makePump(ffi, () => clock.look(), pump),
     // The kernel begins to stamp a moment after the first socket asks for it, and stops with the
     // last: one socket is kept, that has seen stamps.
     hold() {

@@ -1,0 +1,174 @@
+/**
+ * Load for NTP servers on loopback that a batching server does not outrun: several clients, each
+ * with its window of requests outstanding, through FFI. Every request is sent by itself, as those
+ * of many clients are; replies are read in batches.
+ */
+import process from 'node:process';
+import {
+  AF_INET,
+  MSG_DONTWAIT,
+  POLLIN,
+  SO_RCVBUF,
+  SOCK_DGRAM,
+  SOL_SOCKET,
+} from '../src/udp/linux/constants.ts';
+import { loadFfi } from '../src/udp/linux/host.ts';
+import type { Ffi } from '../src/udp/linux/libc.ts';
+import { allocate, type Memory, setPointer } from '../src/udp/linux/memory.ts';
+import { makeOptions } from '../src/udp/linux/options.ts';
+import { makeAddresses } from '../src/udp/linux/sockaddr.ts';
+import type { LoadFigures, LoadOptions } from './load.ts';
+
+/** Client sockets: 127.0.0.1, 127.0.0.2, … */
+export const CLIENTS = 4;
+const PACKET_BYTES = 48;
+const SLOT_BYTES = 64;
+const HEADER_BYTES = 64;
+const IOVEC_BYTES = 16;
+const MSG_LENGTH = 56;
+const LOST_MS = 250;
+const CLIENT = 0x23; // LI 0, version 4, mode 3
+const SERVER = 0x24;
+const ORIGIN = 24;
+const COOKIE = 40;
+const FIRST_PLACE = 0x80000000;
+
+interface Client {
+  readonly fd: number;
+  readonly requests: Memory;
+  readonly replies: Memory;
+  readonly sendHeader: Memory;
+  readonly receiveHeaders: Memory;
+  /** Pointed at, so kept. */
+  readonly held: readonly Memory[];
+  /** Per place in the window: number of its last request, and when that was sent. */
+  readonly sequences: Uint32Array;
+  readonly sentMs: Float64Array;
+  /** Places whose next request is to be sent. */
+  due: number[];
+}
+
+/** Null where there is no FFI: then generate() of load.ts has to do. */
+export function flood(options: LoadOptions): LoadFigures | null {
+  const ffi = loadFfi();
+  if (typeof ffi === 'string') return null;
+  const { libc } = ffi;
+  const { port, window, mostMs, mostAnswers } = options;
+  const each = Math.ceil(window / CLIENTS);
+  const clients = Array.from({ length: CLIENTS }, (_, n) => open(ffi, n, port, each));
+  const polled = allocate(ffi, 8 * CLIENTS);
+  for (const [n, { fd }] of clients.entries()) {
+    polled.view.setInt32(8 * n, fd, true);
+    polled.view.setInt16(8 * n + 4, POLLIN, true);
+  }
+  let answered = 0;
+  let lost = 0;
+  let wrong = 0;
+  const started = performance.now();
+  const cpu = process.cpuUsage();
+  let nowMs = started;
+  let lookedMs = started;
+  for (const client of clients) send(ffi, client, nowMs);
+  while (nowMs - started < mostMs && answered < mostAnswers) {
+    libc.poll(polled.bytes, CLIENTS, 10);
+    nowMs = performance.now();
+    for (const client of clients) {
+      const count = libc.recvmmsg(client.fd, client.receiveHeaders.bytes, each, MSG_DONTWAIT, null);
+      for (let n = 0; n < count; n++) {
+        const place = placeOf(client, n);
+        if (place < 0) wrong++;
+        else {
+          answered++;
+          client.due.push(place);
+        }
+      }
+      if (nowMs - lookedMs > 20) lost += overdue(client, nowMs);
+      send(ffi, client, nowMs);
+    }
+    if (nowMs - lookedMs > 20) lookedMs = nowMs;
+  }
+  const tookMs = performance.now() - started;
+  const { user, system } = process.cpuUsage(cpu);
+  for (const { fd } of clients) libc.close(fd);
+  return { answered, lost, wrong, tookMs, cpuMs: (user + system) / 1e3 };
+}
+
+function open(ffi: Ffi, n: number, port: number, window: number): Client {
+  const { libc } = ffi;
+  const fd = libc.socket(AF_INET, SOCK_DGRAM, 0);
+  const addresses = makeAddresses(ffi);
+  const own = allocate(ffi, 32);
+  const server = allocate(ffi, 32);
+  makeOptions(ffi).setInt(fd, SOL_SOCKET, SO_RCVBUF, 1 << 20);
+  const bound = libc.bind(
+    fd,
+    own.bytes,
+    addresses.write(own, 0, { ip: `127.0.0.${n + 1}`, port: 0 }),
+  );
+  if (fd < 0 || bound < 0) throw new Error(`no client socket: errno ${ffi.errno()}`);
+  const nameBytes = addresses.write(server, 0, { ip: '127.0.0.1', port });
+  const iovecs = allocate(ffi, IOVEC_BYTES * window);
+  const iovec = allocate(ffi, IOVEC_BYTES);
+  const client: Client = {
+    fd,
+    requests: allocate(ffi, SLOT_BYTES),
+    replies: allocate(ffi, SLOT_BYTES * window),
+    sendHeader: allocate(ffi, HEADER_BYTES),
+    receiveHeaders: allocate(ffi, HEADER_BYTES * window),
+    held: [iovecs, iovec, server],
+    sequences: new Uint32Array(window),
+    sentMs: new Float64Array(window),
+    due: Array.from({ length: window }, (_, place) => place),
+  };
+  const { requests, replies, sendHeader, receiveHeaders } = client;
+  for (let n = 0; n < window; n++) {
+    const header = HEADER_BYTES * n;
+    setPointer(iovecs, IOVEC_BYTES * n, replies.address + SLOT_BYTES * n);
+    iovecs.view.setUint32(IOVEC_BYTES * n + 8, SLOT_BYTES, true);
+    setPointer(receiveHeaders, header + 16, iovecs.address + IOVEC_BYTES * n);
+    receiveHeaders.view.setUint32(header + 24, 1, true);
+  }
+  setPointer(iovec, 0, requests.address);
+  iovec.view.setUint32(8, PACKET_BYTES, true);
+  setPointer(sendHeader, 0, server.address);
+  sendHeader.view.setUint32(8, nameBytes, true);
+  setPointer(sendHeader, 16, iovec.address);
+  sendHeader.view.setUint32(24, 1, true);
+  requests.bytes[0] = CLIENT;
+  return client;
+}
+
+/** Sends one request for each place that is due, each by a call of its own. */
+function send({ libc }: Ffi, client: Client, nowMs: number): void {
+  const { fd, due, requests, sendHeader, sequences, sentMs } = client;
+  for (const place of due) {
+    const sequence = ((sequences[place] ?? 0) + 1) >>> 0;
+    sequences[place] = sequence;
+    sentMs[place] = nowMs;
+    requests.view.setUint32(COOKIE, FIRST_PLACE + place); // no real time is told
+    requests.view.setUint32(COOKIE + 4, sequence);
+    libc.sendmsg(fd, sendHeader.bytes, 0); // refused: counts as lost later
+  }
+  due.length = 0;
+}
+
+/** The place whose outstanding request reply `n` answers; −1 if it answers none, or wrongly. */
+function placeOf({ replies, receiveHeaders, sequences }: Client, n: number): number {
+  const at = SLOT_BYTES * n;
+  if (receiveHeaders.view.getUint32(HEADER_BYTES * n + MSG_LENGTH, true) !== PACKET_BYTES)
+    return -1;
+  if (replies.bytes[at] !== SERVER || replies.bytes[at + 1] !== 1) return -1;
+  const place = replies.view.getUint32(at + ORIGIN) - FIRST_PLACE;
+  return sequences[place] === replies.view.getUint32(at + ORIGIN + 4) ? place : -1;
+}
+
+/** Requests without a reply for LOST_MS are due again. */
+function overdue({ sentMs, due }: Client, nowMs: number): number {
+  let lost = 0;
+  for (const [place, atMs] of sentMs.entries()) {
+    if (nowMs - atMs < LOST_MS || due.includes(place)) continue;
+    due.push(place);
+    lost++;
+  }
+  return lost;
+}
