@@ -186,6 +186,7 @@ export const PATH_SHIFT_FORWARD_S: usize = 192; // the same remote→local; both
 export const PATH_SHARES: usize = 200; // 1 + index of the path it shares its route with; 0: none
 export const PATH_REVERSES: usize = 208; // one-way measurements taken, local→remote
 export const PATH_FORWARDS: usize = 216; // the same, remote→local
+export const PATH_VOTE: usize = 248; // what its voice counts in majorities, [0, 1]; 1 unless told
 
 export const VERDICT_ORDER: usize = 0; // exchanges the core was given, this one included
 export const VERDICT_AT_S: usize = 8; // newest local receive, Unix s

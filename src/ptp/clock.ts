@@ -29,6 +29,7 @@ import type { Incoming } from './incoming.ts';
 import { answerManagement } from './manage.ts';
 import { nextMasterDue } from './master.ts';
 import { type Message, readMessage } from './message.ts';
+import { admit, park } from './probe.ts';
 import { relayManagement } from './relay.ts';
 import { requesterDue, stepRequester } from './requester.ts';
 import { answerDelayReq, answerPdelayReq } from './respond.ts';
@@ -46,6 +47,22 @@ export { isDualNow } from './ways.ts';
 /** Processes one input. Strangers' bytes become drops. */
 export function stepOrdinaryClock(clock: OrdinaryClock, input: Input): Output[] {
   return armed(clock, stepPort([clock], clock, input));
+}
+
+/**
+ * Parks a path, whose Sync and Delay_Resp are cancelled then, or admits it again.
+ * @param reason one sentence, no trailing full stop
+ */
+export function setParked(
+  clock: OrdinaryClock,
+  key: PathKey,
+  isParked: boolean,
+  reason: string,
+  nowNs: Tick,
+): Output[] {
+  const outputs: Output[] = [...(isParked ? park : admit)(clock.slave, key, reason)];
+  if (outputs.length > 0) clock.isUnarranged = true;
+  return armed(clock, conclude([clock], clock, outputs, nowNs));
 }
 
 /** The trouble of a socket that the host told of its own accord. */

@@ -175,6 +175,7 @@ for (const combiner of COMBINERS) {
         asymmetryS: 0,
         asymmetrySigmaS: 0,
         weight: 0,
+        vote: 1,
         noiseS: 0,
         residualS: 0,
         intervalS: 0,
