@@ -7,7 +7,7 @@
 import type { Output } from '../machine.ts';
 import { isIpv6, type PathKey, pathKey } from '../path.ts';
 import { NS_PER_S, type Tick } from '../units.ts';
-import type { OrdinaryClock, Places } from './clockconfig.ts';
+import type { OrdinaryClock, Places } from './clockstate.ts';
 import { copyTime } from './dataset.ts';
 import { isWidowed, modeOf, usedAlternates } from './enterprise.ts';
 import { peerGroup, primaryGroup } from './groups.ts';
