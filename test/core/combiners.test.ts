@@ -185,6 +185,7 @@ for (const combiner of COMBINERS) {
         shiftForwardS: 0,
         forwards: 0,
         reverses: 0,
+        stamps: { send: { user: 0, kernel: 0 }, receive: { user: 0, kernel: 0 } },
       },
     );
     // the index now belongs to an honest path: nothing of the liar's may stick to it
