@@ -45,6 +45,12 @@ test('a dual-ended client measures every pair, each from its own address (NTP-D3
   const { clock, paths } = client.status();
   assert.ok(clock !== null && Math.abs(clock.offsetS) < 0.02, `offset ${clock?.offsetS}`);
   assert.ok(paths.every(({ reach, stratum }) => reach > 0 && stratum === 3));
+  for (const { stamps, stampCounts, report, path } of paths) {
+    const { send, receive } = stampCounts ?? { send: { user: 0, kernel: 0 }, receive: null };
+    assert.is(send.user + send.kernel, (report?.taken ?? 0) + (report?.refused ?? 0), path);
+    assert.is((receive?.user ?? 0) + (receive?.kernel ?? 0), send.user + send.kernel, path);
+    assert.ok(stamps !== 'kernel' || send.kernel > send.user, `${path}: ${stamps}`);
+  }
   await client.close();
   await server.close();
 });

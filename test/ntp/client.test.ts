@@ -25,7 +25,7 @@ import {
   S,
   type Sent,
 } from './rig.ts';
-import { answerTo, toHex } from './wire.ts';
+import { answerTo, stampsAt, toHex } from './wire.ts';
 
 const test = suite('ntp client');
 
@@ -113,6 +113,23 @@ test('an exchange carries both local stamps and its own copy of the packet', () 
   assert.is(record?.rootDelayS, 256 / 65536);
   assert.is(record?.rootDispersionS, 512 / 65536);
   assert.is(record?.lastValidNs, 1 * S);
+});
+
+test('an exchange tells whose its local stamps are, as far as the host did', () => {
+  const rig = createRig();
+  const told = [
+    ['kernel', 'user'] as const,
+    ['user', 'kernel'] as const,
+    [undefined, 'kernel'] as const,
+  ];
+  for (const [n, [send, receive]] of told.entries()) {
+    rig.kinds = [send, receive];
+    rig.run(64 * (n + 1), ({ bytes }) => answerTo(bytes, stampsAt(rig.nowNs / S + 0.01)));
+    const exchange = rig.outputs.filter((output) => output.type === 'exchange').at(-1);
+    if (exchange?.type !== 'exchange') throw new Error('no exchange');
+    assert.is(exchange.localSendKind, send);
+    assert.is(exchange.localReceiveKind, receive);
+  }
 });
 
 test('an answer before the host told the send time is not used', () => {

@@ -144,12 +144,14 @@ test('an interleaved answer completes the exchange before, with its own stamps (
 
 test('a captured interleaved answer of chronyd 4.3 becomes the exchange it completes (WIRE §1.9)', () => {
   const rig = startClient();
+  rig.kinds = ['user', 'kernel'];
   const first = ask(rig);
   const receive = 'eeab652e8eae24eb';
   rig.datagram(A, answerTo(first.bytes, { receive, transmit: 'eeab652e8eb14fbc' }));
   const [path] = rig.client.paths;
   assert.ok(path?.base);
   path.base.isMeasured = false; // as if it had been an interleaved answer, too
+  rig.kinds = ['kernel', 'user'];
   const second = ask(rig);
   assert.is(times(second.bytes).origin, receive);
   const { request } = path;
@@ -171,6 +173,7 @@ test('a captured interleaved answer of chronyd 4.3 becomes the exchange it compl
     transmit: 'eeab652e8eb1f15e',
   });
   assert.is(last.localSendNs, first.atS * S);
+  assert.equal([last.localSendKind, last.localReceiveKind], ['user', 'kernel']);
 });
 
 test('a server that knows no interleaved mode is measured in basic mode throughout (NTP-C6)', () => {

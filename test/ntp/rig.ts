@@ -1,5 +1,5 @@
 /** A client in logical time: a driver that keeps the contract of machine.ts and writes all down. */
-import type { Datagram, Output } from '../../src/machine.ts';
+import type { Datagram, Output, StampKind } from '../../src/machine.ts';
 import {
   type ClientConfig,
   createNtpClient,
@@ -28,6 +28,8 @@ export interface Rig {
   sent: Sent[];
   outputs: Output[];
   timerNs: Tick | null;
+  /** Whose stamps of sending and of receiving are from now on. */
+  kinds: [StampKind | undefined, StampKind | undefined];
   /** Steps the machine and files its outputs; transmits are reported `sent` at once. */
   feed(outputs: Output[]): Output[];
   /** Lets logical time pass; `answer` may return what comes back 20 ms after a request. */
@@ -75,6 +77,7 @@ export function createRig(config: Partial<ClientConfig> = {}): Rig {
     nowNs: config.nowNs ?? tick(0),
     sent: [],
     outputs: [],
+    kinds: [undefined, undefined],
     timerNs: nextTimer(client),
     feed(outputs) {
       const timers = outputs.filter((output) => output.type === 'timer');
@@ -88,7 +91,10 @@ export function createRig(config: Partial<ClientConfig> = {}): Rig {
         const path = pathKey(output.to.ip, ip, port === 0 ? undefined : port);
         rig.sent.push({ atS: rig.nowNs / S, path, bytes, context });
         const sentAtNs = stamp(rig.nowNs);
-        stepNtpClient(client, { type: 'sent', context, sentAtNs, nowNs: rig.nowNs });
+        stepNtpClient(client, {
+          ...{ type: 'sent', context, sentAtNs, nowNs: rig.nowNs },
+          stampKind: rig.kinds[0],
+        });
       }
       return outputs;
     },
@@ -123,6 +129,7 @@ export function createRig(config: Partial<ClientConfig> = {}): Rig {
         local: { ip: localIp, port: localPort },
         remote: { ip, port: but.port ?? 123 },
         receivedAtNs: stamp(rig.nowNs),
+        stampKind: rig.kinds[1],
       };
       return rig.feed(stepNtpClient(client, { type: 'datagram', datagram, nowNs: rig.nowNs }));
     },

@@ -55,6 +55,19 @@ function live(rig: Rig, untilS: number, log = 0, told = NO_INTERVAL): Asked[] {
   return all;
 }
 
+test('measurements tell whose their local stamp is (PTP-S10)', () => {
+  const rig = createRig();
+  rig.kind = 'user';
+  const asked = rig.firstRequest();
+  rig.kind = 'kernel';
+  rig.hear(answerTo(asked));
+  const [forward, reverse] = oneWays(rig.outputs);
+  assert.equal([forward?.direction, forward?.localKind], ['forward', 'user']);
+  assert.equal([reverse?.direction, reverse?.localKind], ['reverse', 'user']);
+  rig.hear(sync(2, {}, masterTime(rig.nowNs)));
+  assert.is(oneWays(rig.outputs).at(-1)?.localKind, 'kernel');
+});
+
 test('nothing is asked before a Sync has come over the path (PTP-S10)', () => {
   const rig = createRig();
   assert.is(nextDue(rig.slave), null);

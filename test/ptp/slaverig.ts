@@ -2,7 +2,7 @@
  * A slave port in logical time, and masters to go with it. True time is the tick; a master shows
  * Unix EPOCH_S + tick (+ 37 s where it serves TAI), our clock is AHEAD_NS ahead of that.
  */
-import type { OneWayOutput, Output } from '../../src/machine.ts';
+import type { OneWayOutput, Output, StampKind } from '../../src/machine.ts';
 import { type PathKey, pathKey, pathParts } from '../../src/path.ts';
 import type { TimePropertiesDS } from '../../src/ptp/dataset.ts';
 import { NO_TIME_FLAGS } from '../../src/ptp/flags.ts';
@@ -146,6 +146,8 @@ export interface Rig {
   readonly outputs: Output[];
   /** Answers `sent` at once, as drive.ts does. Default true. */
   stamps: boolean;
+  /** Whose stamps they are; undefined: nobody tells. */
+  kind: StampKind | undefined;
   at(ns: number): Rig;
   /** A message arrives now. */
   hear(message: Message, path?: PathKey): Output[];
@@ -185,7 +187,7 @@ export function createRig(
       const { bytes, from, to, context = -1 } = output;
       const path = pathKey(to.ip, from.ip);
       rig.asked.push({ path, atNs: rig.nowNs, message, bytes, from, to, context });
-      if (rig.stamps) file(sent(slave, context, localAt(rig.nowNs), rig.nowNs));
+      if (rig.stamps) file(sent(slave, context, localAt(rig.nowNs), rig.nowNs, rig.kind));
     }
     return outputs;
   };
@@ -196,6 +198,7 @@ export function createRig(
     asked: [],
     outputs: [],
     stamps: true,
+    kind: undefined,
     at(ns) {
       rig.nowNs = tick(ns);
       return rig;
@@ -210,6 +213,7 @@ export function createRig(
         remote: { ip: remoteIp, port: 319 },
         local: { ip: localIp, port: 319 },
         receivedAtNs: localAt(rig.nowNs),
+        stampKind: rig.kind,
       };
       return file(hear(slave, { message: read, datagram }, rig.nowNs));
     },
