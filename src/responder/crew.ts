@@ -7,6 +7,7 @@ import {
   type RateLimitConfig,
   type SavedConfig,
   type Source,
+  setSource,
 } from '../ntp/server.ts';
 import { SHUT_RDWR } from '../udp/linux/constants.ts';
 import { loadFfi } from '../udp/linux/host.ts';
@@ -41,6 +42,7 @@ export interface Crew {
   readonly addresses: readonly Address[];
   /** Of each worker. */
   tallies(): Tally[];
+  /** @throws ConfigError, and nothing is changed */
   setSource(source: Source): void;
   close(): Promise<void>;
 }
@@ -57,7 +59,7 @@ const END_MS = 500;
 export async function openCrew(options: CrewOptions): Promise<Crew> {
   const { workers, locals, seed, rateLimit, access, interleaved, source, epochS } = options;
   // Checked here: in a thread it would be a worker's death
-  createNtpServer({ epochS, source, rateLimit: null, access: NONE, interleaved });
+  const judge = createNtpServer({ epochS, source, rateLimit: null, access: NONE, interleaved });
   createResponder({ rateLimit, access, interleaved: false });
   const ffi = loadFfi();
   if (typeof ffi === 'string') throw new HostError(`workers need kernel timestamps: ${ffi}`);
@@ -110,7 +112,10 @@ export async function openCrew(options: CrewOptions): Promise<Crew> {
   return {
     addresses: groups.map(({ local }) => local),
     tallies: () => threads.map((_, index) => shared.tallyOf(index)),
-    setSource: (next) => shared.writeSource(next, epochS),
+    setSource(next) {
+      setSource(judge, next);
+      shared.writeSource(next, epochS);
+    },
     close,
   };
 }

@@ -125,6 +125,12 @@ if (typeof found === 'string') {
       assert.is(Object.keys(status.drops).length, 5);
       assert.equal([status.answered, status.kisses, status.interleaved], [3, 0, 0]);
       assert.is(status.workers.length, workers);
+      for (const wrong of [{ stratum: 99 }, { refid: [1, 2] }, { refid: new Array(12).fill(1) }]) {
+        assert.throws(
+          () => server.setSource(wrong),
+          (error: unknown) => error instanceof ConfigError,
+        );
+      }
       server.setSource({ stratum: 7 });
       await pause(host, 150); // told in the next turn
       ask(a, 1);
