@@ -197,7 +197,7 @@ const openWorkers = (
   const onTrouble = options.onTrouble ?? (() => {});
   const seed = randomSeed(host);
   const asked = { workers, locals, epochS, source, rateLimit, access, interleaved, seed };
-  return openCrew({ ...asked, onTrouble });
+  return openCrew({ ...asked, signal: options.signal, onTrouble });
 };
 
 /** What cannot be had together with workers. */

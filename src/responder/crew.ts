@@ -34,6 +34,8 @@ export interface CrewOptions {
   readonly interleaved: SavedConfig | null;
   /** Random, against chosen addresses. (u32) */
   readonly seed: number;
+  /** Once it fires no more workers are started; whoever asked closes the crew. */
+  readonly signal?: AbortSignal | undefined;
   /** Something went wrong that the server outlives: one sentence. */
   onTrouble(text: string): void;
 }
@@ -52,7 +54,7 @@ export const MOST_WORKERS = 64;
 const END_MS = 500;
 
 /**
- * Binds the addresses and starts the workers; resolved when all of them serve.
+ * Binds the addresses and starts the workers; resolved when all of them serve, or the signal fires.
  * @throws ConfigError for wrong options, HostError if kernel stamps, an address or a thread cannot
  *   be had (then nothing stays open)
  */
@@ -90,7 +92,7 @@ export async function openCrew(options: CrewOptions): Promise<Crew> {
     }
     const why = groups.find(({ whyUnpicked }) => whyUnpicked !== null)?.whyUnpicked ?? null;
     if (why !== null) options.onTrouble(unpicked(why));
-    for (let index = 0; index < workers; index++) {
+    for (let index = 0; index < workers && options.signal?.aborted !== true; index++) {
       const sockets = groups.map(({ fds, local }) => ({ fd: fds[index] ?? -1, local }));
       const { buffer } = shared;
       const plan: Plan = { buffer, index, sockets, rateLimit, access, interleaved };

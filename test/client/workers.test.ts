@@ -207,6 +207,19 @@ if (typeof found === 'string') {
     await server.close();
   });
 
+  test('a signal while workers are started ends it within a second', async () => {
+    const host = chooseHost('kernel');
+    const asked = new AbortController();
+    const opening = open({ workers: 64, signal: asked.signal });
+    await pause(host, 100);
+    const from = host.clock.tick();
+    asked.abort();
+    const server = await opening;
+    assert.ok(host.clock.tick() - from < 1e9);
+    assert.ok(server.status().workers.length < 64, 'the rest were not started');
+    assert.is(socketsAt(where(server).port).length, 0);
+  });
+
   test('a worker that dies is told, and the others serve its clients', async () => {
     const host = chooseHost('kernel');
     const told: string[] = [];
