@@ -38,7 +38,7 @@ import { axisS, carryClock, countStep, countStepBy, nowNs, publishClock } from '
 import { compareAll, describeBraid } from './describe';
 import { delayS, forwardS, offsetS, reverseS } from './exchange';
 import { clearJoint, omega, p00, p01, p11, placeOffset, predictJoint, theta } from './joint';
-import { assessMajority, clearMajority, isSharp, tightlyAgreeing, voters } from './majority';
+import { assessMajority, clearMajority, isSharp, isTied, isTight, voters } from './majority';
 import {
   KALMAN,
   KALMAN_BYTES,
@@ -57,13 +57,16 @@ import { spanS } from './oneway';
 import {
   countFresh,
   countGated,
+  freshVotes,
   isFresh,
+  isMost,
   isOpen,
   markStale,
   openPaths,
   pathEnd,
   resetFloor,
   row,
+  voteOf,
   WARM_EXCHANGES,
 } from './path';
 import {
@@ -455,6 +458,7 @@ function judge(i: i32, reverse: f64, forward: f64): i32 {
   const nowS = axisS(nowNs);
   let fresh = 0;
   let moving = 0;
+  let movingVotes: f64 = 0;
   let total: f64 = 0;
   let extreme: f64 = 0;
   let late: f64 = 0;
@@ -464,17 +468,19 @@ function judge(i: i32, reverse: f64, forward: f64): i32 {
     fresh++;
     if (load<f64>(r, B_PENDING) == 0.0 || load<f64>(r, B_PENDING_S) * shift <= 0.0) continue;
     moving++;
+    movingVotes += voteOf(j);
     total += load<f64>(r, B_PENDING);
     late += max<f64>(load<f64>(r, B_LATE), load<f64>(r, B_LATE + 8));
     const moved = load<f64>(r, B_PENDING_S);
     if (abs<f64>(moved) > abs<f64>(extreme)) extreme = moved;
   }
-  if (2 * moving > fresh && total >= max<f64>(PENDING_RUN, f64(fresh))) {
+  const most = isMost(movingVotes, freshVotes(nowS));
+  if (most && total >= max<f64>(PENDING_RUN, f64(fresh))) {
     stepClock(extreme, (2.0 * late) / f64(moving) / total);
     return STATUS_USED;
   }
-  if (load<f64>(k, B_PENDING) < PENDING_RUN || 2 * moving > fresh) return STATUS_HELD;
-  if (2 * (forgetAlike(i, nowS) + 1) > fresh) {
+  if (load<f64>(k, B_PENDING) < PENDING_RUN || most) return STATUS_HELD;
+  if (forgetAlike(i, nowS)) {
     // one path after the other made the same jump: it was the clock's all along
     stepClock(load<f64>(k, B_PENDING_S), max<f64>(load<f64>(k, B_LATE), load<f64>(k, B_LATE + 8)));
     return STATUS_USED;
@@ -486,19 +492,19 @@ function judge(i: i32, reverse: f64, forward: f64): i32 {
 
 /**
  * Fresh paths that were taken for changed of late by the same jump as path i wants now. If they and
- * i are most paths they are met anew, since what they changed by was never theirs.
+ * i are most paths they are met anew, since what they changed by was never theirs: true then.
  */
-function forgetAlike(i: i32, nowS: f64): i32 {
+function forgetAlike(i: i32, nowS: f64): bool {
   const shift = load<f64>(braidRow(i), B_PENDING_S);
-  let alike = 0;
+  let alike = voteOf(i);
   for (let j = 0; j < pathEnd; j++) {
-    if (j != i && isFresh(j, nowS) && isAlike(j, shift)) alike++;
+    if (j != i && isFresh(j, nowS) && isAlike(j, shift)) alike += voteOf(j);
   }
-  if (2 * (alike + 1) <= countFresh(nowS)) return alike;
+  if (!isMost(alike, freshVotes(nowS))) return false;
   for (let j = 0; j < pathEnd; j++) {
     if (j != i && isFresh(j, nowS) && isAlike(j, shift)) store<f64>(braidRow(j), 0.0, B_TAKEN);
   }
-  return alike;
+  return true;
 }
 
 function isAlike(j: i32, shift: f64): bool {
@@ -594,7 +600,7 @@ function assess(nowS: f64): void {
   if (findAnchor(nowS)) settle(nowS);
   const asked = assessMajority(nowS);
   // at first every path agrees with every other, for want of knowledge
-  const agreed = asked && exchanges > 64 && 2 * tightlyAgreeing > voters;
+  const agreed = asked && exchanges > 64 && isTight();
   for (let j = 0; j < pathEnd; j++) {
     const k = braidRow(j);
     const vote = load<f64>(k, K_VOTE);
@@ -639,8 +645,8 @@ function weigh(nowS: f64): void {
   }
   const fresh = countFresh(nowS);
   if (sum <= 0.0) return;
-  const split = voters >= 2 && 2 * tightlyAgreeing <= voters && counted >= 2;
-  const tied = split && 2 * tightlyAgreeing == voters && fresh == voters;
+  const split = voters >= 2 && !isTight() && counted >= 2;
+  const tied = split && isTied() && fresh == voters;
   middleS = tied && !isClean ? middle / weights : 0.0;
   // whoever is right, the bound reaches to the farthest of them
   bound = split ? max<f64>(abs<f64>(high - middleS), abs<f64>(low - middleS)) : 0.0;

@@ -50,6 +50,7 @@ import {
   KIND_REVERSE,
   PATH_INTERVAL_S,
   PATH_SHARES,
+  PATH_VOTE,
   PATH_WEIGHT,
   REASON_FEW,
   REASON_SHARED,
@@ -192,6 +193,17 @@ export function shareRoute(i: i32, j: i32): i32 {
   if (wasShared) setState(i, STATE_WARMING, REASON_FEW, 0.0);
   else setState(i, STATE_SAME_ROUTE, REASON_SHARED, 0.0);
   freeSharers(i);
+  return STATUS_USED;
+}
+
+/**
+ * From now on the voice of path i counts as much in majorities: paths that pass one router must not
+ * have more than one vote between them.
+ * @returns STATUS_USED, or ERROR_PATH if it is not open or the vote is no number in [0, 1]
+ */
+export function setVote(i: i32, vote: f64): i32 {
+  if (!isOpen(i) || !(vote >= 0.0 && vote <= 1.0)) return ERROR_PATH;
+  store<f64>(row(i), vote, PATH_VOTE);
   return STATUS_USED;
 }
 

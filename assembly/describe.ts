@@ -1,6 +1,6 @@
 /** What braid says of its paths, in states and reasons, and of whether they agree. */
 import { B_CHANGED, B_JUMP, B_LATE, B_TAKEN, braidRow, K_FREE, K_MEAN } from './braidrow';
-import { centreS, tightlyAgreeing, voters } from './majority';
+import { centreS, isTight, voters } from './majority';
 import {
   AGREE_FEW,
   AGREE_HISTORY,
@@ -42,7 +42,7 @@ const CONGESTED_RATIO: f64 = 5.0;
 
 /** Do the paths agree, or what does the clock go by? `isClean`: some path has a clean history. */
 export function compareAll(isClean: bool, nowS: f64): void {
-  if (voters >= 2 && 2 * tightlyAgreeing > voters) setAgreement(AGREE_MAJORITY);
+  if (voters >= 2 && isTight()) setAgreement(AGREE_MAJORITY);
   else if (voters < 2 && (countFresh(nowS) < 2 || !isAnyConvicted())) setAgreement(AGREE_FEW);
   else setAgreement(isClean ? AGREE_HISTORY : AGREE_HOLDOVER);
 }

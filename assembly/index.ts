@@ -33,7 +33,7 @@ export {
   stateName,
   statusName,
 } from './about';
-export { closePath, openPath, reset, shareRoute } from './combine';
+export { closePath, openPath, reset, setVote, shareRoute } from './combine';
 export { seed } from './khronos';
 export {
   ABI_VERSION,

@@ -101,7 +101,9 @@ import {
 import {
   countFresh,
   countGated,
+  freshVotes,
   isFresh,
+  isMost,
   isOpen,
   markStale,
   openPaths,
@@ -109,6 +111,7 @@ import {
   resetFloor,
   row,
   setState,
+  voteOf,
   WARM_EXCHANGES,
 } from './path';
 import {
@@ -354,7 +357,8 @@ function gate(i: i32, measured: f64, residual: f64): void {
   const fresh = countFresh(axisS(nowNs));
   const alone = fresh < 2;
   const allBad = badRun >= max<f64>(GATE_RUN, 2.0 * f64(fresh));
-  const mostMove = !alone && bad >= GATE_RUN && 2 * (movingPaths(i, residual) + 1) > fresh;
+  const mostMove =
+    !alone && bad >= GATE_RUN && isMost(movingVotes(i, residual), freshVotes(axisS(nowNs)));
   if ((allBad || mostMove) && (!alone || isClockStep(i, residual))) {
     // nobody fits any more, or most paths move at once: it is the local clock that moved
     countStep();
@@ -365,17 +369,17 @@ function gate(i: i32, measured: f64, residual: f64): void {
   }
 }
 
-/** Fresh paths beside i that moved about as far: that do not fit just now or changed of late. */
-function movingPaths(i: i32, residual: f64): i32 {
+/** Votes of i and the fresh paths that moved about as far: do not fit just now or changed of late. */
+function movingVotes(i: i32, residual: f64): f64 {
   const nowS = axisS(nowNs);
-  let moving = 0;
+  let moving = voteOf(i);
   for (let j = 0; j < pathEnd; j++) {
     if (j == i || !isFresh(j, nowS)) continue;
     const k = kalmanRow(j);
     const changed = load<f64>(k, K_CHANGED) > 0.0;
     if (!changed && load<f64>(k, K_BAD) < 2.0) continue;
     const moved = changed ? load<f64>(k, K_JUMP) : load<f64>(row(j), PATH_RESIDUAL_S);
-    if (abs<f64>(moved - residual) <= 0.5 * abs<f64>(residual)) moving++;
+    if (abs<f64>(moved - residual) <= 0.5 * abs<f64>(residual)) moving += voteOf(j);
   }
   return moving;
 }

@@ -23,7 +23,9 @@ import {
   PATH_TAKEN,
 } from './memory';
 import {
+  freshVotes,
   isFresh,
+  isMost,
   openPaths,
   pathEnd,
   row,
@@ -35,6 +37,7 @@ import {
   STAT_NONSENSE,
   STAT_SHORT,
   stat,
+  voteOf,
 } from './path';
 
 /** So many delays in a row below this share of the mean excess: the queues of before are history. */
@@ -98,14 +101,12 @@ function noteNonsense(i: i32): void {
   calm = 0;
   if (storm || next < STORM) return;
   const nowS = axisS(nowNs);
-  let asked = 0;
-  let wild = 0;
+  let wild: f64 = 0;
   for (let j = 0; j < pathEnd; j++) {
     if (!isFresh(j, nowS)) continue;
-    asked++;
-    if (load<f64>(stat(j), STAT_NONSENSE) >= STORM) wild++;
+    if (load<f64>(stat(j), STAT_NONSENSE) >= STORM) wild += voteOf(j);
   }
-  storm = 2 * wild > asked;
+  storm = isMost(wild, freshVotes(nowS));
 }
 
 /** True if the exchange of path i ends a storm that left the clock elsewhere. */
@@ -158,14 +159,12 @@ export function isOtherRoute(i: i32): bool {
 
 function mostLong(): bool {
   const nowS = axisS(nowNs);
-  let asked = 0;
-  let long = 0;
+  let long: f64 = 0;
   for (let j = 0; j < pathEnd; j++) {
     if (!isFresh(j, nowS)) continue;
-    asked++;
-    if (load<f64>(stat(j), STAT_LONG) >= LONG_RUN) long++;
+    if (load<f64>(stat(j), STAT_LONG) >= LONG_RUN) long += voteOf(j);
   }
-  return 2 * long > asked;
+  return isMost(long, freshVotes(nowS));
 }
 
 /** Call it after the update with path i, `lateS` older than the newest: true if the clock is lost. */
@@ -231,15 +230,13 @@ function isFar(s: usize): bool {
 /** True if most fresh paths are away, where the last exchange can be, too. */
 function mostAwayAlike(): bool {
   const nowS = axisS(nowNs);
-  let asked = 0;
-  let away = 0;
+  let away: f64 = 0;
   for (let j = 0; j < pathEnd; j++) {
     if (!isFresh(j, nowS)) continue;
-    asked++;
     const s = stat(j);
     if (abs<f64>(load<f64>(s, STAT_AWAY)) < AWAY_RUN || !isFar(s)) continue;
     const apart = abs<f64>(load<f64>(row(j), PATH_OFFSET_S) - offsetS);
-    if (apart <= (load<f64>(row(j), PATH_DELAY_S) + delayS) * 0.5 + GRAIN_S) away++;
+    if (apart <= (load<f64>(row(j), PATH_DELAY_S) + delayS) * 0.5 + GRAIN_S) away += voteOf(j);
   }
-  return 2 * away > asked;
+  return isMost(away, freshVotes(nowS));
 }

@@ -6,7 +6,7 @@
  */
 import { K_INFORMATION, K_MEAN, K_VOTE, kalmanRow } from './kalmanrow';
 import { MAX_PATHS, PATH_FLOOR_S, PATH_TAKEN, SCRATCH, SCRATCH_COLUMN } from './memory';
-import { isFresh, pathEnd, row, WARM_EXCHANGES } from './path';
+import { isFresh, isMost, pathEnd, row, VOTE_DUST, voteOf, WARM_EXCHANGES } from './path';
 import { isOneSided } from './shift';
 
 /** Half width allowed for asymmetry, as a share of delay/2: three sigmas of κ = 0.02. */
@@ -29,12 +29,23 @@ export let majority: bool = true;
 /** The clique's interval relative to the joint estimate, s. */
 export let cliqueLow: f64 = 0;
 export let cliqueHigh: f64 = 0;
-/** Paths that agree at the tightest intervals. */
-export let tightlyAgreeing: i32 = 0;
+/** Votes that agree at the tightest intervals, and all that were cast. */
+let tightVotes: f64 = 0;
+let votesCast: f64 = 0;
 /** Mean half width of the intervals of its members, s. */
 export let memberHalfS: f64 = 0;
 /** Paths that voted in the last assessment. */
 export let voters: i32 = 0;
+
+/** True if a majority agrees at the tightest intervals. */
+export function isTight(): bool {
+  return isMost(tightVotes, votesCast);
+}
+
+/** True if at the tightest intervals one half stands against the other. */
+export function isTied(): bool {
+  return abs<f64>(2.0 * tightVotes - votesCast) <= VOTE_DUST;
+}
 
 /** As if no vote had ever been cast. */
 export function clearMajority(): void {
@@ -45,40 +56,45 @@ export function clearMajority(): void {
   cliqueHigh = 0;
   memberHalfS = 0;
   voters = 0;
+  votesCast = 0;
 }
 
 /** Casts each fresh path's vote (K_VOTE); false if too few paths have measured. */
 export function assessMajority(nowS: f64): bool {
-  voters = countVoters(nowS);
+  countVotes(nowS);
   if (voters < 2) {
     majority = true;
     cliqueScale = 1.0;
-    tightlyAgreeing = voters;
+    tightVotes = votesCast;
     return false;
   }
   let scale: f64 = 1.0;
-  let agreeing = 0;
+  let agreeing: f64 = 0;
   for (; scale <= MOST_SCALE; scale *= 2.0) {
     agreeing = sweep(nowS, scale);
-    if (scale == 1.0) tightlyAgreeing = agreeing;
-    if (2 * agreeing > voters) break;
+    if (scale == 1.0) tightVotes = agreeing;
+    if (isMost(agreeing, votesCast)) break;
   }
-  majority = 2 * agreeing > voters;
+  majority = isMost(agreeing, votesCast);
   cliqueScale = min<f64>(scale, MOST_SCALE);
   if (!majority) return true;
   centreS = (cliqueLow + cliqueHigh) * 0.5;
   memberHalfS = 0.0;
+  let members: f64 = 0;
   for (let i = 0; i < pathEnd; i++) {
     if (!votes(i, nowS)) continue;
     const k = kalmanRow(i);
     const c = usize(i) << 3;
     const inside = load<f64>(LOW + c) <= cliqueHigh && load<f64>(HIGH + c) >= cliqueLow;
     const vote = load<f64>(k, K_VOTE);
-    if (inside) memberHalfS += (load<f64>(HIGH + c) - load<f64>(LOW + c)) * 0.5;
+    if (inside) {
+      memberHalfS += (load<f64>(HIGH + c) - load<f64>(LOW + c)) * 0.5;
+      members += 1.0;
+    }
     if (inside) store<f64>(k, min<f64>(max<f64>(vote, 0.0) + 1.0, 8.0), K_VOTE);
     else store<f64>(k, max<f64>(min<f64>(vote, 0.0) - 1.0, -8.0), K_VOTE);
   }
-  memberHalfS /= f64(agreeing);
+  memberHalfS /= members;
   return true;
 }
 
@@ -91,20 +107,25 @@ export function isSharp(i: i32): bool {
 function votes(i: i32, nowS: f64): bool {
   return (
     isFresh(i, nowS) &&
+    voteOf(i) > 0.0 &&
     load<f64>(row(i), PATH_TAKEN) >= WARM_EXCHANGES &&
     load<f64>(kalmanRow(i), K_INFORMATION) > 0.0 &&
     !isOneSided(i)
   );
 }
 
-function countVoters(nowS: f64): i32 {
-  let count = 0;
-  for (let i = 0; i < pathEnd; i++) if (votes(i, nowS)) count++;
-  return count;
+function countVotes(nowS: f64): void {
+  voters = 0;
+  votesCast = 0;
+  for (let i = 0; i < pathEnd; i++) {
+    if (!votes(i, nowS)) continue;
+    voters++;
+    votesCast += voteOf(i);
+  }
 }
 
-/** Widest overlap at this scale; leaves it in cliqueLow..cliqueHigh and returns its count. */
-function sweep(nowS: f64, scale: f64): i32 {
+/** Widest overlap at this scale; leaves it in cliqueLow..cliqueHigh and returns its votes. */
+function sweep(nowS: f64, scale: f64): f64 {
   let edges = 0;
   for (let i = 0; i < pathEnd; i++) {
     if (!votes(i, nowS)) continue;
@@ -114,14 +135,14 @@ function sweep(nowS: f64, scale: f64): i32 {
     const middle = load<f64>(k, K_MEAN);
     store<f64>(LOW + (usize(i) << 3), middle - half);
     store<f64>(HIGH + (usize(i) << 3), middle + half);
-    edges = insertEdge(edges, middle - half, 1.0);
-    edges = insertEdge(edges, middle + half, -1.0);
+    edges = insertEdge(edges, middle - half, voteOf(i));
+    edges = insertEdge(edges, middle + half, -voteOf(i));
   }
-  let count = 0;
-  let best = 0;
+  let count: f64 = 0;
+  let best: f64 = 0;
   for (let e = 0; e < edges; e++) {
-    count += i32(load<f64>(EDGE_TYPE + (usize(e) << 3)));
-    if (count <= best) continue;
+    count += load<f64>(EDGE_TYPE + (usize(e) << 3));
+    if (count <= best + VOTE_DUST) continue;
     best = count;
     cliqueLow = load<f64>(EDGES + (usize(e) << 3));
     cliqueHigh = load<f64>(EDGES + (usize(e + 1) << 3));

@@ -30,7 +30,7 @@ const AT_BYTES: usize = 4 * 8;
 
 /** Per-path reports, PATH_BYTES apart: f64 slots, see PATH_*. */
 export const PATHS: usize = AT + AT_BYTES;
-export const PATH_BYTES: usize = 32 * 8;
+export const PATH_BYTES: usize = 34 * 8;
 
 /** Batch input: RECORD_BYTES apart, see RECORD_*. ntpExchange leaves its record in slot 0. */
 export const RECORDS: usize = PATHS + PATH_BYTES * usize(MAX_PATHS);
@@ -190,6 +190,7 @@ export const PATH_USER_SENDS: usize = 224; // local stamps taken, by whose they 
 export const PATH_USER_RECEIVES: usize = 232;
 export const PATH_KERNEL_SENDS: usize = 240;
 export const PATH_KERNEL_RECEIVES: usize = 248;
+export const PATH_VOTE: usize = 256; // what its voice counts in majorities, [0, 1]; 1 unless told
 
 export const VERDICT_ORDER: usize = 0; // exchanges the core was given, this one included
 export const VERDICT_AT_S: usize = 8; // newest local receive, Unix s

@@ -31,6 +31,7 @@ import {
   PATH_SINCE_S,
   PATH_STATE,
   PATH_TAKEN,
+  PATH_VOTE,
   PATH_WEIGHT,
   PATHS,
   REASON_FEW,
@@ -121,6 +122,14 @@ export function setShared(i: i32, j: i32): void {
   store<f64>(row(i), j >= 0 ? SHARING : 1.0, PATH_OPEN);
 }
 
+/** Sums of votes that differ by less are equal. */
+export const VOTE_DUST: f64 = 1.0e-9;
+
+/** What the voice of path i counts in a majority, [0, 1]: less if it shares its way with others. */
+export function voteOf(i: i32): f64 {
+  return load<f64>(row(i), PATH_VOTE);
+}
+
 export function isOpen(i: i32): bool {
   return u32(i) < u32(MAX_PATHS) && load<f64>(row(i), PATH_OPEN) != 0.0;
 }
@@ -133,6 +142,7 @@ export function claimPath(): i32 {
     memory.fill(p, 0, PATH_BYTES);
     memory.fill(stat(i), 0, STATS_BYTES);
     store<f64>(p, 1.0, PATH_OPEN);
+    store<f64>(p, 1.0, PATH_VOTE);
     setState(i, STATE_WARMING, REASON_FEW, 0.0);
     openPaths++;
     if (i >= pathEnd) pathEnd = i + 1;
@@ -360,6 +370,18 @@ export function isFresh(i: i32, nowS: f64): bool {
   const p = row(i);
   if (load<f64>(p, PATH_OPEN) != 1.0 || load<f64>(p, PATH_TAKEN) == 0.0) return false;
   return min<f64>(nowS, newestS) - load<f64>(p, PATH_AT_S) <= staleAfterS(i);
+}
+
+/** Votes of the paths that are fresh at axis time `nowS`. */
+export function freshVotes(nowS: f64): f64 {
+  let votes: f64 = 0;
+  for (let i = 0; i < pathEnd; i++) if (isFresh(i, nowS)) votes += voteOf(i);
+  return votes;
+}
+
+/** True if `votes` are most of `cast`. */
+export function isMost(votes: f64, cast: f64): bool {
+  return 2.0 * votes > cast + VOTE_DUST;
 }
 
 /** Paths that are fresh at axis time `nowS`. */

@@ -5,7 +5,7 @@
  */
 import { delayS } from './exchange';
 import { MAX_PATHS, QUICKEST, QUICKEST_BYTES } from './memory';
-import { isFresh, pathEnd } from './path';
+import { isFresh, isMost, pathEnd, VOTE_DUST, voteOf } from './path';
 
 /** What an interval is widened by per second of age: more than a clock drifts, s/s. */
 const GROWTH: f64 = 1.0e-4;
@@ -46,22 +46,22 @@ export function rememberQuickest(i: i32, measured: f64, nowS: f64): void {
  * possibleHalfS tell it. If no place is in most intervals, nobody knows better: false.
  */
 export function findPossible(theta: f64, omega: f64, nowS: f64): bool {
-  let asked = 0;
-  let excluding = 0;
-  let most = 0;
+  let asked: f64 = 0;
+  let excluding: f64 = 0;
+  let most: f64 = 0;
   let place: f64 = 0;
   for (let j = 0; j < pathEnd; j++) {
     if (!has(j, nowS)) continue;
-    asked++;
+    asked += voteOf(j);
     const at = middle(j, omega, nowS);
     if (abs<f64>(at - theta) <= half(j, nowS)) continue;
-    excluding++;
+    excluding += voteOf(j);
     const meeting = countMeeting(at, omega, nowS);
-    if (meeting <= most) continue;
+    if (meeting <= most + VOTE_DUST) continue;
     most = meeting;
     place = at;
   }
-  if (2 * excluding <= asked || 2 * most <= asked) return false;
+  if (!isMost(min<f64>(excluding, most), asked)) return false;
   let sum: f64 = 0;
   let weights: f64 = 0;
   let nearest: f64 = 1.0e300;
@@ -91,12 +91,12 @@ function half(i: i32, nowS: f64): f64 {
   return load<f64>(q, Q_DELAY) * 0.5 + GROWTH * (nowS - load<f64>(q, Q_AT));
 }
 
-/** How many intervals hold the offset `at`. */
-function countMeeting(at: f64, omega: f64, nowS: f64): i32 {
-  let meeting = 0;
+/** Votes of the paths whose intervals hold the offset `at`. */
+function countMeeting(at: f64, omega: f64, nowS: f64): f64 {
+  let meeting: f64 = 0;
   for (let j = 0; j < pathEnd; j++) {
     if (!has(j, nowS)) continue;
-    if (abs<f64>(middle(j, omega, nowS) - at) <= half(j, nowS)) meeting++;
+    if (abs<f64>(middle(j, omega, nowS) - at) <= half(j, nowS)) meeting += voteOf(j);
   }
   return meeting;
 }

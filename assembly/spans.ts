@@ -14,7 +14,7 @@ import {
 } from './braidrow';
 import { p00 } from './joint';
 import { SPANS, SPANS_BYTES } from './memory';
-import { isFresh, pathEnd } from './path';
+import { isFresh, isMost, pathEnd, VOTE_DUST, voteOf } from './path';
 import { isByUser } from './stamps';
 
 const BLOCK: f64 = 64.0;
@@ -107,17 +107,17 @@ export function isAdrift(i: i32, nowS: f64): bool {
  * anchorSigmaS tell it. A path that once agreed and left since was attacked or rerouted.
  */
 export function findAnchor(nowS: f64): bool {
-  let fresh = 0;
-  let most = 0;
+  let fresh: f64 = 0;
+  let most: f64 = 0;
   let found = -1;
   for (let j = 0; j < pathEnd; j++) {
     if (!isFresh(j, nowS)) continue;
-    fresh++;
-    const alike = isAdrift(j, nowS) ? countAlike(j, nowS) : 0;
-    if (alike > most) found = j;
-    most = max<i32>(most, alike);
+    fresh += voteOf(j);
+    const alike = isAdrift(j, nowS) ? countAlike(j, nowS) : 0.0;
+    if (alike > most + VOTE_DUST) found = j;
+    most = max<f64>(most, alike);
   }
-  if (2 * most <= fresh) return false;
+  if (!isMost(most, fresh)) return false;
   let sum: f64 = 0;
   let weights: f64 = 0;
   for (let j = 0; j < pathEnd; j++) {
@@ -131,9 +131,10 @@ export function findAnchor(nowS: f64): bool {
   return abs<f64>(anchorS) > ANCHORED * anchorSigmaS;
 }
 
-function countAlike(i: i32, nowS: f64): i32 {
-  let alike = 0;
-  for (let j = 0; j < pathEnd; j++) if (isAdrift(j, nowS) && isAlike(i, j)) alike++;
+/** Votes of the paths that never agreed either and see the offset where path i does. */
+function countAlike(i: i32, nowS: f64): f64 {
+  let alike: f64 = 0;
+  for (let j = 0; j < pathEnd; j++) if (isAdrift(j, nowS) && isAlike(i, j)) alike += voteOf(j);
   return alike;
 }
 

@@ -15,7 +15,7 @@ import {
   STATUS_USED,
 } from './memory';
 import { keyAt, putKey, sortKeys, tagAt } from './order';
-import { markStale, setState } from './path';
+import { isMost, markStale, setState, VOTE_DUST, voteOf } from './path';
 import {
   blameAll,
   describeSound,
@@ -59,25 +59,33 @@ export function updateVote(i: i32, dtS: f64, lateS: f64, trims: bool): i32 {
   return carries && taken == TRACK_USED ? STATUS_USED : STATUS_HELD;
 }
 
-/** Largest clique of windows; its members get weights 1/variance. False if it is no majority. */
+/**
+ * The clique of windows with the most votes; its members get weights 1/variance. False if it is no
+ * majority. Votes are whole, or parts that add up to whole ones within {@link VOTE_DUST}.
+ */
 export function electClique(): bool {
-  for (let k = 0; k < pool; k++) putKey(k, offsetOf(k) - halfOf(k), 1.0);
-  for (let k = 0; k < pool; k++) putKey(pool + k, offsetOf(k) + halfOf(k), -1.0);
+  let cast: f64 = 0;
+  for (let k = 0; k < pool; k++) {
+    const vote = voteOf(pathOf(k));
+    cast += vote;
+    putKey(k, offsetOf(k) - halfOf(k), vote);
+    putKey(pool + k, offsetOf(k) + halfOf(k), -vote);
+  }
   sortKeys(2 * pool); // stable: at equal edges a window opens before another closes
-  let count = 0;
-  let most = 0;
+  let count: f64 = 0;
+  let most: f64 = 0;
   let low: f64 = 0;
   let high: f64 = 0;
   for (let e = 0; e < 2 * pool; e++) {
-    count += i32(tagAt(e));
-    if (tagAt(e) < 0.0 || count < most) continue;
+    count += tagAt(e);
+    if (tagAt(e) <= 0.0 || count < most - VOTE_DUST) continue;
     // of cliques alike in number the one that agrees best
-    if (count == most && keyAt(e + 1) - keyAt(e) <= high - low) continue;
+    if (count <= most + VOTE_DUST && keyAt(e + 1) - keyAt(e) <= high - low) continue;
     most = count;
     low = keyAt(e);
     high = keyAt(e + 1);
   }
-  if (2 * most <= pool) return false;
+  if (!isMost(most, cast)) return false;
   for (let k = 0; k < pool; k++) {
     const inside = offsetOf(k) - halfOf(k) <= low && offsetOf(k) + halfOf(k) >= high;
     setWeight(k, inside ? 1.0 / varianceOf(k) : 0.0);

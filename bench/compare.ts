@@ -197,7 +197,7 @@ async function serverTables(plan: Plan): Promise<Made> {
       onProgress: (text) => say(`server: ${text}`),
     });
     const notes = [
-      `loopback, ${WINDOW} requests outstanding from ${CLIENTS} addresses, rounds of ${SERVER_ROUND_MS} ms, no rate limit; generator: one Node process`,
+      `loopback, ${WINDOW} requests outstanding, from ${CLIENTS} addresses in turn, rounds of ${SERVER_ROUND_MS} ms, no rate limit; generator: one Node process`,
       'CPU time is that of all threads of a server; busy: share of one core; chronyd keeps its log of clients',
       ...missing.map((text) => `left out: ${text}`),
     ];

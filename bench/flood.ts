@@ -1,11 +1,12 @@
 /**
- * Load for NTP servers on loopback that a batching server does not outrun: several clients, each
- * with its window of requests outstanding, through FFI. Every request is sent by itself, as those
- * of many clients are; replies are read in batches.
+ * Load for NTP servers on loopback that a batching server does not outrun, through FFI: a window of
+ * requests outstanding. Every request is sent by itself and from another address than the last, as
+ * those of many clients are; replies are read in batches.
  */
 import process from 'node:process';
 import {
   AF_INET,
+  IP_PKTINFO,
   MSG_DONTWAIT,
   POLLIN,
   SO_RCVBUF,
@@ -19,8 +20,10 @@ import { makeOptions } from '../src/udp/linux/options.ts';
 import { makeAddresses } from '../src/udp/linux/sockaddr.ts';
 import type { LoadFigures, LoadOptions } from './load.ts';
 
-/** Client sockets: 127.0.0.1, 127.0.0.2, … */
-export const CLIENTS = 4;
+/** Sockets, and addresses that each request comes from in turn: 127.1.0.0 and on. */
+const SOCKETS = 4;
+export const CLIENTS = 16_384;
+const FIRST_IP = 0x7f010000;
 const PACKET_BYTES = 48;
 const SLOT_BYTES = 64;
 const HEADER_BYTES = 64;
@@ -44,6 +47,8 @@ interface Client {
   /** Per place in the window: number of its last request, and when that was sent. */
   readonly sequences: Uint32Array;
   readonly sentMs: Float64Array;
+  /** struct cmsghdr and struct in_pktinfo: where the next request comes from. */
+  readonly control: Memory;
   /** Places whose next request is to be sent. */
   due: number[];
 }
@@ -54,9 +59,9 @@ export function flood(options: LoadOptions): LoadFigures | null {
   if (typeof ffi === 'string') return null;
   const { libc } = ffi;
   const { port, window, mostMs, mostAnswers } = options;
-  const each = Math.ceil(window / CLIENTS);
-  const clients = Array.from({ length: CLIENTS }, (_, n) => open(ffi, n, port, each));
-  const polled = allocate(ffi, 8 * CLIENTS);
+  const each = Math.ceil(window / SOCKETS);
+  const clients = Array.from({ length: SOCKETS }, () => open(ffi, port, each));
+  const polled = allocate(ffi, 8 * SOCKETS);
   for (const [n, { fd }] of clients.entries()) {
     polled.view.setInt32(8 * n, fd, true);
     polled.view.setInt16(8 * n + 4, POLLIN, true);
@@ -70,7 +75,7 @@ export function flood(options: LoadOptions): LoadFigures | null {
   let lookedMs = started;
   for (const client of clients) send(ffi, client, nowMs);
   while (nowMs - started < mostMs && answered < mostAnswers) {
-    libc.poll(polled.bytes, CLIENTS, 10);
+    libc.poll(polled.bytes, SOCKETS, 10);
     nowMs = performance.now();
     for (const client of clients) {
       const count = libc.recvmmsg(client.fd, client.receiveHeaders.bytes, each, MSG_DONTWAIT, null);
@@ -93,18 +98,14 @@ export function flood(options: LoadOptions): LoadFigures | null {
   return { answered, lost, wrong, tookMs, cpuMs: (user + system) / 1e3 };
 }
 
-function open(ffi: Ffi, n: number, port: number, window: number): Client {
+function open(ffi: Ffi, port: number, window: number): Client {
   const { libc } = ffi;
   const fd = libc.socket(AF_INET, SOCK_DGRAM, 0);
   const addresses = makeAddresses(ffi);
   const own = allocate(ffi, 32);
   const server = allocate(ffi, 32);
   makeOptions(ffi).setInt(fd, SOL_SOCKET, SO_RCVBUF, 1 << 20);
-  const bound = libc.bind(
-    fd,
-    own.bytes,
-    addresses.write(own, 0, { ip: `127.0.0.${n + 1}`, port: 0 }),
-  );
+  const bound = libc.bind(fd, own.bytes, addresses.write(own, 0, { ip: '0.0.0.0', port: 0 }));
   if (fd < 0 || bound < 0) throw new Error(`no client socket: errno ${ffi.errno()}`);
   const nameBytes = addresses.write(server, 0, { ip: '127.0.0.1', port });
   const iovecs = allocate(ffi, IOVEC_BYTES * window);
@@ -116,11 +117,12 @@ function open(ffi: Ffi, n: number, port: number, window: number): Client {
     sendHeader: allocate(ffi, HEADER_BYTES),
     receiveHeaders: allocate(ffi, HEADER_BYTES * window),
     held: [iovecs, iovec, server],
+    control: allocate(ffi, 32),
     sequences: new Uint32Array(window),
     sentMs: new Float64Array(window),
     due: Array.from({ length: window }, (_, place) => place),
   };
-  const { requests, replies, sendHeader, receiveHeaders } = client;
+  const { requests, replies, sendHeader, receiveHeaders, control } = client;
   for (let n = 0; n < window; n++) {
     const header = HEADER_BYTES * n;
     setPointer(iovecs, IOVEC_BYTES * n, replies.address + SLOT_BYTES * n);
@@ -134,19 +136,27 @@ function open(ffi: Ffi, n: number, port: number, window: number): Client {
   sendHeader.view.setUint32(8, nameBytes, true);
   setPointer(sendHeader, 16, iovec.address);
   sendHeader.view.setUint32(24, 1, true);
+  setPointer(sendHeader, 32, control.address);
+  sendHeader.view.setUint32(40, 32, true);
+  control.view.setUint32(0, 28, true);
+  control.view.setInt32(12, IP_PKTINFO, true); // level 0: SOL_IP
   requests.bytes[0] = CLIENT;
   return client;
 }
 
+let turn = 0;
+
 /** Sends one request for each place that is due, each by a call of its own. */
 function send({ libc }: Ffi, client: Client, nowMs: number): void {
-  const { fd, due, requests, sendHeader, sequences, sentMs } = client;
+  const { fd, due, requests, sendHeader, control, sequences, sentMs } = client;
   for (const place of due) {
     const sequence = ((sequences[place] ?? 0) + 1) >>> 0;
     sequences[place] = sequence;
     sentMs[place] = nowMs;
     requests.view.setUint32(COOKIE, FIRST_PLACE + place); // no real time is told
     requests.view.setUint32(COOKIE + 4, sequence);
+    turn = (turn + 1) % CLIENTS;
+    control.view.setUint32(20, FIRST_IP + turn);
     libc.sendmsg(fd, sendHeader.bytes, 0); // refused: counts as lost later
   }
   due.length = 0;

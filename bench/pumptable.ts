@@ -11,9 +11,9 @@ const KINDS = [
 ] as const;
 const MOST_ROUNDS = 3;
 /** 100 packets/s each way. */
-const COUNT = 200;
+const COUNT = 150;
 const EVERY_MS = 10;
-const IDLE_MS = 2000;
+const IDLE_MS = 1000;
 
 export async function pumpTables(plan: Plan): Promise<Made> {
   const { crews, workerFile, say } = plan;

@@ -34,6 +34,7 @@ import {
 } from './tracing.ts';
 import { chooseHost, type Stamps } from './udp/choose.ts';
 import { type Host, type PumpMode, type StampKind, stampsOf } from './udp/udp.ts';
+import { keepVotes } from './voting.ts';
 
 export interface ClientPair {
   readonly server: string;
@@ -188,16 +189,25 @@ export async function openClient(options: ClientOptions): Promise<Client> {
       ? null
       : createTracingClient(machine, options.discovery, host.clock.tick());
 
+  const voting = tracing && keepVotes(tracing.discovery, ensemble);
   const readers = createReaders();
   const { events } = options;
   const herald = createHerald(host, ensemble, (event) => events?.onEvent?.(event));
   const driven = await drive({
     host,
     state: null, // either machine holds its own
-    step: (_, input) =>
-      tracing === null ? stepNtpClient(machine, input) : stepTracingClient(tracing, input),
+    step(_, input) {
+      if (tracing === null) return stepNtpClient(machine, input);
+      const outputs = stepTracingClient(tracing, input);
+      voting?.();
+      return outputs;
+    },
     ...(tracing !== null && {
-      stepReturned: (_: null, input: ReturnedInput) => stepTracingReturned(tracing, input),
+      stepReturned(_: null, input: ReturnedInput) {
+        const outputs = stepTracingReturned(tracing, input);
+        voting?.();
+        return outputs;
+      },
     }),
     locals,
     firstTimer: tracing === null ? nextTimer(machine) : tracingDue(tracing),

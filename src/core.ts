@@ -148,6 +148,8 @@ export interface PathReport {
   readonly asymmetrySigmaS: number;
   /** Share in the combination, 0..1. */
   readonly weight: number;
+  /** What its voice counts in majorities, 0..1: see {@link Core.setVote}. */
+  readonly vote: number;
   /** 1 sigma given to the last measurement, s. */
   readonly noiseS: number;
   /** Last measurement − prediction, s. */
@@ -237,6 +239,13 @@ export interface Core {
    * @throws ConfigError if one of them is not open, or `other` shares a route itself
    */
   shareRoute(path: number, other: number | null): void;
+  /**
+   * From now on the voice of a path counts as much in majorities, 0..1 (1: as at the beginning).
+   * Paths that are known to pass one router should have one vote between them. `braid`, `kalman`,
+   * `median`, `trimmed` and `failover` look at it; the others have no vote.
+   * @throws ConfigError if it is not open, or the vote is none
+   */
+  setVote(path: number, vote: number): void;
   /**
    * One NTP exchange: the server's reply (>= 48 bytes) and what the local clock showed at send and
    * receipt, ns since `epochS` (Unix s); and whose these stamps are, where that is known.
@@ -359,6 +368,7 @@ export interface CoreExports {
   clockAt(epochS: number, ns: number): number;
   takeVerdicts(): number;
   shareRoute(path: number, other: number): number;
+  setVote(path: number, vote: number): number;
   /** Seeds the sampling of `khronos`, now and after every reset; 0: the built-in constant. */
   seed(value: number): void;
 }
@@ -460,6 +470,12 @@ export function createCore(options: CoreOptions = {}): Core {
       if (other !== null) checkPath(other);
       if (raw.shareRoute(path, other ?? -1) < 0) {
         throw new ConfigError('other', 'another open path that speaks for itself', other);
+      }
+    },
+    setVote(path, vote) {
+      checkPath(path);
+      if (raw.setVote(path, vote) < 0) {
+        throw new ConfigError('vote', '0 to 1 for an open path', vote);
       }
     },
     ntpExchange(path, bytes, epochS, localSendNs, localReceiveNs, sendKind, receiveKind) {
@@ -566,6 +582,7 @@ export function createCore(options: CoreOptions = {}): Core {
         asymmetryS: f(11),
         asymmetrySigmaS: f(12),
         weight: f(13),
+        vote: f(32),
         noiseS: f(14),
         residualS: f(15),
         intervalS: f(17),

@@ -23,6 +23,8 @@ export interface Ensemble {
   /** Opens the path in all cores. Throws CoreError at the limit. */
   open(path: PathKey): number;
   close(path: PathKey): void;
+  /** What the voice of a path counts in all cores, [0, 1]; nothing if it is not open. */
+  setVote(path: PathKey, vote: number): void;
   /** Feeds one exchange or one-way measurement; null if the path is not open. */
   take(measurement: ExchangeOutput | OneWayOutput): Sample | null;
   /** The first core's report of a path; null if it is not open. */
@@ -61,6 +63,11 @@ export function createEnsemble(cores: readonly [Core, ...Core[]], epochS: number
       for (const core of cores) core.closePath(index);
       indices.delete(path);
       paths[index] = undefined;
+    },
+    setVote(path, vote) {
+      const index = indices.get(path);
+      if (index === undefined) return;
+      for (const core of cores) core.setVote(index, vote);
     },
     take(measurement) {
       const { path } = measurement;

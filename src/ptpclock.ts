@@ -6,6 +6,8 @@
 import { ConfigError } from './errors.ts';
 import type { Address, Input } from './machine.ts';
 import type { PathKey } from './path.ts';
+import type { DiscoveryOptions } from './paths/settings.ts';
+import { type PathsView, viewPaths } from './paths/view.ts';
 import {
   createOrdinaryClock,
   type OrdinaryClock,
@@ -15,6 +17,7 @@ import {
 import type { TimePropertiesDS } from './ptp/dataset.ts';
 import {
   createDomains,
+  type Domains,
   domainKey,
   domainsDue,
   hearDomainsError,
@@ -24,6 +27,7 @@ import {
 import {
   type PtpEvents,
   type PtpHandle,
+  type PtpMachine,
   type PtpRunOptions,
   type PtpRunStatus,
   runPtp,
@@ -35,7 +39,15 @@ import {
   type PtpPortStatus,
   viewPtpPort,
 } from './ptpstatus.ts';
-
+import {
+  createTracingClock,
+  hearTracingError,
+  hearTracingUnreachable,
+  stepTracingClock,
+  stepTracingClockReturned,
+  type TracingClock,
+  tracingClockDue,
+} from './ptptracing.ts';
 import type { Tick } from './units.ts';
 
 export type { PtpDatasets, PtpEvents, PtpPathView };
@@ -46,6 +58,13 @@ export interface PtpClockOptions extends PtpRunOptions, Omit<OrdinaryClockConfig
    * `status()` has the data sets of. Default: that of `clock`, or 0.
    */
   readonly domains?: readonly number[];
+  /**
+   * A slave traces the routes of all its paths from time to time, with requests from its event
+   * port, and cancels what it was granted on pairs that take another's route (RFC 8039 §5.4). Paths
+   * of a multicast mode are never parked. Needs kernel stamps; without them all routes stay unknown
+   * and all paths are used. Default: left out, no probe is sent. Not with `domains`.
+   */
+  readonly discovery?: DiscoveryOptions | undefined;
 }
 
 export interface PtpStatus extends PtpRunStatus, PtpPortStatus {
@@ -60,6 +79,8 @@ export interface PtpStatus extends PtpRunStatus, PtpPortStatus {
 
 export interface PtpClock extends PtpHandle {
   status(): PtpStatus;
+  /** What discovery found; null without `discovery`. */
+  routes(): PathsView | null;
 }
 
 /**
@@ -67,12 +88,15 @@ export interface PtpClock extends PtpHandle {
  * @throws ConfigError for wrong options, HostError if an address cannot be bound
  */
 export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> {
-  const { machine, handle, status } = await runPtp(options, (start) => {
+  const { machine, handle, status } = await runPtp(options, (start): Machine => {
     const domains = createDomains(
       domainsOf(options).map((clock) => createOrdinaryClock({ ...options, ...start, clock })),
     );
     const { clocks } = domains;
+    const { discovery } = options;
+    if (discovery !== undefined) return tracingMachine(clocks, options, discovery, start.nowNs);
     return {
+      tracing: null,
       ports: clocks,
       bound: clocks.slice(0, 1),
       keyOf: (port: OrdinaryClock, key: PathKey) => domainKey(domains, port, key),
@@ -88,8 +112,10 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
     };
   });
   const clocks = machine.ports;
+  const { tracing } = machine;
   return {
     ...handle,
+    routes: () => tracing && viewPaths(tracing.discovery, handle.host.clock.tick()),
     status() {
       const nowNs = handle.host.clock.tick();
       const [{ sets, portDS }] = clocks;
@@ -107,6 +133,37 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
         ...status(nowNs),
       };
     },
+  };
+}
+
+interface Machine extends PtpMachine {
+  readonly ports: Domains['clocks'];
+  readonly tracing: TracingClock | null;
+}
+
+/** Throws ConfigError. */
+function tracingMachine(
+  clocks: Domains['clocks'],
+  { role }: PtpClockOptions,
+  discovery: DiscoveryOptions,
+  nowNs: Tick,
+): Machine {
+  const [clock] = clocks;
+  if (clocks.length > 1) {
+    throw new ConfigError('discovery', 'none with several domains', clocks.length);
+  }
+  if (role === 'master') throw new ConfigError('discovery', 'a clock that may be slave', role);
+  const tracing = createTracingClock(clock, discovery, nowNs);
+  return {
+    tracing,
+    discovery: tracing.discovery,
+    ports: clocks,
+    step: (input) => stepTracingClock(tracing, input),
+    stepReturned: (input) => stepTracingClockReturned(tracing, input),
+    firstTimer: () => tracingClockDue(tracing),
+    hearError: (local, code, nowNs) => hearTracingError(tracing, local, code, nowNs),
+    hearUnreachable: (remoteIp, nowNs) => hearTracingUnreachable(tracing, remoteIp, nowNs),
+    tellOwn: (own, problem) => tellTime(clock, own, problem),
   };
 }
 

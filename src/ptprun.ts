@@ -15,9 +15,11 @@ import {
   type Output,
   type PathEvent,
   type PortOutput,
+  type ReturnedInput,
 } from './machine.ts';
 import { type Now, remoteNow } from './now.ts';
 import type { PathKey } from './path.ts';
+import type { Discovery } from './paths/discovery.ts';
 import type { OrdinaryClock, OrdinaryClockConfig } from './ptp/clock.ts';
 import type { TimePropertiesDS } from './ptp/dataset.ts';
 import { farewell } from './ptp/farewell.ts';
@@ -31,6 +33,7 @@ import { chooseHost, type Stamps } from './udp/choose.ts';
 import { type Host, type PumpMode, type StampKind, stampsOf } from './udp/udp.ts';
 import type { Stamp, Tick } from './units.ts';
 import { VERSION } from './version.ts';
+import { keepVotes } from './voting.ts';
 
 /** What users say of any PTP clock, beside what the machine is told. */
 export interface PtpRunOptions {
@@ -79,6 +82,10 @@ export interface PtpMachine {
   /** The key of a port's path among those of all. Default its own. */
   keyOf?(port: OrdinaryClock, key: PathKey): PathKey;
   step(input: Input): Output[];
+  /** Of its paths, if it traces them. */
+  readonly discovery?: Discovery;
+  /** What routers send back, for a machine that wants to know. */
+  stepReturned?(input: ReturnedInput): Output[];
   firstTimer(): Tick;
   /** A socket of ours is in trouble. */
   hearError(local: Address, code: string, nowNs: Tick): Output[];
@@ -159,6 +166,7 @@ export async function runPtp<Machine extends PtpMachine>(
   const core = createCore(options.combiner === undefined ? {} : { combiner: options.combiner });
   const rest: Core[] = (options.compare ?? []).map((combiner) => createCore({ combiner }));
   const ensemble = createEnsemble([core, ...rest], epochS);
+  const voting = machine.discovery && keepVotes(machine.discovery, ensemble);
   const keyOf = machine.keyOf ?? ((_: OrdinaryClock, key: PathKey) => key);
   const { bound = machine.ports } = machine;
   const drops: Drops = noDrops();
@@ -208,8 +216,17 @@ export async function runPtp<Machine extends PtpMachine>(
     state: machine,
     step(state, input) {
       refreshOwn();
-      return state.step(input);
+      const outputs = state.step(input);
+      voting?.();
+      return outputs;
     },
+    ...(machine.stepReturned && {
+      stepReturned(state: Machine, input: ReturnedInput) {
+        const outputs = state.stepReturned?.(input) ?? [];
+        voting?.();
+        return outputs;
+      },
+    }),
     locals: bound.flatMap(({ addresses, ports: { event, general } }) =>
       addresses.flatMap((ip) => [event, general].map((port) => ({ ip, port }))),
     ),

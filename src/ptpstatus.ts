@@ -134,7 +134,8 @@ function viewPtpPath(
 }
 
 function judge(status: SlavePathStatus, report: PathReport | null): [ViewState, string] {
-  const { contact, tally } = status;
+  const { contact, tally, parked } = status;
+  if (parked !== null) return ['parked', parked];
   if (contact === 'unreachable') return ['unreachable', 'not measured both ways any more'];
   if (contact === 'new' || report === null) {
     if (tally.forward === 0) return ['waiting', 'no Sync to use yet'];

@@ -14,6 +14,7 @@ import {
   type Source,
   setSource,
   stepNtpServer,
+  UNSYNCHRONIZED,
 } from './ntp/server.ts';
 import { isIpv6 } from './path.ts';
 import { type Crew, MOST_WORKERS, openCrew } from './responder/crew.ts';
@@ -83,16 +84,6 @@ export const DEFAULT_RATE_LIMIT: RateLimitConfig = {
 
 /** Answers remembered for interleaved clients: a thousand clients and more. */
 const SAVED_ANSWERS = 8192;
-
-const UNSYNCHRONIZED: Source = {
-  leap: 3,
-  stratum: 0,
-  rootDelayS: 0,
-  rootDispersionS: 0,
-  refid: [0, 0, 0, 0],
-  precisionLog2S: -20,
-  referenceNs: null,
-};
 
 /** What a server says that trusts its local clock at stratum 1…15: refid LOCL (RFC 5905 §7.3). */
 export function localSource(stratum: number, host: Host): Partial<Source> {

@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findCompiler } from '../bench/compiler.ts';
 import { comparisons } from '../bench/core.ts';
+import { flood } from '../bench/flood.ts';
 import { decodeResults } from '../bench/jobs.ts';
 import { generate, slotOf } from '../bench/load.ts';
 import { type Comparison, near, ratios, same, spread, warm } from '../bench/measure.ts';
@@ -15,6 +16,7 @@ import { figure, formatTable } from '../bench/table.ts';
 import { openPtpClock } from '../src/ptpclock.ts';
 import { localSource, openServer } from '../src/serve.ts';
 import { chooseHost } from '../src/udp/choose.ts';
+import { linuxHost } from '../src/udp/linux/host.ts';
 
 const test = suite('bench');
 
@@ -143,6 +145,21 @@ test('our server answers every request of the load generator', async () => {
     const { answered, wrong } = await generate({ port, ...bounds });
     assert.is(answered, 300);
     assert.is(wrong, 0);
+  } finally {
+    await server.close();
+  }
+});
+
+test('a server with a worker answers every request of the generator in batches', async () => {
+  if (typeof linuxHost() === 'string') return console.log('SKIPPED: no kernel stamps');
+  const source = localSource(1, chooseHost());
+  const options = { addresses: ['127.0.0.1'], port: 0, source, rateLimit: null };
+  const server = await openServer({ ...options, workers: 1 });
+  try {
+    const port = server.addresses[0]?.port ?? 0;
+    const figures = flood({ port, window: 16, mostMs: 5000, mostAnswers: 300 });
+    assert.ok(figures !== null && figures.answered >= 300 && figures.answered < 340);
+    assert.is(figures.wrong, 0);
   } finally {
     await server.close();
   }

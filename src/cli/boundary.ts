@@ -4,11 +4,13 @@ import { ConfigError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { canonicalIp } from '../path.ts';
 import { type Args, argsOf, type Command, UsageError } from './args.ts';
+import { DISCOVERY_OPTIONS } from './discovery.ts';
 import { given, ptpOptions } from './ptpargs.ts';
 
 /** Options that belong to the clock, or to the program. All others may differ by port. */
 const OF_CLOCK = new Set([
   ...['port', 'clock-identity', 'domain', 'priority1', 'priority2', 'clock-class', 'hops'],
+  ...Object.keys(DISCOVERY_OPTIONS),
   ...[
     'event-port',
     'general-port',

@@ -82,15 +82,16 @@ export function readConfig(text: string, file: string): RunConfig {
 function readDiscovery(value: unknown, at: string): DiscoveryOptions | null {
   if (value === undefined) return null;
   const discovery = table(value, at);
-  const known = ['period', 'keep', 'rate', 'answers', 'max-hops', 'symmetric'];
+  const known = ['period', 'keep', 'rate', 'answers', 'max-hops', 'role', 'symmetric'];
   knownKeys(at, discovery, known);
-  const { period, keep, rate, answers, symmetric } = discovery;
+  const { period, keep, rate, answers, role, symmetric } = discovery;
   return {
     periodS: number(period, `${at}.period`, { least: 10, most: 86400 }, 900),
     probesPerS: number(rate, `${at}.rate`, { least: 0.1, most: 100 }, 5),
     keep: keep === undefined ? null : integer(keep, `${at}.keep`, 1, 256, 1),
     answers: integer(answers, `${at}.answers`, 1, 5, 1),
     maxHops: integer(discovery['max-hops'], `${at}.max-hops`, 1, 64, 30),
+    role: word(role, `${at}.role`, ['slave'] as const, 'slave'), // servers do not trace (PATH-07)
     symmetric: flag(symmetric, `${at}.symmetric`, false),
   };
 }

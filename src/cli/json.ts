@@ -53,6 +53,7 @@ export function pathJson(view: PathView): object {
     asymmetry: report?.asymmetryS ?? null,
     asymmetryUncertainty: report?.asymmetrySigmaS ?? null,
     weight: report?.weight ?? null,
+    vote: report?.vote ?? null,
     drops: view.drops,
   };
 }

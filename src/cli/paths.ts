@@ -1,13 +1,13 @@
 /** `clockbraid paths`: which routes the paths to servers take, and what they share. */
 import { type Client, openClient } from '../client.ts';
 import { ConfigError } from '../errors.ts';
-import type { PathKey } from '../path.ts';
 import type { PathsView } from '../paths/view.ts';
 import { chooseHost } from '../udp/choose.ts';
 import type { Args, Command } from './args.ts';
 import { CLIENT_OPTIONS, clientOptions, scopeOf } from './client.ts';
 import { writeText } from './files.ts';
 import { type Io, pause } from './io.ts';
+import { pathsJson } from './pathsjson.ts';
 import { pathsSvg } from './pathssvg.ts';
 import { pathsText } from './pathstext.ts';
 
@@ -107,23 +107,3 @@ async function firstRound(client: Client, io: Io): Promise<PathsView | null> {
   }
   return null;
 }
-
-const pathsJson = (view: PathsView, portOf: (path: PathKey) => number | null): object => ({
-  paths: view.paths.map(({ path, direction, route, end, hops, endDelayS, parking }) => ({
-    path,
-    localPort: portOf(path),
-    direction,
-    route,
-    end,
-    hops: hops?.map(({ routers, delayS }) => ({ routers, delay: delayS })) ?? null,
-    delay: endDelayS,
-    state: parking === null ? 'polls' : 'parked',
-    why: parking?.why ?? null,
-    inFavourOf: parking?.inFavourOf ?? null,
-  })),
-  overlaps: view.overlaps,
-  forks: view.forks,
-  folds: view.folds,
-  localFolds: view.localFolds,
-  joins: view.joins,
-});

@@ -86,8 +86,8 @@ export const isKnown = ({ end, hops, remoteIp }: RouteView): boolean =>
   hops.length > 0 &&
   hops.every(({ routers }) => routers.length === 1 && routers[0] !== remoteIp);
 
-function stateText({ paths }: PathsView, { parking }: RouteView): string {
-  if (parking === null) return 'polls';
+function stateText({ paths }: PathsView, { parking, vote }: RouteView): string {
+  if (parking === null) return vote < 1 ? `polls, 1/${Math.round(1 / vote)} vote` : 'polls';
   const standIn = paths.findIndex(({ path }) => path === parking.inFavourOf);
   return parking.why === 'redundant'
     ? `parked: same route as path ${standIn + 1}`

@@ -9,6 +9,7 @@ import { openPtpClock, type PtpClockOptions, type PtpEvents } from '../ptpclock.
 import { type Args, type Command, UsageError } from './args.ts';
 import { boundaryOptions } from './boundary.ts';
 import { CHRONY_OPTION, openChrony } from './chrony.ts';
+import { DISCOVERY_OPTIONS } from './discovery.ts';
 import { readText } from './files.ts';
 import { type Io, pause } from './io.ts';
 import { ptpOptions } from './ptpargs.ts';
@@ -105,6 +106,7 @@ export const ptpCommand: Command = {
       help: "leap-seconds.list (default the system's)",
     },
     combiner: { type: 'string', value: 'NAME', help: `${COMBINERS.join(', ')} (default braid)` },
+    ...DISCOVERY_OPTIONS,
     ...STAMPS_OPTION,
     seconds: { type: 'string', value: 'N', help: 'stop after N seconds (default: on Ctrl-C)' },
     record: { type: 'string', value: 'FILE', help: 'write a recording, to replay later' },
@@ -185,7 +187,7 @@ async function run(args: Args, io: Io): Promise<number> {
 }
 
 const MASTERS_OPTIONS = ['unicast', 'multicast-sync', 'master-only'];
-const SLAVES_OPTIONS = ['hybrid'];
+const SLAVES_OPTIONS = ['hybrid', 'discovery'];
 
 type Common = Pick<PtpClockOptions, 'leapTable' | 'host' | 'signal' | 'events'>;
 
@@ -203,6 +205,9 @@ function openerOf(
     }
   }
   if (role === 'boundary') {
+    if (args.flag('discovery')) {
+      throw new UsageError('"--discovery" is not for "clockbraid ptp boundary"');
+    }
     const options = boundaryOptions(args, ptpCommand.options);
     return async (common) => viewOfBoundary(await openBoundaryClock({ ...options, ...common }));
   }

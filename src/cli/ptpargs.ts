@@ -8,6 +8,7 @@ import type { Ipv6Scope } from '../ptp/groups.ts';
 import { PROFILE_NAMES, REVISIONS } from '../ptp/profile.ts';
 import type { PtpClockOptions } from '../ptpclock.ts';
 import { type Args, UsageError } from './args.ts';
+import { discoveryOptions } from './discovery.ts';
 
 const LOG_INTERVAL = { least: -10, most: 22, integer: true };
 
@@ -46,6 +47,7 @@ export function ptpOptions(
         ...{ least: 10, most: 1000, integer: true },
       }),
       domains: domains.length > 1 ? domains : undefined,
+      discovery: discoveryOptions(args),
     }),
     ...profileOf(args),
     clock: given({

@@ -5,6 +5,7 @@ import { offsetFromMasterNs } from '../ptp/slave.ts';
 import type { PtpClock, PtpPathView, PtpStatus } from '../ptpclock.ts';
 import type { Host } from '../udp/udp.ts';
 import { clockJson, STATUS_VERSION, timeText } from './json.ts';
+import { pathsJson } from './pathsjson.ts';
 import { formatOffset } from './table.ts';
 
 /** One line per path, header first; lines are cut at `columns`. */
@@ -62,7 +63,9 @@ export function offsetLine({ clock, state, datasets, paths }: Offset): string | 
 
 export function ptpStatusLine(ptp: PtpClock): string {
   const { serves, ...status } = ptp.status();
-  return statusLine(ptp.host, status, { serves });
+  const routes = ptp.routes();
+  const found = routes && { rounds: routes.rounds, ...pathsJson(routes) };
+  return statusLine(ptp.host, status, { serves, ...(found && { discovery: found }) });
 }
 
 export const boundaryStatusLine = (boundary: BoundaryClockHandle): string =>
@@ -86,6 +89,7 @@ function statusLine({ clock }: Host, status: Told, last: object = {}): string {
         jitter: report?.jitterS ?? null,
         noise: report?.noiseS ?? null,
         weight: report?.weight ?? null,
+        vote: report?.vote ?? null,
       })),
       ...last,
     },

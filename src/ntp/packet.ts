@@ -181,7 +181,10 @@ function writeU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = value;
 }
 
-/** A random stamp: 8 bytes from `at` on. Zero would mean "unknown"; one in 2^64 requests is guessable instead. */
+/**
+ * A random stamp: 8 bytes from `at` on. Zero would mean "unknown"; one in 2^64 requests is guessable
+ * instead.
+ */
 export function cookieFrom(random: Uint8Array, at: number): NtpTime {
   const word = (from: number): number =>
     (((random[from] ?? 0) << 24) |

@@ -9,7 +9,10 @@ import { recover, slowDown, spread } from './schedule.ts';
 import { arm, type NtpClient, pathOf } from './state.ts';
 import { judge } from './verdict.ts';
 
-/** Finds the path by its addresses (and our port, if it has one), judges the packet and uses, obeys or drops it. */
+/**
+ * Finds the path by its addresses (and our port, if it has one), judges the packet and uses, obeys
+ * or drops it.
+ */
 export function receive(client: NtpClient, datagram: Datagram, nowNs: Tick): Output[] {
   const at = client.index[pathOf(client, datagram.remote.ip, datagram.local)];
   const path = at === undefined ? undefined : client.paths[at];

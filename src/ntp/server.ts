@@ -1,7 +1,8 @@
 /**
  * NTP responder: every request is answered from its own contents, the clock and one record about
- * the source; only clients that ask in interleaved mode (RFC 9769) leave something behind (saved.ts). RFC 5905 §8, fig. 31; RFC 8039 §5.2.2, §5.3.2: from the address that
- * was asked, so that a client's path stays a path. Never says more than it was asked: 48 octets.
+ * the source; only clients that ask in interleaved mode (RFC 9769) leave something behind
+ * (saved.ts). RFC 5905 §8, fig. 31; RFC 8039 §5.2.2, §5.3.2: from the address that was asked, so
+ * that a client's path stays a path. Never says more than it was asked: 48 octets.
  */
 import { ConfigError, requireInteger } from '../errors.ts';
 import {
@@ -65,6 +66,17 @@ export interface Source {
   /** When the local clock was last set from its source; null if never. */
   readonly referenceNs: Stamp | null;
 }
+
+/** Of a server that nobody has told anything yet. */
+export const UNSYNCHRONIZED: Source = {
+  leap: 3,
+  stratum: 0,
+  rootDelayS: 0,
+  rootDispersionS: 0,
+  refid: [0, 0, 0, 0],
+  precisionLog2S: -20,
+  referenceNs: null,
+};
 
 export interface ServerConfig {
   /** Unix second that stamps count from. */

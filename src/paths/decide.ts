@@ -17,12 +17,14 @@ export interface Candidate {
   /** Its remote end does not answer: neither a stand-in for another path, nor in the way of one. */
   readonly isSilent: boolean;
   readonly isParked: boolean;
+  /** Cannot be parked. Default false. */
+  readonly isFixed?: boolean;
 }
 
 /**
  * What is to be parked; all others poll. A path of which anything is unknown is never redundant
  * (PATH-13). Of one route the path that polls already goes on, so that nothing changes without
- * need; of equals the first.
+ * need; of equals the first. What cannot be parked goes before all others.
  */
 export function decideParking(
   candidates: readonly Candidate[],
@@ -31,11 +33,14 @@ export function decideParking(
 ): Map<PathKey, Parking> {
   const parked = new Map<PathKey, Parking>();
   const able = [...candidates.filter(({ isSilent }) => !isSilent)].sort(
-    (a, b) => Number(a.isParked) - Number(b.isParked), // stable
+    (a, b) => rank(a) - rank(b), // stable
   );
+  const fixed = new Set(able.flatMap(({ path, isFixed }) => (isFixed ? path : [])));
   const paths = able.map(({ path }) => path);
   for (const [first = null, ...rest] of redundant(paths, routes)) {
-    for (const path of rest) parked.set(path, { why: 'redundant', inFavourOf: first });
+    for (const path of rest) {
+      if (!fixed.has(path)) parked.set(path, { why: 'redundant', inFavourOf: first });
+    }
   }
   if (keep === null) return parked;
   const left = paths.filter((path) => !parked.has(path));
@@ -47,8 +52,11 @@ export function decideParking(
     }),
   );
   for (const path of left) {
-    if (!chosen.has(path)) parked.set(path, { why: 'overlap', inFavourOf: null });
+    if (!chosen.has(path) && !fixed.has(path))
+      parked.set(path, { why: 'overlap', inFavourOf: null });
   }
   // A path parked for the sake of one that is parked itself stays so: its route is not chosen
   return parked;
 }
+
+const rank = ({ isFixed, isParked }: Candidate): number => (isFixed ? 0 : isParked ? 2 : 1);

@@ -25,6 +25,7 @@ import {
   traceDue,
   traceTimeout,
 } from './trace.ts';
+import { voteShares } from './votes.ts';
 
 /** One path as discovery sees it. */
 export interface Found {
@@ -39,6 +40,18 @@ export interface Found {
   fresh: Route | null;
   parking: Parking | null;
   isSilent: boolean;
+  /** Never parked: whoever owns it cannot stop it. */
+  readonly isFixed: boolean;
+}
+
+/** What is said of a path that comes later. */
+export interface NewPath {
+  /** Not heard yet: neither stands for others nor is parked until it is. Default false. */
+  readonly isSilent?: boolean;
+  /** Cannot be parked. Default false. */
+  readonly isFixed?: boolean;
+  /** Now: the next round is brought forward for it. Default: it waits for the next. */
+  readonly nowNs?: Tick;
 }
 
 /** Plain data; only this file changes it. */
@@ -55,6 +68,8 @@ export interface Discovery {
   isRound: boolean;
   /** Rounds that came to an end. */
   rounds: number;
+  /** How often it was decided who is parked: what paths share may be otherwise since. */
+  decisions: number;
 }
 
 /** What became of a wish, and what else happened to a path. `id` numbers probes, each once. */
@@ -122,22 +137,28 @@ export function createDiscovery(
     nextRoundNs: startNs,
     isRound: false,
     rounds: 0,
+    decisions: 0,
   };
 }
 
-const newPath = (path: PathKey): Found => ({
+const newPath = (path: PathKey, { isSilent = false, isFixed = false }: NewPath = {}): Found => ({
   path,
   trace: null,
   notBeforeNs: tick(0),
   route: null,
   fresh: null,
   parking: null,
-  isSilent: false,
+  isSilent,
+  isFixed,
 });
 
 /** Takes up a path at the next round; nothing if it is known. */
-export function addTo(discovery: Discovery, path: PathKey): void {
-  if (find(discovery, path) === undefined) discovery.paths.push(newPath(path));
+export function addTo(discovery: Discovery, path: PathKey, told: NewPath = {}): void {
+  if (find(discovery, path) !== undefined) return;
+  discovery.paths.push(newPath(path, told));
+  if (told.nowNs === undefined) return;
+  const soonNs = tick(told.nowNs + discovery.settings.startNs);
+  if (soonNs < discovery.nextRoundNs) discovery.nextRoundNs = soonNs;
 }
 
 /** Gives a path up. What it stood for is admitted. */
@@ -204,6 +225,13 @@ export function routesOf(discovery: Discovery): Map<PathKey, Route> {
   return routes;
 }
 
+/** What the voice of each path counts, [0, 1]. */
+export const votesOf = (discovery: Discovery): Map<PathKey, number> =>
+  voteShares(
+    discovery.paths.map(({ path, parking }) => ({ path, isParked: parking !== null })),
+    routesOf(discovery),
+  );
+
 const find = (discovery: Discovery, path: PathKey): Found | undefined =>
   discovery.paths.find((found) => found.path === path);
 
@@ -256,8 +284,14 @@ function harvest(discovery: Discovery, wishes: Wish[]): void {
 }
 
 function decide(discovery: Discovery, wishes: Wish[]): void {
+  discovery.decisions++;
   const candidates = discovery.paths.map(
-    ({ path, isSilent, parking }): Candidate => ({ path, isSilent, isParked: parking !== null }),
+    ({ path, isSilent, isFixed, parking }): Candidate => ({
+      path,
+      isSilent,
+      isFixed,
+      isParked: parking !== null,
+    }),
   );
   const parked = decideParking(candidates, routesOf(discovery), discovery.settings.keep);
   for (const found of discovery.paths) {

@@ -23,6 +23,11 @@ export interface DiscoveryOptions {
   /** How long an answer may take. (s, 0.05–10, default 1) */
   readonly timeoutS?: number;
   /**
+   * Which end traces (PATH-07). Masters and servers do not: nothing answers a Sync or a reply, so
+   * they could not see where their probes end. (default and only choice `slave`: clients, slaves)
+   */
+  readonly role?: 'slave';
+  /**
    * Least time between two probes of one pair that reach the remote end, where the pair is several
    * paths: servers count requests by address. (s, 0–60, default 8: chronyd's and ntpd's limits)
    */
@@ -47,6 +52,9 @@ export interface DiscoverySettings {
 /** Throws ConfigError with the field under `discovery`. */
 export function checkDiscovery(options: DiscoveryOptions): DiscoverySettings {
   const { keep = null, maxHops = 30, tries = 2, answers = 1, silences = 4 } = options;
+  if ((options.role ?? 'slave') !== 'slave') {
+    throw new ConfigError('discovery.role', '"slave", as no master or server traces', options.role);
+  }
   const periodNs = span('periodS', options.periodS ?? 900, 10, 86400);
   const startNs = span('startS', options.startS ?? 5, 0, 3600);
   const timeoutNs = span('timeoutS', options.timeoutS ?? 1, 0.05, 10);

@@ -2,7 +2,7 @@
 import { type PathKey, pathParts } from '../path.ts';
 import { type Tick, tickSpan } from '../units.ts';
 import type { Parking } from './decide.ts';
-import { type Discovery, routesOf } from './discovery.ts';
+import { type Discovery, routesOf, votesOf } from './discovery.ts';
 import { type Join, joins, localFolds } from './joins.ts';
 import { type Fold, type Fork, folds, forks, type Overlap, overlapMatrix } from './overlap.ts';
 import { type Hop, type RouteEnd, routeName } from './route.ts';
@@ -27,6 +27,8 @@ export interface RouteView {
   /** Number of the route among all; two paths have the same one only if it is known to be. */
   readonly route: number | null;
   readonly parking: Parking | null;
+  /** What its voice counts in majorities, [0, 1]: no router has more than one vote (COMB-13). */
+  readonly vote: number;
 }
 
 export interface PathsView {
@@ -46,6 +48,7 @@ export interface PathsView {
 export function viewPaths(discovery: Discovery, nowNs: Tick): PathsView {
   const routes = routesOf(discovery);
   const keys = discovery.paths.map(({ path }) => path);
+  const votes = votesOf(discovery);
   const numbers = new Map<string, number>();
   return {
     rounds: discovery.rounds,
@@ -64,6 +67,7 @@ export function viewPaths(discovery: Discovery, nowNs: Tick): PathsView {
         ageS: route === null ? null : tickSpan(route.atNs, nowNs),
         route: name === null ? null : (numbers.get(name) ?? null),
         parking,
+        vote: votes.get(path) ?? 1,
       };
     }),
     overlaps: overlapMatrix(keys, routes),

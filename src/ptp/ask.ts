@@ -109,12 +109,23 @@ function request(
 ): Output {
   const isE2e = slave.delayMechanism === 'E2E';
   const requests = requestsOf(slave, path);
-  const sequenceId = freeSequenceId(slave, path, requests.sequenceId ?? 0);
+  const { output, sequenceId } = requestOutput(slave, path, requests.sequenceId ?? 0);
   const spacingNs = isE2e
     ? randomSpacingNs(logInterval, chance)
     : regularSpacingNs(logInterval, chance);
   issue(requests, sequenceId, spacingNs, nowNs);
-  const type = isE2e ? 'Delay_Req' : 'Pdelay_Req';
+  return output;
+}
+
+/** A request of a path as it is sent. @param wanted sequenceId, if it is free @param hops its limit */
+export function requestOutput(
+  slave: Slave,
+  path: SlavePath,
+  wanted: number,
+  hops?: number,
+): { readonly output: Output; readonly context: number; readonly sequenceId: number } {
+  const sequenceId = freeSequenceId(slave, path, wanted);
+  const type = slave.delayMechanism === 'E2E' ? 'Delay_Req' : 'Pdelay_Req';
   const header = createHeader(type, {
     sourcePortIdentity: path.identity,
     sequenceId,
@@ -127,13 +138,15 @@ function request(
   const context = slave.nextContext;
   slave.nextContext += slave.contextStep;
   slave.unstamped[context] = { path: path.key, sequenceId };
-  return {
+  const output: Output = {
     type: 'transmit',
     bytes: writeMessage(message, isIpv6(path.requestIp) ? IPV6_PADDING : 0),
     from: { ip: path.localIp, port: slave.eventPort },
     to: { ip: path.requestIp, port: slave.remoteEventPort },
     context,
+    ...(hops !== undefined && { hops }),
   };
+  return { output, context, sequenceId };
 }
 
 /**

@@ -15,18 +15,18 @@ import {
   forgetAddress,
   hearPortError,
   nextDue,
-  portOfContext,
   stepPort,
   tellPorts,
 } from './clock.ts';
+import type { OrdinaryClockConfig } from './clockconfig.ts';
 import {
   createPort,
   createShared,
   identityOf,
   type OrdinaryClock,
-  type OrdinaryClockConfig,
   type Shared,
-} from './clockconfig.ts';
+} from './clockstate.ts';
+import { portOfContext } from './contexts.ts';
 import type { TimePropertiesDS } from './dataset.ts';
 import { type Ports, PTP_PORTS } from './groups.ts';
 import { profiled } from './profiled.ts';

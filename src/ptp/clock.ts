@@ -1,13 +1,14 @@
 /**
  * One ordinary clock: a pure machine (machine.ts) that gives every message to the part it is for,
  * and time to each part when it wants it. RFC 8039 §5; IEEE 1588-2008 §9. decide.ts says what the
- * port is, ways.ts over which addresses it follows whom. A boundary clock is several of its ports
- * (boundary.ts).
+ * port is, ways.ts over which addresses it follows whom, serving.ts whom it tells the time. A
+ * boundary clock is several of its ports (boundary.ts).
  */
 import type { Address, Datagram, DropReason, Input, Output } from '../machine.ts';
 import { isUnicast, type PathKey } from '../path.ts';
 import { type Tick, tick } from '../units.ts';
-import type { OrdinaryClock } from './clockconfig.ts';
+import type { OrdinaryClock } from './clockstate.ts';
+import { isOfMaster, numbered, ofMaster } from './contexts.ts';
 import { becomeGrandmaster, type TimePropertiesDS } from './dataset.ts';
 import {
   breakDown,
@@ -21,33 +22,47 @@ import {
   takeAnnounce,
   toldLeading,
 } from './decide.ts';
-import { type Destination, multicastDestinations } from './destination.ts';
 import { hearOwnIdentity, tellProblem } from './enterprise.ts';
 import { noteError, noteSuccess } from './fault.ts';
-import { activeGrants, forgetPeer, grantorDue, grantsVersion, stepGrantor } from './grantor.ts';
+import { forgetPeer, grantorDue, stepGrantor } from './grantor.ts';
 import type { Incoming } from './incoming.ts';
 import { answerManagement } from './manage.ts';
-import { isServing, nextMasterDue, setDestinations } from './master.ts';
+import { nextMasterDue } from './master.ts';
 import { type Message, readMessage } from './message.ts';
+import { admit, park } from './probe.ts';
 import { relayManagement } from './relay.ts';
 import { requesterDue, stepRequester } from './requester.ts';
 import { answerDelayReq, answerPdelayReq } from './respond.ts';
+import { refreshServed, serve, servingDue } from './serving.ts';
 import { hearSignaling } from './signaling.ts';
 import { hear, pathTo, sent, nextDue as slaveDue, stepClock, unsent, wake } from './slave.ts';
-import { masterSent, masterUnsent, sendDue } from './transmit.ts';
+import { masterSent, masterUnsent } from './transmit.ts';
 import { MESSAGE_TYPES } from './types.ts';
 import { arrange, doubtGrants, followParent } from './ways.ts';
 
-export {
-  createOrdinaryClock,
-  type OrdinaryClock,
-  type OrdinaryClockConfig,
-} from './clockconfig.ts';
+export type { OrdinaryClockConfig } from './clockconfig.ts';
+export { createOrdinaryClock, type OrdinaryClock } from './clockstate.ts';
 export { isDualNow } from './ways.ts';
 
 /** Processes one input. Strangers' bytes become drops. */
 export function stepOrdinaryClock(clock: OrdinaryClock, input: Input): Output[] {
   return armed(clock, stepPort([clock], clock, input));
+}
+
+/**
+ * Parks a path, whose Sync and Delay_Resp are cancelled then, or admits it again.
+ * @param reason one sentence, no trailing full stop
+ */
+export function setParked(
+  clock: OrdinaryClock,
+  key: PathKey,
+  isParked: boolean,
+  reason: string,
+  nowNs: Tick,
+): Output[] {
+  const outputs: Output[] = [...(isParked ? park : admit)(clock.slave, key, reason)];
+  if (outputs.length > 0) clock.isUnarranged = true;
+  return armed(clock, conclude([clock], clock, outputs, nowNs));
 }
 
 /** The trouble of a socket that the host told of its own accord. */
@@ -132,7 +147,7 @@ export function nextDue(clock: OrdinaryClock): Tick {
     requester && requesterDue(requester),
     slaveDue(slave),
     nextMasterDue(master),
-    servedNow(clock) === clock.served ? null : clock.listedUntilNs,
+    servingDue(clock),
   ];
   return tick(Math.min(...times.map((atNs) => atNs ?? Number.POSITIVE_INFINITY)));
 }
@@ -160,10 +175,6 @@ export function tellPorts(
   const [first] = ports;
   if (first !== undefined) becomeGrandmaster(first.sets, own);
 }
-
-/** Which port of a clock a transmit output was of. */
-export const portOfContext = (context: number, numberPorts: number): number =>
-  Math.floor((context % (2 * numberPorts)) / 2);
 
 function take(ports: readonly OrdinaryClock[], clock: OrdinaryClock, input: Input): Output[] {
   const { nowNs } = input;
@@ -200,21 +211,6 @@ function isToPeer({ master }: OrdinaryClock, context: number): boolean {
   const pending = master.pending.get(context);
   if (pending === undefined) return true;
   return isUnicast(pending.type === 'Sync' ? pending.leg.remoteIp : pending.remoteIp);
-}
-
-/** Contexts: of port i of n the slave's are 2 n k + 2 i, and the master's 2 n k + 2 i + 1. */
-const isOfMaster = (context: number): boolean => context % 2 === 1;
-const ofMaster = ({ sets }: OrdinaryClock, context: number): number =>
-  Math.floor(context / (2 * sets.defaultDS.numberPorts));
-
-function numbered({ sets, portDS }: OrdinaryClock, outputs: Output[]): Output[] {
-  const first = 2 * (portDS.portIdentity.portNumber - 1) + 1;
-  const step = 2 * sets.defaultDS.numberPorts;
-  return outputs.map((output) =>
-    output.type === 'transmit' && output.context !== undefined
-      ? { ...output, context: step * output.context + first }
-      : output,
-  );
 }
 
 const isNoDrop = ({ type }: Output): boolean => type !== 'drop';
@@ -349,68 +345,4 @@ function followContact(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): vo
   );
   const event = isLocked ? 'master-clock-selected' : 'synchronization-fault';
   outputs.push(...fire(clock, event, nowNs));
-}
-
-/** A boundary clock tells nobody the time as long as it does not know that of its master. */
-function refreshServed(ports: readonly OrdinaryClock[]): void {
-  const [first] = ports;
-  if (first === undefined) return;
-  const { served } = first.shared;
-  const follower = ports.find(({ portDS }) => isFollowing(portDS.portState));
-  served.plan = follower?.slave.times[follower.foreign.parent ?? '']?.plan ?? null;
-  const isKnown = served.plan !== null && served.estimate !== null;
-  served.isReady = follower === undefined || isKnown;
-}
-
-/**
- * A long list is not made anew for every request of a flood: this long it stands, for each grant
- * beyond so many. (ns)
- */
-const REST_NS = 3000;
-const SHORT_LIST = 64;
-
-/** What the destinations follow from: see {@link OrdinaryClock.served}. */
-const servedNow = (clock: OrdinaryClock): string =>
-  `${isServed(clock)}|${clock.grantor === null ? 0 : grantsVersion(clock.grantor)}`;
-
-/** Others are told the time: by the master, or under some profiles by an alternate one. */
-const isServed = ({ grantor, master, portDS }: OrdinaryClock): boolean =>
-  grantor === null ? isServing(master) : portDS.portState === 'MASTER';
-
-/** Destinations as granted and configured, and whatever is due to be sent. */
-function serve(clock: OrdinaryClock, outputs: Output[], nowNs: Tick): void {
-  const { master, served: before } = clock;
-  const isMaster = isServed(clock);
-  const served = servedNow(clock);
-  const isTurned = !before.startsWith(`${isMaster}|`);
-  if (served !== before && (isTurned || nowNs >= clock.listedUntilNs)) {
-    clock.served = served;
-    const list = isMaster ? destinations(clock, nowNs) : [];
-    setDestinations(master, list, nowNs);
-    clock.listedUntilNs = tick(nowNs + Math.max(0, list.length - SHORT_LIST) * REST_NS);
-  }
-  const dueNs = nextMasterDue(master);
-  if (dueNs !== null && dueNs <= nowNs) outputs.push(...numbered(clock, sendDue(master, nowNs)));
-}
-
-function destinations(clock: OrdinaryClock, nowNs: Tick): Destination[] {
-  const { grantor, mode, portDS, masters } = clock;
-  const granted = grantor === null ? [] : activeGrants(grantor, nowNs);
-  if (masters !== null) return [...granted];
-  const { logAnnounceInterval, logSyncInterval } = portDS;
-  const announced = multicastDestinations({
-    localIps: mode === 'dual-ended' ? clock.addresses : [clock.primaryIp],
-    logAnnounceInterval,
-    logSyncInterval: null,
-    scope: clock.scope,
-  });
-  const synced = !clock.multicastSync
-    ? []
-    : multicastDestinations({
-        localIps: [clock.primaryIp],
-        logAnnounceInterval,
-        logSyncInterval,
-        scope: clock.scope,
-      }).filter(({ messageType }) => messageType === 'Sync');
-  return [...granted, ...announced, ...synced];
 }

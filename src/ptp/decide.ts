@@ -5,7 +5,7 @@
 import type { DropReason, Output } from '../machine.ts';
 import { type Tick, tick } from '../units.ts';
 import { type Decision, datasetOfAnnounce, datasetOfClock, decideStates } from './bmca.ts';
-import type { OrdinaryClock } from './clockconfig.ts';
+import type { OrdinaryClock } from './clockstate.ts';
 import { contentOfAnnounce } from './content.ts';
 import { type AnnounceContent, becomeGrandmaster, copyTime, followMaster } from './dataset.ts';
 import { intervalNs } from './destination.ts';

@@ -5,7 +5,7 @@
  */
 import type { Output, PortOutput } from '../machine.ts';
 import { type Tick, tick } from '../units.ts';
-import type { OrdinaryClock } from './clockconfig.ts';
+import type { OrdinaryClock } from './clockstate.ts';
 import type { AnnounceContent, TimePropertiesDS } from './dataset.ts';
 import { delayModeOf } from './enterprisetlv.ts';
 import { bestForeign, expireForeign, hearAnnounce, moveForeign } from './foreign.ts';

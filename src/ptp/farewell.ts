@@ -5,7 +5,7 @@
 import type { Output } from '../machine.ts';
 import type { Tick } from '../units.ts';
 import { wantNothing } from './asks.ts';
-import type { OrdinaryClock } from './clockconfig.ts';
+import type { OrdinaryClock } from './clockstate.ts';
 import { stepGrantor, stopServing } from './grantor.ts';
 import { REQUEST_RANDOM_BYTES, stepRequester } from './requester.ts';
 

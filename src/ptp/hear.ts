@@ -78,8 +78,12 @@ function refusal(slave: Slave, path: SlavePath, message: SlaveMessage): DropReas
   const hasMinor = header.minorVersionPTP > 0;
   if (header.majorSdoId !== slave.majorSdoId) return 'sdo';
   if (hasMinor && header.minorSdoId !== slave.minorSdoId) return 'sdo';
-  const { following } = path;
-  if (following === null || !samePort(header.sourcePortIdentity, following.master)) {
+  const { following, parked } = path;
+  if (
+    parked !== null ||
+    following === null ||
+    !samePort(header.sourcePortIdentity, following.master)
+  ) {
     return 'not-parent';
   }
   if (header.flags.alternateMaster && following.alternate !== true) return 'alternate-master';

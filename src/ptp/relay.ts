@@ -7,7 +7,7 @@ import type { Datagram, Output } from '../machine.ts';
 import { isIpv6 } from '../path.ts';
 import type { Tick } from '../units.ts';
 import { allow } from './allowance.ts';
-import type { OrdinaryClock } from './clockconfig.ts';
+import type { OrdinaryClock } from './clockstate.ts';
 import { primaryGroup } from './groups.ts';
 import { IPV6_PADDING, type Management } from './message.ts';
 import { readU16 } from './octets.ts';

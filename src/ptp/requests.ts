@@ -101,13 +101,33 @@ export function issue<Answer>(
   spacingNs: number,
   nowNs: Tick,
 ): void {
-  requests.sent.push({ sequenceId, askedNs: nowNs, sentAtNs: null, answer: null, fate: 'open' });
-  requests.sequenceId = nextSequenceId(sequenceId);
-  requests.issued++;
-  requests.lastNs = nowNs;
+  book(requests, sequenceId, nowNs);
   // From the time it was due, so that the mean holds; a machine that slept makes no burst
   const atNs = (requests.dueNs ?? nowNs) + spacingNs;
   requests.dueNs = tick(Math.max(atNs, nowNs + LEAST_SPACING_NS));
+}
+
+/** Books a request that is sent beside those that are due. */
+export function issueBeside<Answer>(
+  requests: Requests<Answer>,
+  sequenceId: number,
+  nowNs: Tick,
+): void {
+  book(requests, sequenceId, nowNs);
+  const { dueNs } = requests;
+  if (dueNs !== null) requests.dueNs = tick(Math.max(dueNs, nowNs + LEAST_SPACING_NS));
+}
+
+/** Uses up a sequenceId for a request that no answer is wanted to. */
+export function skip<Answer>(requests: Requests<Answer>, sequenceId: number): void {
+  requests.sequenceId = nextSequenceId(sequenceId);
+  requests.issued++;
+}
+
+function book<Answer>(requests: Requests<Answer>, sequenceId: number, nowNs: Tick): void {
+  requests.sent.push({ sequenceId, askedNs: nowNs, sentAtNs: null, answer: null, fate: 'open' });
+  skip(requests, sequenceId);
+  requests.lastNs = nowNs;
 }
 
 /** The request with this sequenceId, or why there is none. */

@@ -36,6 +36,13 @@ export interface Tally {
   drops: Drops;
 }
 
+export interface Probed {
+  readonly context: number;
+  readonly sequenceId: number;
+  /** Nobody waits for its answer. */
+  readonly isLoose: boolean;
+}
+
 /** Plain data. */
 export interface SlavePath {
   readonly key: PathKey;
@@ -69,6 +76,10 @@ export interface SlavePath {
   forwardNs: Tick | null;
   reverseNs: Tick | null;
   contact: 'new' | 'reachable' | 'unreachable';
+  /** Why it is parked: nothing is measured over it, as others take its way; null if it is not. */
+  parked: string | null;
+  /** Requests of late that were sent with a low hop limit, see probe.ts. */
+  probes: Probed[];
   /** The last request could not be sent. */
   isBlocked: boolean;
   tally: Tally;
@@ -106,6 +117,8 @@ export function createSlavePath(
     masterKey: null,
     ...freshExchange(),
     contact: 'new',
+    parked: null,
+    probes: [],
     isBlocked: false,
     tally: { received: 0, forward: 0, reverse: 0, sent: 0, unsent: 0, drops: noDrops() },
   };

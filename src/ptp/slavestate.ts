@@ -59,7 +59,7 @@ export const requestsOf = (slave: Slave, path: SlavePath): Requests<unknown> =>
 /** Interval of the requests on a path, null if none are to be sent. (log2 s) */
 export function delayLog(slave: Slave, path: SlavePath): number | null {
   const own = path.following?.logDelayInterval ?? null;
-  if (own === null) return null;
+  if (own === null || path.parked !== null) return null;
   const asked = path.toldDelayLog ?? own;
   return Math.min(Math.max(asked, slave.fastestLogDelay), LOG_INTERVAL_MOST);
 }

@@ -13,6 +13,8 @@ export interface SlavePathStatus {
   readonly identity: PortIdentity;
   readonly following: Following | null;
   readonly contact: SlavePath['contact'];
+  /** Why it is parked, null if it is not. */
+  readonly parked: string | null;
   /** In use now; null if no requests are sent. (log2 s) */
   readonly logSyncInterval: number;
   readonly logDelayInterval: number | null;
@@ -32,6 +34,7 @@ export const status = (slave: Slave): SlavePathStatus[] =>
     identity: path.identity,
     following: path.following,
     contact: path.contact,
+    parked: path.parked,
     logSyncInterval: syncLog(path),
     logDelayInterval: delayLog(slave, path),
     utc: (path.masterKey === null ? null : slave.times[path.masterKey]?.plan) ?? null,

@@ -7,7 +7,7 @@
 import type { Output } from '../machine.ts';
 import { isIpv6, type PathKey, pathKey } from '../path.ts';
 import { NS_PER_S, type Tick } from '../units.ts';
-import type { OrdinaryClock, Places } from './clockconfig.ts';
+import type { OrdinaryClock, Places } from './clockstate.ts';
 import { copyTime } from './dataset.ts';
 import { isWidowed, modeOf, usedAlternates } from './enterprise.ts';
 import { peerGroup, primaryGroup } from './groups.ts';
@@ -17,6 +17,7 @@ import type { DelayMode } from './profile.ts';
 import { type ForeignMaster, parentOf, receiptTimeoutNs } from './qualified.ts';
 import { askAnew, askedPaths, promiseOf, want } from './requester.ts';
 import { addPath, askAt, type Following, follow, hearTime, removePath } from './slave.ts';
+import { pathOf } from './slavestate.ts';
 
 /** Addresses that are believed of one master: anybody can send in its name. */
 const MOST_PLACES = 16;
@@ -244,7 +245,9 @@ function askFor(
   const announce: Negotiable[] = masters === null ? [] : ['Announce'];
   const answer = portDS.delayMechanism === 1 ? 'Delay_Resp' : 'Pdelay_Resp';
   for (const { key, port, isParents } of ways) {
-    const types: Negotiable[] = isParents ? [...announce, 'Sync', answer] : announce;
+    // Announces go on: they tell that the address is still the master's
+    const isMeasured = isParents && (pathOf(clock.slave, key)?.parked ?? null) === null;
+    const types: Negotiable[] = isMeasured ? [...announce, 'Sync', answer] : announce;
     want(requester, key, { port, master: isParents ? parent : null, types }, nowNs);
   }
 }

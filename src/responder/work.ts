@@ -10,9 +10,9 @@ import {
   type RateLimitConfig,
   replyHead,
   type SavedConfig,
-  type Source,
   setSource,
   stepNtpServer,
+  UNSYNCHRONIZED,
 } from '../ntp/server.ts';
 import { loadFfi } from '../udp/linux/host.ts';
 import { type Serving, serveInPlace } from '../udp/linux/inplace.ts';
@@ -41,15 +41,6 @@ const AWAITING_MS = 5;
 /** Turns without a pause after which the clock is looked at all the same. */
 const TURNS = 4096;
 const NONE = { allow: [], deny: [] };
-const NOTHING: Source = {
-  leap: 3,
-  stratum: 0,
-  rootDelayS: 0,
-  rootDispersionS: 0,
-  refid: [0, 0, 0, 0],
-  precisionLog2S: -20,
-  referenceNs: null,
-};
 
 /** @throws HostError if there is no FFI here, Error if a socket is gone */
 export function work(plan: Plan, onReady: () => void): void {
@@ -66,7 +57,7 @@ export function work(plan: Plan, onReady: () => void): void {
   const { epochS } = clock;
   const machine = createNtpServer({
     epochS,
-    source: NOTHING,
+    source: UNSYNCHRONIZED,
     rateLimit: null,
     access: NONE,
     interleaved,

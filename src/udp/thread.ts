@@ -4,7 +4,6 @@
  */
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import { HostError } from '../errors.ts';
-import { isDeno } from './codes.ts';
 
 export interface Thread {
   /** Resolved when it is gone: null if it ended as it should, else why it died. */
@@ -72,8 +71,7 @@ export async function startThread(data: unknown): Promise<Thread> {
 function because(error: unknown): string {
   const { message } = (error ?? {}) as { message?: unknown };
   const [first = 'unknown'] = String(message ?? error).split('\n');
-  const isReading = isDeno() && /read access/i.test(first);
-  return isReading ? `${first} (Deno needs --allow-read for the file)` : first;
+  return first;
 }
 
 /** In a thread: what it was started with. */

@@ -137,6 +137,7 @@ test('discovery is off unless its table is there; keys in units of people', () =
     keep: null,
     answers: 1,
     maxHops: 30,
+    role: 'slave',
     symmetric: false,
   });
   assert.is(read('[discovery]\nkeep = 3\nperiod = 60').discovery?.keep, 3);

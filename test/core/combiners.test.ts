@@ -175,6 +175,7 @@ for (const combiner of COMBINERS) {
         asymmetryS: 0,
         asymmetrySigmaS: 0,
         weight: 0,
+        vote: 1,
         noiseS: 0,
         residualS: 0,
         intervalS: 0,
@@ -185,6 +186,7 @@ for (const combiner of COMBINERS) {
         shiftForwardS: 0,
         forwards: 0,
         reverses: 0,
+        stamps: { send: { user: 0, kernel: 0 }, receive: { user: 0, kernel: 0 } },
       },
     );
     // the index now belongs to an honest path: nothing of the liar's may stick to it

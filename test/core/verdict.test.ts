@@ -5,6 +5,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Core, createCore, explainPath, type Verdict } from '../../src/core.ts';
+import { ConfigError } from '../../src/errors.ts';
 import { event, MS, path, plain } from '../../src/sim/build.ts';
 import { namedScenario } from '../../src/sim/named.ts';
 import type { Event, Scenario } from '../../src/sim/scenario.ts';
@@ -359,6 +360,55 @@ test('a shared route has one voice: no weight, no vote, and its packets move not
   core.shareRoute(1, 0);
   core.closePath(0); // nobody speaks for it any more
   assert.is(core.path(1).state, 'warming');
+});
+
+for (const combiner of ['braid', 'kalman', 'median', 'trimmed'] as const) {
+  test(`${combiner}: who delays three of five paths on a router they share is no majority once that is known (COMB-13, SEC-06)`, () => {
+    // from before the start on, so that no clean history tells
+    const slow = { ...plain, baseS: plain.baseS + 2 * MS };
+    const paths = [1, 2, 3].map(() => path(slow, plain)).concat([path(plain), path(plain)]);
+    for (const seed of [21, 22]) {
+      const trace = traceOf(world({ paths }), seed);
+      const errorOf = (isTold: boolean): number => {
+        const core = createCore({ combiner });
+        for (let k = 0; k < 5; k++) core.openPath();
+        for (const k of isTold ? [0, 1, 2] : []) core.setVote(k, 1 / 3);
+        const input = new Uint8Array(core.records.buffer, core.records.byteOffset);
+        const errors: number[] = [];
+        for (let from = 0; from < trace.count; from += 50) {
+          const to = Math.min(from + 50, trace.count);
+          input.set(trace.records.subarray(from * 40, to * 40));
+          core.ingest(to - from);
+          errors.push(Math.abs((core.clock()?.offsetS ?? 9) - (trace.truthS[to - 1] ?? 0)));
+        }
+        assert.is(core.path(0).vote, isTold ? 1 / 3 : 1);
+        assert.is(core.path(4).vote, 1);
+        // of the second half
+        const late = errors.slice(errors.length / 2).sort((a, b) => a - b);
+        return late[late.length >> 1] ?? 9;
+      };
+      const [deceived, told] = [errorOf(false), errorOf(true)];
+      assert.ok(deceived > 0.9 * MS, `${combiner} ${seed}: the majority wins untold, ${deceived}`);
+      assert.ok(told < 0.4 * MS, `${combiner} ${seed}: told, ${told}`);
+    }
+  });
+}
+
+test('votes are within [0, 1], of open paths, and begin anew with a path', () => {
+  const core = createCore();
+  core.openPath();
+  assert.is(core.path(0).vote, 1);
+  core.setVote(0, 0.25);
+  core.setVote(0, 0);
+  for (const vote of [-0.1, 1.1, Number.NaN]) {
+    assert.throws(
+      () => core.setVote(0, vote),
+      (error: unknown) => error instanceof ConfigError,
+    );
+  }
+  core.closePath(0);
+  core.openPath();
+  assert.is(core.path(0).vote, 1);
 });
 
 test('a shared path that becomes free again counts again', () => {

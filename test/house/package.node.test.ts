@@ -27,7 +27,12 @@ test('the built package needs no runtime dependency and has no install script', 
   for (const hook of ['preinstall', 'install', 'postinstall', 'prepare']) {
     assert.is(manifest.scripts[hook], undefined, hook);
   }
-  for (const file of ['build/clockbraid.js', 'build/index.js', 'build/core.js']) {
+  for (const file of [
+    'build/clockbraid.js',
+    'build/index.js',
+    'build/core.js',
+    'build/worker.js',
+  ]) {
     const bare = [...readFileSync(file, 'utf8').matchAll(/^import[^;'"]*['"]([^'"]+)['"]/gm)]
       .map((match) => match[1] ?? '')
       .filter((name) => !name.startsWith('node:'));
@@ -39,9 +44,11 @@ test('the built package needs no runtime dependency and has no install script', 
 const SIZES: Readonly<Record<string, readonly [number, number]>> = {
   'build/core.wasm': [95_000, 42_000],
   'build/core.scalar.wasm': [95_000, 42_000],
+  'build/responder.wasm': [5_000, 2_500],
+  'build/worker.js': [90_000, 30_000],
   'build/core.js': [140_000, 60_000],
-  'build/index.js': [620_000, 190_000],
-  'build/clockbraid.js': [1_100_000, 310_000],
+  'build/index.js': [650_000, 195_000],
+  'build/clockbraid.js': [1_100_000, 330_000],
 };
 
 test('sizes are printed and stay below their limits', () => {
@@ -81,8 +88,8 @@ test('core.js works in a browser-like host: no node:, no process, no Buffer', as
   assert.ok(Math.abs(Number(page.offsetS) - 2.999) < 1e-9, String(page.offsetS));
 });
 
-test('core.wasm and core.scalar.wasm import nothing', async () => {
-  for (const file of ['build/core.wasm', 'build/core.scalar.wasm']) {
+test('the modules import nothing', async () => {
+  for (const file of ['build/core.wasm', 'build/core.scalar.wasm', 'build/responder.wasm']) {
     const module = new WebAssembly.Module(readFileSync(file));
     assert.equal(WebAssembly.Module.imports(module), [], file);
   }

@@ -18,13 +18,22 @@ export interface Ptp4lOptions {
   /** Masters to ask by unicast. */
   readonly masters?: readonly string[];
   readonly delayMechanism?: 'E2E' | 'P2P';
+  /** Its interface. (default {@link LINK}) */
+  readonly link?: string;
 }
 
 /** Starts ptp4l: 8 Syncs and Delay_Reqs, one Announce a second. */
 export function ptp4l(
   lan: Place,
   ns: string,
-  { family = 4, extra = [], masters = [], delayMechanism = 'E2E', uds }: Ptp4lOptions = {},
+  {
+    family = 4,
+    extra = [],
+    masters = [],
+    delayMechanism = 'E2E',
+    uds,
+    link = LINK,
+  }: Ptp4lOptions = {},
 ): Peer {
   const folder = lan.scratch('ptp4l');
   const transport = `UDPv${family}`;
@@ -48,10 +57,10 @@ export function ptp4l(
     ...(table.length > 0
       ? ['[unicast_master_table]', 'table_id 1', 'logQueryInterval 0', ...table]
       : []),
-    `[${LINK}]`,
+    `[${link}]`,
     ...(table.length > 0 ? ['unicast_master_table 1'] : []),
   ]);
-  return peerOf(lan.start(ns, [PTP_PROGRAMS.ptp4l, '-f', config, '-i', LINK]));
+  return peerOf(lan.start(ns, [PTP_PROGRAMS.ptp4l, '-f', config, '-i', link]));
 }
 
 /** What pmc prints to these commands, asked over the network. */

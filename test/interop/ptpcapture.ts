@@ -24,6 +24,8 @@ export interface PtpPacket {
   about: readonly number[];
   /** requestingPortIdentity's clockIdentity in a Delay_Resp. */
   asker: string;
+  /** Hop limit (TTL). */
+  hops: number;
 }
 
 export const TYPE = {
@@ -60,6 +62,8 @@ const FIELDS = [
   'udp.payload',
   'ptp.v2.sig.tlv.messageType',
   'ptp.v2.dr.requestingsourceportidentity',
+  'ip.ttl',
+  'ipv6.hlim',
 ];
 
 /** Frames that left a host, in the order they were seen. @throws Error if tshark cannot read it */
@@ -93,7 +97,7 @@ const numbers = (text = ''): number[] => (text === '' ? [] : text.split(',').map
 function packetOf(line: string): PtpPacket {
   const columns = line.split('\t');
   const [at, src4, dst4, src6, dst6, sport, dport, type, unicast, identity, sequenceId] = columns;
-  const [tlvs, alternate, logInterval, payload = '', about, asker] = columns.slice(11);
+  const [tlvs, alternate, logInterval, payload = '', about, asker, ttl, hlim] = columns.slice(11);
   return {
     atS: Number(at),
     src: src4 || src6 || '',
@@ -110,5 +114,6 @@ function packetOf(line: string): PtpPacket {
     tlvs: numbers(tlvs),
     about: numbers(about),
     asker: asker ?? '',
+    hops: Number(ttl || hlim),
   };
 }

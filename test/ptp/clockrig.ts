@@ -5,6 +5,7 @@
  */
 import type { Address, Input, Output, PathEvent } from '../../src/machine.ts';
 import { isIpv6, isUnicast, type PathKey, pathKey } from '../../src/path.ts';
+import type { DiscoveryOptions } from '../../src/paths/settings.ts';
 import {
   type BoundaryClock,
   type BoundaryClockConfig,
@@ -21,6 +22,13 @@ import {
 } from '../../src/ptp/clock.ts';
 import { createDomains, type Domains, domainsDue, stepDomains } from '../../src/ptp/domains.ts';
 import { type Message, readMessage } from '../../src/ptp/message.ts';
+import {
+  createTracingClock,
+  stepTracingClock,
+  stepTracingClockReturned,
+  type TracingClock,
+  tracingClockDue,
+} from '../../src/ptptracing.ts';
 import { type Stamp, stamp, type Tick, tick } from '../../src/units.ts';
 import { createRandom } from '../fuzz/random.ts';
 import { EPOCH_S, TAI } from './slaverig.ts';
@@ -38,6 +46,8 @@ export interface Host {
   readonly boundary: BoundaryClock | null;
   /** Clocks in several domains, `clock` is the first. */
   readonly domains: Domains | null;
+  /** With path discovery, `clock` is its own. */
+  readonly tracing?: TracingClock;
   readonly ports: readonly OrdinaryClock[];
   readonly aheadNs: number;
   /** Clock rate / true rate − 1. */
@@ -53,6 +63,8 @@ export interface Seen {
   readonly to: string;
   readonly message: Message;
   readonly bytes: Uint8Array;
+  /** Its hop limit. */
+  readonly hops: number;
 }
 
 export interface World {
@@ -66,6 +78,8 @@ export interface World {
   sourceOf: (seen: Seen) => string;
   /** By address: multicast stays within. */
   segmentOf: (ip: string) => string;
+  /** By path, seen from who sends: addresses of the routers on the way. Default none. */
+  readonly routes: Map<PathKey, readonly string[]>;
   /** Called with every output but transmit and timer. */
   onOutput: (host: Host, output: Output) => void;
   /** What a host refuses to send, as ENETUNREACH. */
@@ -93,6 +107,7 @@ export function createWorld(): World {
     delayNs: () => 100_000,
     sourceOf: ({ from }) => from,
     segmentOf: () => '',
+    routes: new Map(),
     onOutput: () => {},
   };
   flights.set(world, []);
@@ -116,6 +131,18 @@ export function addClock(
   });
   const none = { boundary: null, domains: null };
   return addHost(world, { clock, ...none, ports: [clock], aheadNs, drift });
+}
+
+/** A clock that traces its paths. */
+export function addTracing(
+  world: World,
+  discovery: DiscoveryOptions,
+  config: Partial<OrdinaryClockConfig> & Pick<OrdinaryClockConfig, 'mode' | 'addresses'>,
+): Host & { readonly tracing: TracingClock } {
+  const host = addClock(world, config);
+  world.hosts.pop();
+  const tracing = createTracingClock(host.clock, discovery, world.nowNs);
+  return addHost(world, { ...host, tracing });
 }
 
 /** One clock in each domain, at the same address. */
@@ -164,12 +191,14 @@ function addHost<T extends Omit<Host, 'isUp' | 'told'>>(world: World, fields: T)
   return host;
 }
 
-export function dueOf({ boundary, domains, clock }: Host): Tick {
+export function dueOf({ boundary, domains, clock, tracing }: Host): Tick {
+  if (tracing !== undefined) return tracingClockDue(tracing);
   if (domains !== null) return domainsDue(domains);
   return boundary === null ? nextDue(clock) : boundaryDue(boundary);
 }
 
-export function stepOf({ boundary, domains, clock }: Host, input: Input): Output[] {
+export function stepOf({ boundary, domains, clock, tracing }: Host, input: Input): Output[] {
+  if (tracing !== undefined) return stepTracingClock(tracing, input);
   if (domains !== null) return stepDomains(domains, input);
   return boundary === null ? stepOrdinaryClock(clock, input) : stepBoundaryClock(boundary, input);
 }
@@ -239,7 +268,7 @@ export function perform(world: World, host: Host, outputs: readonly Output[]): v
       world.onOutput(host, output);
       continue;
     }
-    const { bytes, from, to, seal, context } = output;
+    const { bytes, from, to, seal, context, hops = 64 } = output;
     if (world.refuses?.(output) === true) {
       if (context === undefined) continue;
       step(world, host, { type: 'unsent', context, code: 'ENETUNREACH', nowNs });
@@ -249,9 +278,10 @@ export function perform(world: World, host: Host, outputs: readonly Output[]): v
     seal?.(bytes, sentAtNs);
     const message = readMessage(bytes);
     if (typeof message === 'string') throw new Error(`sent what is ${message}`);
-    const seen = { atS: nowNs / S, from: from.ip, to: to.ip, message, bytes };
+    const seen = { atS: nowNs / S, from: from.ip, to: to.ip, message, bytes, hops };
     world.seen.push(seen);
-    if (!world.cuts.has(pathKey(from.ip, to.ip))) {
+    const routerIp = world.routes.get(pathKey(to.ip, from.ip))?.[hops - 1];
+    if (routerIp === undefined && !world.cuts.has(pathKey(from.ip, to.ip))) {
       const atNs = nowNs + world.delayNs(from.ip, to.ip);
       const source = { ip: world.sourceOf(seen), port: from.port };
       flights.get(world)?.push({ atNs, bytes, from: source, to });
@@ -259,6 +289,11 @@ export function perform(world: World, host: Host, outputs: readonly Output[]): v
     if (context === undefined) continue;
     const input = { type: 'sent', context, sentAtNs, nowNs } as const;
     step(world, host, input);
+    if (routerIp === undefined || host.tracing === undefined) continue;
+    const [type, code, quoted] = [isIpv6(to.ip) ? 3 : 11, 0, bytes.slice()];
+    const returned = { routerIp, to, type, code, quoted };
+    const error = { type: 'returned', local: from, returned, nowNs } as const;
+    perform(world, host, stepTracingClockReturned(host.tracing, error));
   }
 }
 

@@ -53,6 +53,46 @@ function check(ffi: Ffi, mode: PumpMode): void {
   const open = (onDatagram: () => void): Promise<Udp> =>
     host.openUdp({ ip: IP, port: 0 }, { onDatagram, onError: () => {} });
 
+  const { later } = ffi;
+  // First, while no thread waits yet
+  if (mode === 'async' && later !== null) {
+    test('async: the last socket gone, the thread is woken and let go', async () => {
+      const found: number[] = [];
+      let waits = 0;
+      const pump = makePump(
+        {
+          ...ffi,
+          later(watch, events, most, timeoutMs, done) {
+            waits++;
+            later(watch, events, most, timeoutMs, (count) => {
+              found.push(count);
+              done(count);
+            });
+          },
+        },
+        () => {},
+        mode,
+      );
+      for (let round = 1; round <= 3; round++) {
+        const fd = ffi.libc.eventfd(0, EFD_NONBLOCK);
+        const member: Pumped = {
+          fd,
+          isClosed: false,
+          takeErrors() {},
+          settle: () => false,
+          takeDatagrams: () => 0,
+        };
+        pump.add(member);
+        assert.is(waits, found.length + 1);
+        pump.remove(member);
+        ffi.libc.close(fd);
+        await until(() => found.length === waits);
+        assert.is(found.at(-1), 1); // woken; 0 is the end of its time
+        assert.is(waits, round);
+      }
+    });
+  }
+
   test(`${mode}: a flood on one socket leaves timers and other sockets their turn`, async () => {
     const counts = { flood: 0, other: 0, timer: 0 };
     const sink: Udp = await open(() => {

@@ -43,7 +43,10 @@ export interface Serving {
 /** struct mmsghdr, struct pollfd (bytes). */
 const HEADER_BYTES = 64;
 const POLLFD_BYTES = 8;
-/** Replies with one reading of the clock: the last leaves some µs after it. */
+/**
+ * Replies with one reading of the clock: the last leaves 20 µs after it. Early is safe, for a client
+ * that bounds its error by what is possible; a guess at each departure could be late.
+ */
 export const TOGETHER = 8;
 /** Batches that one socket has in a turn before others have theirs. */
 const MANY = 8;
