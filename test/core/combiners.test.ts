@@ -180,7 +180,6 @@ for (const combiner of COMBINERS) {
         residualS: 0,
         intervalS: 0,
         gated: 0,
-        stamps: { send: { user: 0, kernel: 0 }, receive: { user: 0, kernel: 0 } },
         sinceS: 0,
         shiftReverseS: 0,
         shiftForwardS: 0,
