@@ -35,7 +35,8 @@ export const serveCommand: Command = {
     json: { type: 'boolean', help: 'print counts as JSON at the end' },
   },
   details: `Ports below 1024 need root or CAP_NET_BIND_SERVICE. Clients over their rate are told so
-with a RATE kiss now and then and otherwise not answered. Nothing sets or steers the local clock.
+with a RATE kiss now and then and otherwise not answered. Of --allow and --deny the longest prefix
+decides; ::/0 is everybody, IPv4 too. Nothing sets or steers the local clock.
 
   clockbraid serve 127.0.0.1:11123 127.0.0.2:11123 --stratum 10`,
   run,
