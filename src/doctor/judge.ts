@@ -130,7 +130,8 @@ function routes({ hashPolicy }: Facts): Diagnosis {
   const parts = (['ipv4', 'ipv6'] as const).map((family) => {
     const policy = hashPolicy[family];
     const name = family === 'ipv4' ? 'IPv4' : 'IPv6';
-    return `${name} by ${policy === null ? 'not known' : (POLICIES[policy] ?? `policy ${policy}`)}`;
+    if (policy === null) return `${name} not known`;
+    return `${name} by ${POLICIES[policy] ?? `policy ${policy}`}`;
   });
   const said = `equal routes are chosen: ${parts.join(', ')}`;
   const isByAddress = Object.values(hashPolicy).every((policy) => policy === 0);

@@ -97,6 +97,7 @@ test('routes that ports choose are a note', () => {
   assert.is(of(0, 1).level, 'note');
   assert.match(of(1, 0).text, 'event and general messages may go different ways');
   assert.is(of(null, 0).level, 'note');
+  assert.match(of(null, 0).text, 'IPv4 not known, IPv6 by addresses');
   assert.match(of(9, 0).text, 'policy 9');
 });
 
