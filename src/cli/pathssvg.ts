@@ -2,7 +2,7 @@
 import { localEnd } from '../path.ts';
 import type { PathsView } from '../paths/view.ts';
 import { element, line, picture, text } from '../report/svg.ts';
-import { delayText, isKnown, type RouteGroup, routeGroups } from './pathstext.ts';
+import { delayText, isDirect, isKnown, type RouteGroup, routeGroups } from './pathstext.ts';
 
 const COLOURS = ['#1f6fb4', '#d1662b', '#2f8f4e', '#8a4fb0', '#b03a5b', '#6b6b1f', '#1f8f8f'];
 const COLUMN = 190;
@@ -66,7 +66,8 @@ export function pathsSvg(view: PathsView): string {
   groups.forEach((group, n) => {
     const y = height - 14 - (groups.length - 1 - n) * 18;
     const colour = COLOURS[n % COLOURS.length] ?? '#000000';
-    const known = isKnown(group.view) ? '' : ' (not wholly known)';
+    const direct = isDirect(group.view) ? ' (direct, no router)' : ' (not wholly known)';
+    const known = isKnown(group.view) ? '' : direct;
     parts.push(
       line([20, y - 4], [44, y - 4], { stroke: colour, 'stroke-width': 3 }),
       text(52, y, `route ${group.letter}: paths ${group.paths.join(', ')}${known}`),

@@ -45,13 +45,7 @@ const ENDS: Readonly<Record<string, string>> = {
 
 export function pathsText(view: PathsView): string[] {
   const groups = routeGroups(view);
-  const whole = groups.filter((group) => group.view.end === 'remote' && isKnown(group.view));
-  const unknown = view.paths.filter((one) => one.route === null || !isKnown(one)).length;
-  const lines = [
-    `${subject(view)}, ${count(whole.length, 'known route')}` +
-      `${unknown === 0 ? '' : `, ${unknown} not wholly known`}${wayBack(view)}`,
-    '',
-  ];
+  const lines = [summary(view, groups.filter((group) => isKnown(group.view)).length), ''];
   const width = Math.max(4, ...view.paths.map(({ path }) => path.length));
   lines.push(`  #  ${'path'.padEnd(width)}  route  state`);
   view.paths.forEach((one, n) => {
@@ -61,8 +55,22 @@ export function pathsText(view: PathsView): string[] {
     );
   });
   for (const group of groups) lines.push('', ...routeLines(groups, group));
-  lines.push('', ...overlapLines(view), ...findings(view));
+  lines.push('', ...overlapLines(view), ...findings(view), ...directLines(view));
   return lines;
+}
+
+function summary(view: PathsView, routes: number): string {
+  const direct = directPaths(view).length;
+  const unknown = view.paths.filter((one) => !isKnown(one) && !isDirect(one)).length;
+  const isBoth = view.paths.some(({ direction }) => direction === 'both');
+  const back = isBoth ? ' (both directions, as you said)' : '; the way back cannot be seen';
+  if (direct === view.paths.length) {
+    return `${subject(view)}, directly connected: no router in between${back}`;
+  }
+  const parts = [subject(view), count(routes, 'known route')];
+  if (direct > 0) parts.push(`${direct} directly connected`);
+  if (unknown > 0) parts.push(`${unknown} not wholly known`);
+  return `${parts.join(', ')}${isBoth ? '' : ' from here'}${back}`;
 }
 
 function subject({ paths }: PathsView): string {
@@ -74,17 +82,20 @@ function subject({ paths }: PathsView): string {
 
 const count = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
 
-const wayBack = ({ paths }: PathsView): string =>
-  paths.some(({ direction }) => direction === 'both')
-    ? ' (both directions, as you said)'
-    : ' from here; the way back cannot be seen';
-
 /** Every hop has one name. */
 export const isKnown = ({ end, hops, remoteIp }: RouteView): boolean =>
   end === 'remote' &&
   hops !== null &&
   hops.length > 0 &&
   hops.every(({ routers }) => routers.length === 1 && routers[0] !== remoteIp);
+
+/** The remote end answered the first hop limit: nothing is missing, there is no router. */
+export const isDirect = ({ end, hops }: RouteView): boolean =>
+  end === 'remote' && hops?.length === 0;
+
+/** Positions in the list of paths, from 1. */
+const directPaths = ({ paths }: PathsView): number[] =>
+  paths.flatMap((path, n) => (isDirect(path) ? n + 1 : []));
 
 function stateText({ paths }: PathsView, { parking, vote }: RouteView): string {
   if (parking === null) return vote < 1 ? `polls, 1/${Math.round(1 / vote)} vote` : 'polls';
@@ -141,6 +152,16 @@ function overlapLines({ paths, overlaps }: PathsView): string[] {
     lines.push(`${String(n + 1).padStart(5)}${cells(texts)}`);
   });
   return lines;
+}
+
+function directLines(view: PathsView): string[] {
+  const direct = directPaths(view);
+  if (direct.length < 2) return [];
+  const list = direct.join(' ');
+  return [
+    '',
+    `direct: paths ${list} pass no router, so nothing tells if they are one link or several`,
+  ];
 }
 
 function findings({ forks, folds, localFolds, joins }: PathsView): string[] {

@@ -59,6 +59,23 @@ test('text: who polls, which hops are shared, what is not known', () => {
   for (const line of text.split('\n')) assert.is(line, line.trimEnd());
 });
 
+test('text: a path without a router is direct, not unknown; two of them are not called equal', () => {
+  const text = (...routes: Route[]) => pathsText(view(routes)).join('\n');
+  const alone = text(route(1, []));
+  assert.match(alone, /^1 address pair, directly connected: no router in between; the way back/);
+  assert.not.match(alone, /known|direct: paths/);
+  const two = text(route(1, []), route(2, []));
+  assert.match(two, /^2 address pairs, directly connected: no router in between/);
+  assert.match(two, / 2 {2}192\.0\.2\.1\|198\.51\.100\.2 {2}B /);
+  assert.match(two, /direct: paths 1 2 pass no router, so nothing tells if they are one link/);
+  assert.match(
+    text(route(1, []), route(2, A), route(3, [null], 'silent')),
+    /^3 address pairs, 1 known route, 1 directly connected, 1 not wholly known from here; the way/,
+  );
+  assert.match(text(route(1, [], 'silent')), /, 0 known routes, 1 not wholly known from here/);
+  assert.match(pathsSvg(view([route(1, [])])), /route A: paths 1 \(direct, no router\)/);
+});
+
 test('text: what joins, what is folded, ports that part; delays in fitting units', () => {
   const other = ['10.0.8.1', '10.0.1.1', '10.0.9.1'];
   const text = (...routes: Route[]) => pathsText(view(routes)).join('\n');

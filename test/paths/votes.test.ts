@@ -57,6 +57,18 @@ test('what is unknown is held against nobody (PATH-13)', () => {
   assert.equal(votes([...half, route(3, ['10.0.2.1'])]), [1 / 2, 1 / 2, 1]);
 });
 
+test('a gateway that one path did not hear is common all the same (PATH-13)', () => {
+  const heard = [1, 2, 3].map((n) => route(n, [GATE, `10.0.1.${n}`]));
+  assert.equal(votes([...heard, route(4, [null, '10.0.1.4'])]), [1, 1, 1, 1]);
+  assert.equal(votes([...heard, route(4, [`${GATE}/10.0.8.1`, '10.0.1.4'])]), [1, 1, 1, 1]);
+  const far = [1, 2].map((n) => route(n, [`10.0.1.${n}`, '10.0.9.1']));
+  assert.equal(votes([...far, route(3, ['10.0.1.3'], 'silent')]), [1, 1, 1]);
+  // where it would stand is another one
+  const third = 1 / 3;
+  assert.equal(votes([...heard, route(4, ['10.0.8.1', null])]), [third, third, third, 1]);
+  assert.equal(votes([...far, route(3, ['10.0.1.3'])]), [1 / 2, 1 / 2, 1]);
+});
+
 test('IPv4 and IPv6 name one router differently: each family by itself', () => {
   const six = pathKey('2001:db8::1', '2001:db8:1::1');
   const four = [1, 2].map((n) => route(n, [GATE, `10.0.1.${n}`]));
