@@ -50,8 +50,11 @@ export interface ServerOptions {
    * requests of one client come to the same. (0–64, default 0: this thread answers)
    */
   readonly workers?: number;
-  /** A worker died, or something else that the server outlives: one sentence. */
-  readonly onTrouble?: (text: string) => void;
+  /**
+   * A worker died, or something else that the server outlives: one sentence, and how many workers
+   * serve now; when none does, nobody is answered any more.
+   */
+  readonly onTrouble?: (text: string, serving: number) => void;
 }
 
 export interface ServerStatus {

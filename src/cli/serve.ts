@@ -36,7 +36,8 @@ export const serveCommand: Command = {
   },
   details: `Ports below 1024 need root or CAP_NET_BIND_SERVICE. Clients over their rate are told so
 with a RATE kiss now and then and otherwise not answered. Of --allow and --deny the longest prefix
-decides; ::/0 is everybody, IPv4 too. Nothing sets or steers the local clock.
+decides; ::/0 is everybody, IPv4 too. Exit code 1 if every worker died. Nothing sets or steers the
+local clock.
 
   clockbraid serve 127.0.0.1:11123 127.0.0.2:11123 --stratum 10`,
   run,
@@ -54,6 +55,8 @@ async function run(args: Args, io: Io): Promise<number> {
           ...DEFAULT_RATE_LIMIT,
           intervalLog2S: args.number('rate', 0, { least: -10, most: 17, integer: true }),
         };
+  /** Every worker has died: a supervisor can start again. */
+  const deserted = new AbortController();
   const options: ServerOptions = {
     host,
     addresses: args.positionals,
@@ -62,7 +65,10 @@ async function run(args: Args, io: Io): Promise<number> {
     access: { allow: args.texts('allow'), deny: args.texts('deny') },
     signal: io.signal,
     workers,
-    onTrouble: (text) => io.err(`clockbraid: ${text}\n`),
+    onTrouble(text, serving) {
+      io.err(`clockbraid: ${text}\n`);
+      if (serving === 0) deserted.abort();
+    },
     ...(stratum === undefined ? {} : { source: localSource(stratum, host) }),
   };
   const server = await openServer(options);
@@ -71,8 +77,9 @@ async function run(args: Args, io: Io): Promise<number> {
     stratum === undefined ? 'saying "unsynchronized" (no --stratum)' : `stratum ${stratum}`;
   const staff = workers === 0 ? '' : `, ${workers} worker${workers === 1 ? '' : 's'}`;
   io.err(`clockbraid: serving on ${where}, ${what}, ${host.name}${staff}\n`);
-  for (let left = seconds * 1000; left > 0 && !io.signal.aborted; left -= 60_000) {
-    await pause(Math.min(left, 60_000), io.signal);
+  const ended = AbortSignal.any([io.signal, deserted.signal]);
+  for (let left = seconds * 1000; left > 0 && !ended.aborted; left -= 60_000) {
+    await pause(Math.min(left, 60_000), ended);
     if (stratum !== undefined) server.setSource({ referenceNs: host.clock.now() });
   }
   await server.close();
@@ -84,5 +91,5 @@ async function run(args: Args, io: Io): Promise<number> {
     const rest = others.map(([what, count]) => `, ${count} ${what}`).join('');
     io.err(`clockbraid: ${received} requests, ${answered} answered${rest}\n`);
   }
-  return 0;
+  return deserted.signal.aborted ? 1 : 0;
 }

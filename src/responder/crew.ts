@@ -36,8 +36,8 @@ export interface CrewOptions {
   readonly seed: number;
   /** Once it fires no more workers are started; whoever asked closes the crew. */
   readonly signal?: AbortSignal | undefined;
-  /** Something went wrong that the server outlives: one sentence. */
-  onTrouble(text: string): void;
+  /** Something went wrong: one sentence, and how many workers serve now. */
+  onTrouble(text: string, serving: number): void;
 }
 
 export interface Crew {
@@ -91,7 +91,7 @@ export async function openCrew(options: CrewOptions): Promise<Crew> {
       for (const fd of group.fds) open.add(fd);
     }
     const why = groups.find(({ whyUnpicked }) => whyUnpicked !== null)?.whyUnpicked ?? null;
-    if (why !== null) options.onTrouble(unpicked(why));
+    if (why !== null) options.onTrouble(unpicked(why), workers);
     for (let index = 0; index < workers && options.signal?.aborted !== true; index++) {
       const sockets = groups.map(({ fds, local }) => ({ fd: fds[index] ?? -1, local }));
       const { buffer } = shared;
@@ -107,7 +107,7 @@ export async function openCrew(options: CrewOptions): Promise<Crew> {
     ended.then((why) => {
       if (isClosed) return;
       alive.splice(alive.indexOf(index), 1);
-      options.onTrouble(died(index, why, alive.length));
+      options.onTrouble(died(index, why, alive.length), alive.length);
       retire(ffi, groups, index, alive, picking, open);
     });
   }

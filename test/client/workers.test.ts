@@ -223,7 +223,13 @@ if (typeof found === 'string') {
   test('a worker that dies is told, and the others serve its clients', async () => {
     const host = chooseHost('kernel');
     const told: string[] = [];
-    const server = await open({ onTrouble: (text) => told.push(text) });
+    const serving: number[] = [];
+    const server = await open({
+      onTrouble(text, count) {
+        told.push(text);
+        serving.push(count);
+      },
+    });
     const [victim = -1] = socketsAt(where(server).port);
     const ffi = loadFfi();
     if (typeof ffi === 'string') throw new Error(ffi);
@@ -240,10 +246,15 @@ if (typeof found === 'string') {
     for (const { udp } of clients) udp.send(requestOf(), where(server));
     await until(host, 'all answered', () => clients.every(({ replies }) => replies.length === 1));
     await Promise.all(clients.map(({ udp }) => udp.close()));
+    const [last = -1] = socketsAt(where(server).port);
+    ffi.libc.close(last);
+    await until(host, 'the second death is told', () => told.length > 1);
+    assert.match(told[1] ?? '', /nobody is served any more/);
+    assert.equal(serving, [1, 0]);
     const from = host.clock.tick();
     await server.close();
     assert.ok(host.clock.tick() - from < 1e9);
-    assert.is(told.length, 1, 'a close is no death');
+    assert.is(told.length, 2, 'a close is no death');
   });
 
   test(`${CYCLES} times opened, asked and closed, it holds nothing, each time closed at once`, async () => {
