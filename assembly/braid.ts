@@ -71,12 +71,10 @@ import {
 } from './path';
 import {
   clearQueueing,
-  doubtOneWay,
   guessLate,
   isApart,
   learnFrom,
   learnOneWay,
-  learnStray,
   lopsidedness,
   noiseOf,
   refit,
@@ -125,14 +123,7 @@ import {
   leastSum,
   rememberSpans,
 } from './spans';
-import {
-  FORWARD_BIT,
-  isStray,
-  learnLateness,
-  REVERSE_BIT,
-  switched,
-  userLatenessS,
-} from './stamps';
+import { FORWARD_BIT, REVERSE_BIT, strays, switched, userLatenessS } from './stamps';
 import { isConvicted } from './verdict';
 import { clearWander, restartWander, wander } from './wander';
 
@@ -272,7 +263,7 @@ function weaveSpan(i: i32, side: usize, lateS: f64, isExchange: bool, nowS: f64)
     endDoubt(i);
     return isExchange ? weave(i, 0.0, nowS) : STATUS_HELD;
   }
-  const isEven = !isApart(i, 0) && !isApart(i, 8);
+  const isEven = strays == 0 || (!isApart(i, 0) && !isApart(i, 8));
   const sign: f64 = side == 0 ? 1.0 : -1.0;
   const span = spanS + sign * omega * lateS;
   const residual = span - sign * theta - floorOf(i);
@@ -296,13 +287,7 @@ function weaveSpan(i: i32, side: usize, lateS: f64, isExchange: bool, nowS: f64)
     // heard in one direction only, a path can be led anywhere: it speaks while nobody else does
     return STATUS_HELD;
   }
-  if (isApart(i, side)) {
-    learnStray(i, side, span, sign, nowS);
-    doubtOneWay(i);
-  } else {
-    hearStray(i, side, span, sign);
-    learnOneWay(i, side, span, sign, nowS, isExtra);
-  }
+  learnOneWay(i, side, span, sign, nowS, isExtra);
   if (!isExchange) return STATUS_USED;
   refit(i, nowS);
   const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
@@ -311,20 +296,6 @@ function weaveSpan(i: i32, side: usize, lateS: f64, isExchange: bool, nowS: f64)
   }
   raiseFloor(i, nowS);
   return STATUS_USED;
-}
-
-/** A span of an exchange, by the law of its stamps. */
-function learnSpan(i: i32, side: usize, span: f64, sign: f64, nowS: f64): void {
-  if (isApart(i, side)) return learnStray(i, side, span, sign, nowS);
-  hearStray(i, side, span, sign);
-  learnFrom(i, i32(side >> 3), span, sign, nowS);
-}
-
-/** A stray that is as good as any still tells how far such stamps are off. */
-function hearStray(i: i32, side: usize, span: f64, sign: f64): void {
-  if (!isStray(side)) return;
-  const late = load<f64>(braidRow(i) + side, B_LATE);
-  learnLateness(side, span - sign * theta - floorOf(i) - late, late);
 }
 
 /** True if both directions tell by now why one of them fell, and what follows was done. */
@@ -360,12 +331,12 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
   }
   doubtS = 0.0;
   store<f64>(k, 0.0, B_PENDING);
-  const isEven = !isApart(i, 0) && !isApart(i, 8);
+  const isEven = strays == 0 || (!isApart(i, 0) && !isApart(i, 8));
   if (isEven) rememberSpans(i, reverse - theta, forward + theta);
   if (!first) {
     // θ stands where the first exchange put it; only the next ones can tell more
-    learnSpan(i, 0, reverse, 1.0, nowS);
-    learnSpan(i, 8, forward, -1.0, nowS);
+    learnFrom(i, 0, reverse, 1.0, nowS);
+    learnFrom(i, 1, forward, -1.0, nowS);
     refit(i, nowS);
   }
   const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;

@@ -29,7 +29,7 @@ import { PATH_EXCESS_S, PATH_FLOOR_S } from './memory';
 import { fitLate, fitLaw, fitMeanS, fitNoise2, fitVariance, noteMoments } from './moments';
 import { row } from './path';
 import { doubtFloor, floorOf, floorVariance, placeFloor, seatOf } from './seats';
-import { isStray, latenessS, learnLateness } from './stamps';
+import { isStray, latenessS, learnLateness, strays } from './stamps';
 import { learnWander } from './wander';
 
 /** Queueing of a new path, as a share of its delay, and its edge's softness as a share of that. */
@@ -90,27 +90,16 @@ export function isApart(i: i32, side: usize): bool {
   return isStray(side) && latenessS(side) > LOST * load<f64>(row(i), PATH_EXCESS_S);
 }
 
-/** One span with a stray stamp: it moves the clock as its own law allows, and teaches that law. */
-export function learnStray(i: i32, side: usize, span: f64, sign: f64, nowS: f64): void {
-  const k = braidRow(i) + side;
+/** A span with a stray stamp teaches the law of strays alone, after the update in edge.ts. */
+function learnStray(k: usize, side: usize): void {
   const usual = load<f64>(k, B_LATE);
-  if (load<f64>(k, B_OTHER_LATE) == 0.0) meetStrays(k, side);
   const late = load<f64>(k, B_OTHER_LATE);
-  const noise2 = load<f64>(k, B_OTHER_EDGE2);
-  const seat = seatOf(i);
-  const apart = p00 + floorVariance(i);
-  const v = max<f64>(seat < 0 ? apart : along(seat, sign), LEAST_S * LEAST_S);
-  const floorS = sign * theta + floorOf(i);
-  const residual = span - floorS;
-  edge(residual, v, late * (1.0 + NEWCOMER / load<f64>(braidRow(i), B_TAKEN)), noise2);
-  if (seat < 0) follow(i, v);
-  else lead(i, sign, floorS, v, nowS);
   const taken = load<f64>(k, B_OTHER_TAKEN) + 1.0;
   store<f64>(k, taken, B_OTHER_TAKEN);
   const heard = min<f64>(edgeLate, MOST_LATE * late);
   const next = max<f64>(late + (heard - late) / min<f64>(taken + 4.0, STRAY_MEMORY), usual);
   store<f64>(k, next, B_OTHER_LATE);
-  store<f64>(k, max<f64>(noise2, load<f64>(k, B_EDGE2)), B_OTHER_EDGE2);
+  store<f64>(k, max<f64>(load<f64>(k, B_OTHER_EDGE2), load<f64>(k, B_EDGE2)), B_OTHER_EDGE2);
   learnLateness(side, edgeLate - usual, usual);
 }
 
@@ -169,20 +158,27 @@ export function startRefits(k: usize): void {
 export function learnFrom(i: i32, direction: i32, span: f64, sign: f64, nowS: f64): void {
   const side = usize(direction) << 3;
   const k = braidRow(i) + side;
-  const late = load<f64>(k, B_LATE);
-  const noise2 = load<f64>(k, B_EDGE2);
+  const isOther = strays != 0 && isApart(i, side);
+  if (isOther && load<f64>(k, B_OTHER_LATE) == 0.0) meetStrays(k, side);
+  const late = load<f64>(isOther ? k + B_OTHER_LATE - B_LATE : k, B_LATE);
+  const noise2 = load<f64>(isOther ? k + B_OTHER_EDGE2 - B_EDGE2 : k, B_EDGE2);
   const seat = seatOf(i);
   const apart = p00 + floorVariance(i);
   const v = max<f64>(seat < 0 ? apart : along(seat, sign), LEAST_S * LEAST_S);
   const floorS = sign * theta + floorOf(i);
   const residual = span - floorS;
   const guess = 1.0 + NEWCOMER / load<f64>(braidRow(i), B_TAKEN);
-  edge(residual, v, late * repetition(k) * guess, noise2);
-  noteMoments(i, side, span - sign * theta);
-  notePersistence(k, residual < late);
-  noteQuiet(k, residual, nowS);
+  edge(residual, v, late * (isOther ? 1.0 : repetition(k)) * guess, noise2);
+  if (!isOther) {
+    // a stray that is as good as any still tells how far such stamps are off
+    if (strays != 0 && isStray(side)) learnLateness(side, residual - late, late);
+    noteMoments(i, side, span - sign * theta);
+    notePersistence(k, residual < late);
+    noteQuiet(k, residual, nowS);
+  }
   if (seat < 0) follow(i, v);
   else lead(i, sign, floorS, v, nowS);
+  if (isOther) return learnStray(k, side);
 
   if (load<f64>(braidRow(i), B_TAKEN) < YOUNG && isOverrated(k, residual, late)) {
     halve(k);
@@ -247,12 +243,6 @@ export function learnOneWay(
     const least = LEAST_EDGE * LEAST_EDGE * late * late + LEAST_S * LEAST_S;
     store<f64>(other, max<f64>(next, least), B_EDGE2);
   }
-  doubtOneWay(i);
-}
-
-/** Measured one way at a time, a floor is never known beyond doubt. */
-export function doubtOneWay(i: i32): void {
-  const k = braidRow(i);
   doubtFloor(i, DOUBT * DOUBT * max<f64>(load<f64>(k, B_EDGE2), load<f64>(k + 8, B_EDGE2)));
 }
 

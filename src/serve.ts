@@ -16,7 +16,7 @@ import {
   stepNtpServer,
   UNSYNCHRONIZED,
 } from './ntp/server.ts';
-import { isIpv6 } from './path.ts';
+import { isIpv6, isUnicast } from './path.ts';
 import { type Crew, MOST_WORKERS, openCrew } from './responder/crew.ts';
 import type { Tally } from './responder/shared.ts';
 import { NTP_PORT, parseTarget } from './target.ts';
@@ -197,7 +197,7 @@ const openWorkers = (
   const onTrouble = options.onTrouble ?? (() => {});
   const seed = randomSeed(host);
   const asked = { workers, locals, epochS, source, rateLimit, access, interleaved, seed };
-  return openCrew({ ...asked, onTrouble });
+  return openCrew({ ...asked, signal: options.signal, onTrouble });
 };
 
 /** What cannot be had together with workers. */
@@ -223,6 +223,7 @@ function readLocal(field: string, text: string, defaultPort: number): Address {
     const why = `a local IP address (${isIpv6(name) ? 'not ::' : 'not a name or 0.0.0.0'}: replies must leave from the address asked)`;
     throw new ConfigError(field, why, text);
   }
+  if (!isUnicast(name)) throw new ConfigError(field, 'a unicast address', text);
   return { ip: name, port };
 }
 

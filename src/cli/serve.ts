@@ -78,10 +78,10 @@ async function run(args: Args, io: Io): Promise<number> {
   const status = server.status();
   if (args.flag('json')) await io.out(`${JSON.stringify({ serve: status })}\n`);
   else {
-    const drops = Object.entries(status.drops).map(([reason, count]) => `, ${count} ${reason}`);
-    io.err(
-      `clockbraid: ${status.received} requests, ${status.answered} answered${drops.join('')}\n`,
-    );
+    const { received, answered, kisses, drops } = status;
+    const others = Object.entries({ ...(kisses > 0 && { kissed: kisses }), ...drops });
+    const rest = others.map(([what, count]) => `, ${count} ${what}`).join('');
+    io.err(`clockbraid: ${received} requests, ${answered} answered${rest}\n`);
   }
   return 0;
 }

@@ -7,6 +7,7 @@ import {
   type RateLimitConfig,
   type SavedConfig,
   type Source,
+  setSource,
 } from '../ntp/server.ts';
 import { SHUT_RDWR } from '../udp/linux/constants.ts';
 import { loadFfi } from '../udp/linux/host.ts';
@@ -33,6 +34,8 @@ export interface CrewOptions {
   readonly interleaved: SavedConfig | null;
   /** Random, against chosen addresses. (u32) */
   readonly seed: number;
+  /** Once it fires no more workers are started; whoever asked closes the crew. */
+  readonly signal?: AbortSignal | undefined;
   /** Something went wrong that the server outlives: one sentence. */
   onTrouble(text: string): void;
 }
@@ -41,6 +44,7 @@ export interface Crew {
   readonly addresses: readonly Address[];
   /** Of each worker. */
   tallies(): Tally[];
+  /** @throws ConfigError, and nothing is changed */
   setSource(source: Source): void;
   close(): Promise<void>;
 }
@@ -50,14 +54,14 @@ export const MOST_WORKERS = 64;
 const END_MS = 500;
 
 /**
- * Binds the addresses and starts the workers; resolved when all of them serve.
+ * Binds the addresses and starts the workers; resolved when all of them serve, or the signal fires.
  * @throws ConfigError for wrong options, HostError if kernel stamps, an address or a thread cannot
  *   be had (then nothing stays open)
  */
 export async function openCrew(options: CrewOptions): Promise<Crew> {
   const { workers, locals, seed, rateLimit, access, interleaved, source, epochS } = options;
   // Checked here: in a thread it would be a worker's death
-  createNtpServer({ epochS, source, rateLimit: null, access: NONE, interleaved });
+  const judge = createNtpServer({ epochS, source, rateLimit: null, access: NONE, interleaved });
   createResponder({ rateLimit, access, interleaved: false });
   const ffi = loadFfi();
   if (typeof ffi === 'string') throw new HostError(`workers need kernel timestamps: ${ffi}`);
@@ -88,7 +92,7 @@ export async function openCrew(options: CrewOptions): Promise<Crew> {
     }
     const why = groups.find(({ whyUnpicked }) => whyUnpicked !== null)?.whyUnpicked ?? null;
     if (why !== null) options.onTrouble(unpicked(why));
-    for (let index = 0; index < workers; index++) {
+    for (let index = 0; index < workers && options.signal?.aborted !== true; index++) {
       const sockets = groups.map(({ fds, local }) => ({ fd: fds[index] ?? -1, local }));
       const { buffer } = shared;
       const plan: Plan = { buffer, index, sockets, rateLimit, access, interleaved };
@@ -110,7 +114,10 @@ export async function openCrew(options: CrewOptions): Promise<Crew> {
   return {
     addresses: groups.map(({ local }) => local),
     tallies: () => threads.map((_, index) => shared.tallyOf(index)),
-    setSource: (next) => shared.writeSource(next, epochS),
+    setSource(next) {
+      setSource(judge, next);
+      shared.writeSource(next, epochS);
+    },
     close,
   };
 }

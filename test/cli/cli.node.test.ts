@@ -1,5 +1,6 @@
 /** The built program, in the three runtimes: what the README and --help promise. */
 import { spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -180,6 +181,7 @@ for (const runtime of RUNTIMES) {
       [['query', '127.0.0.1:0'], 2, /1\.\.65535/],
       [['run'], 2, /--config/],
       [['serve', '0.0.0.0'], 2, /local IP address/],
+      [['serve', '224.0.1.1'], 2, /a unicast address/],
       [['ptp', 'master', '127.0.0.1', '--chrony', '/x'], 2, /"--chrony" is not for/],
       [['ptp', 'slave', '127.0.0.1', '--chrony', 'x'.repeat(108)], 2, /path of 1 to 107 bytes/],
       [['replay', '/nowhere/at/all'], 1, /cannot read/],
@@ -306,6 +308,21 @@ test('--stamps chooses whose stamps, status and about tell, and a wrong word is 
   const wrong = await run('node', ['query', '127.0.0.1', '--stamps', 'hardware']);
   assert.is(wrong.code, 2);
   assert.match(wrong.err, '"--stamps" expected one of auto, kernel, plain, got "hardware"');
+});
+
+test('serve tells at the end what became of every request', async () => {
+  const port = 21_000 + Math.floor(Math.random() * 20_000);
+  const server = start('node', ['serve', `127.0.0.1:${port}`, '--stratum', '5', '--rate', '10']);
+  await new Promise((resolve) => server.child.stderr?.once('data', resolve));
+  const request = new Uint8Array(48).fill(1);
+  request[0] = 0x23;
+  const client = createSocket('udp4');
+  for (let n = 0; n < 40; n++) client.send(request, port, '127.0.0.1');
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  client.close();
+  server.child.kill('SIGTERM');
+  const { err } = await server.outcome;
+  assert.match(err, '40 requests, 16 answered, 1 kissed, 23 rate-limited');
 });
 
 test('without FFI it says why in one line and takes plain stamps, or fails if kernel ones are a must', async () => {

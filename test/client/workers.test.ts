@@ -125,6 +125,12 @@ if (typeof found === 'string') {
       assert.is(Object.keys(status.drops).length, 5);
       assert.equal([status.answered, status.kisses, status.interleaved], [3, 0, 0]);
       assert.is(status.workers.length, workers);
+      for (const wrong of [{ stratum: 99 }, { refid: [1, 2] }, { refid: new Array(12).fill(1) }]) {
+        assert.throws(
+          () => server.setSource(wrong),
+          (error: unknown) => error instanceof ConfigError,
+        );
+      }
       server.setSource({ stratum: 7 });
       await pause(host, 150); // told in the next turn
       ask(a, 1);
@@ -199,6 +205,19 @@ if (typeof found === 'string') {
     assert.ok(client.status().paths.every(({ interleaved }) => interleaved > 0));
     await client.close();
     await server.close();
+  });
+
+  test('a signal while workers are started ends it within a second', async () => {
+    const host = chooseHost('kernel');
+    const asked = new AbortController();
+    const opening = open({ workers: 64, signal: asked.signal });
+    await pause(host, 100);
+    const from = host.clock.tick();
+    asked.abort();
+    const server = await opening;
+    assert.ok(host.clock.tick() - from < 1e9);
+    assert.ok(server.status().workers.length < 64, 'the rest were not started');
+    assert.is(socketsAt(where(server).port).length, 0);
   });
 
   test('a worker that dies is told, and the others serve its clients', async () => {

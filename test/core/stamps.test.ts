@@ -264,7 +264,7 @@ const HASHES: Record<CombinerName, string> = {
   average: '18e42c186bcdd2f0',
   weighted: 'dce536913dd125a4',
   best: 'b4f4dafea75ef0ba',
-  braid: '51fd91d9230ce714',
+  braid: '73ce28385164f008',
   median: '91298a4e554ddbcd',
   trimmed: 'a6b8dd4a4eb5882b',
   failover: '0bdfa1e9030a52c7',

@@ -48,7 +48,7 @@ const SIZES: Readonly<Record<string, readonly [number, number]>> = {
   'build/worker.js': [90_000, 30_000],
   'build/core.js': [140_000, 60_000],
   'build/index.js': [650_000, 195_000],
-  'build/clockbraid.js': [1_100_000, 330_000],
+  'build/clockbraid.js': [1_150_000, 330_000],
 };
 
 test('sizes are printed and stay below their limits', () => {

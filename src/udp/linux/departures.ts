@@ -36,13 +36,19 @@ interface Waiting {
 }
 
 export function makeDepartures(): Departures {
-  const waiting = new Map<number, Waiting>();
+  let waiting = new Map<number, Waiting>();
   const counts = { kernel: 0, user: 0 };
   let nextId = 0;
   let missing = 0;
 
-  function tellUser(id: number, { departed, userNs }: Waiting): void {
+  /** A Map chains all that it ever held, in Bun until the next full collection: take a new one. */
+  function forget(id: number): void {
     waiting.delete(id);
+    if (waiting.size === 0) waiting = new Map();
+  }
+
+  function tellUser(id: number, { departed, userNs }: Waiting): void {
+    forget(id);
     counts.user++;
     departed(userNs, 'user');
   }
@@ -65,13 +71,13 @@ export function makeDepartures(): Departures {
       if (entry === undefined) return;
       const afterNs = kernelNs - entry.userNs;
       if (!(afterNs >= -SLACK_NS && afterNs <= LONGEST_NS)) return tellUser(id, entry);
-      waiting.delete(id);
+      forget(id);
       counts.kernel++;
       entry.departed(kernelNs, 'kernel');
     },
     restart() {
       const all = [...waiting.values()];
-      waiting.clear(); // who is told may send again, with the same numbers
+      waiting = new Map(); // who is told may send again, with the same numbers
       nextId = 0;
       for (const { departed, userNs } of all) {
         counts.user++;

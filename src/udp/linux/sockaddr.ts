@@ -47,8 +47,9 @@ export interface Addresses {
 
 export function makeAddresses(ffi: Ffi): Addresses {
   const name = new Uint8Array(new ArrayBuffer(256));
-  const texts = new Map<string, string>();
-  const written = new Map<string, Uint8Array>();
+  // A Map that is cleared chains all that it ever held, in Bun until the next full collection
+  let texts = new Map<string, string>();
+  let written = new Map<string, Uint8Array>();
 
   /** What follows the port in a socket address. */
   function bytesOf(ip: string): Uint8Array {
@@ -57,7 +58,7 @@ export function makeAddresses(ffi: Ffi): Addresses {
     const bytes = isIpv6(ip) ? ipv6Bytes(ip) : new Uint8Array(IPV4_BYTES - 4);
     if (!isIpv6(ip)) bytes.set(ipv4Octets(ip) ?? []);
     if (zoneOf(ip) !== null) return bytes; // interfaces come, go and are renumbered
-    if (written.size >= MOST_KEPT) written.clear();
+    if (written.size >= MOST_KEPT) written = new Map();
     written.set(ip, bytes);
     return bytes;
   }
@@ -92,7 +93,7 @@ export function makeAddresses(ffi: Ffi): Addresses {
     const long = groups.join(':');
     const known = texts.get(long);
     if (known !== undefined) return known;
-    if (texts.size >= MOST_KEPT) texts.clear();
+    if (texts.size >= MOST_KEPT) texts = new Map();
     const text = canonicalIp(long) ?? long;
     texts.set(long, text);
     return text;
