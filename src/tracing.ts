@@ -115,9 +115,10 @@ export function stepTracingReturned(client: TracingClient, input: ReturnedInput)
   const kind = icmpKind(to.ip, type, code);
   if (kind === null || routerIp === null) return outputs;
   const path = pathOf(client.ntp, to.ip, local);
-  const id = returnedProbe(client.ntp, path, quoted);
-  if (id === null) return outputs;
-  const heard: Heard = { type: 'returned', path, id, routerIp, kind, receivedAtNs };
+  const probed = returnedProbe(client.ntp, path, quoted);
+  if (probed === null) return outputs;
+  const { context: id, isPartial } = probed;
+  const heard: Heard = { type: 'returned', path, id, routerIp, kind, receivedAtNs, isPartial };
   hear(client, heard, nowNs, outputs);
   return finish(client, outputs, nowNs);
 }

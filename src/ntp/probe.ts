@@ -5,7 +5,7 @@
  */
 import { ConfigError } from '../errors.ts';
 import type { Output } from '../machine.ts';
-import type { PathKey } from '../path.ts';
+import { isIpv6, type PathKey } from '../path.ts';
 import { NS_PER_S, type Tick } from '../units.ts';
 import type { Association } from './association.ts';
 import {
@@ -75,21 +75,34 @@ export function probeUnsent(client: NtpClient, key: PathKey, context: number): v
   if (path?.request?.context === context) path.request = null;
 }
 
+export interface ReturnedProbe {
+  readonly context: number;
+  /** Without the cookie: a stranger who guessed our port could have sent it. */
+  readonly isPartial: boolean;
+}
+
 /**
- * The probe that a router sent back, by its cookie. Routers that return less than the whole request
- * (RFC 792 asks for 8 bytes after the IP header) speak of the probe in flight, if there is one.
+ * The probe that a router sent back, by its cookie. IPv4 routers that return less than the whole
+ * request (RFC 792 asks for 8 bytes after the IP header; RFC 4443 for all that fits) speak of the
+ * probe in flight, if there is one, and its answer may come all the same.
  */
-export function returnedProbe(client: NtpClient, key: PathKey, quoted: Uint8Array): number | null {
+export function returnedProbe(
+  client: NtpClient,
+  key: PathKey,
+  quoted: Uint8Array,
+): ReturnedProbe | null {
   const path = client.paths[client.index[key] ?? -1];
   if (path === undefined) return null;
-  const context =
-    quoted.length < HEADER_BYTES
-      ? (probeInFlight(client, key) ?? undefined)
-      : path.probes.find(({ cookie }) => sameTime(cookie, readTime(quoted, TRANSMIT_OFFSET)))
-          ?.context;
-  if (context === undefined) return null;
+  if (quoted.length < HEADER_BYTES) {
+    const context = isIpv6(key) ? null : probeInFlight(client, key);
+    return context === null ? null : { context, isPartial: true };
+  }
+  const cookie = readTime(quoted, TRANSMIT_OFFSET);
+  const sent = path.probes.find((one) => sameTime(one.cookie, cookie));
+  if (sent === undefined) return null;
+  const { context } = sent;
   if (path.request?.context === context) path.request = null; // it will not be answered
-  return context;
+  return { context, isPartial: false };
 }
 
 /** Stops polling a path; it stays known, and probes still go over it. */

@@ -9,7 +9,6 @@ import type { PathKey } from '../path.ts';
 import { type Stamp, type Tick, tick } from '../units.ts';
 import { type Arrivals, noteArrival, quietUntil } from './arrivals.ts';
 import { type Candidate, decideParking, type Parking } from './decide.ts';
-import type { IcmpKind } from './icmp.ts';
 import { compareRoutes, type Route } from './route.ts';
 import { checkDiscovery, type DiscoveryOptions, type DiscoverySettings } from './settings.ts';
 import {
@@ -20,6 +19,7 @@ import {
   probeReturned,
   probeSent,
   probeUnsent,
+  type Returned,
   routeOf,
   type Trace,
   traceDue,
@@ -79,15 +79,7 @@ export type Heard =
   /** The path waits for an answer to a request of its own; ask again later. */
   | { readonly type: 'busy'; readonly path: PathKey }
   | { readonly type: 'unsent'; readonly path: PathKey; readonly id: number; readonly code: string }
-  | {
-      readonly type: 'returned';
-      readonly path: PathKey;
-      readonly id: number;
-      readonly routerIp: string;
-      readonly kind: IcmpKind;
-      /** Local clock, where the kernel stamped it. */
-      readonly receivedAtNs?: Stamp | null | undefined;
-    }
+  | ({ readonly type: 'returned'; readonly path: PathKey; readonly id: number } & Returned)
   | {
       readonly type: 'answered';
       readonly path: PathKey;

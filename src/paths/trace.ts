@@ -27,6 +27,10 @@ interface Probe {
   readonly sentNs: Tick;
   /** Local clock when it left, by the kernel; null until that is known. */
   departedAtNs: Stamp | null;
+  /** Who has sent it back; more than one, and somebody lies. */
+  routers: string[];
+  /** One of them proved that it saw the probe. */
+  isProven: boolean;
 }
 
 interface HopState {
@@ -57,6 +61,8 @@ export interface Trace {
 }
 
 const MAX_UNSENT = 3;
+/** Names taken for one probe; one tells the truth, two are enough to doubt it. */
+const MOST_NAMES = 4;
 /** Local clock and monotonic time may differ so much over a probe's life. (s) */
 const CLOCK_SLACK_S = 1e-3;
 
@@ -84,7 +90,14 @@ export const traceDue = ({ waiting, settings, end }: Trace): Tick | null =>
 /** The probe asked for is on its way. `id` is the caller's, and new. */
 export function probeSent(trace: Trace, id: number, nowNs: Tick): void {
   if (trace.end !== null) return;
-  const probe: Probe = { id, hops: trace.at, sentNs: nowNs, departedAtNs: null };
+  const probe: Probe = {
+    id,
+    hops: trace.at,
+    sentNs: nowNs,
+    departedAtNs: null,
+    routers: [],
+    isProven: false,
+  };
   trace.waiting = probe;
   trace.probes.push(probe);
   hopAt(trace, trace.at).probes++;
@@ -106,36 +119,52 @@ export function probeUnsent(trace: Trace, id: number, cannot: boolean, nowNs: Ti
   if (cannot || trace.unsent >= MAX_UNSENT) finish(trace, 'unable', nowNs);
 }
 
-/** A router (or the remote end) sent the probe back. Unknown and repeated ids say nothing. */
+/** What came back of a probe. */
+export interface Returned {
+  readonly routerIp: string;
+  readonly kind: IcmpKind;
+  /** Local clock, where the kernel stamped it. */
+  readonly receivedAtNs?: Stamp | null | undefined;
+  /** Too little of it to prove that the sender saw the probe: anybody may have sent this. */
+  readonly isPartial?: boolean;
+}
+
+/**
+ * A router (or the remote end) sent the probe back. Unknown ids say nothing. Of what strangers could
+ * send, too, only that a router is on the way is believed, only while that is asked, and until
+ * somebody proves better. If two say it that are as good, the hop has two names (PATH-13).
+ */
 export function probeReturned(
   trace: Trace,
   id: number,
-  {
-    routerIp,
-    kind,
-    receivedAtNs,
-  }: { routerIp: string; kind: IcmpKind; receivedAtNs?: Stamp | null | undefined },
+  { routerIp, kind, receivedAtNs, isPartial = false }: Returned,
   nowNs: Tick,
 ): void {
   if (trace.end !== null) return;
-  const at = trace.probes.findIndex((probe) => probe.id === id);
-  const probe = trace.probes[at];
-  if (probe === undefined) return;
-  trace.probes.splice(at, 1); // one answer each
+  const probe = trace.probes.find((sent) => sent.id === id);
+  if (probe === undefined || probe.routers.includes(routerIp)) return;
   const isWaitedFor = trace.waiting?.id === id;
-  if (isWaitedFor) trace.waiting = null;
-  trace.unsent = 0;
+  const isFirst = probe.routers.length === 0;
+  if (isPartial && (kind !== 'exceeded' || probe.isProven || (isFirst && !isWaitedFor))) return;
+  if (probe.routers.length >= MOST_NAMES) return;
+  const disproved = isPartial || probe.isProven ? [] : probe.routers;
+  probe.routers = [...probe.routers, routerIp];
+  probe.isProven ||= !isPartial;
   const { remoteIp } = pathParts(trace.path);
   const delayS = delayOf(probe, receivedAtNs ?? null, nowNs);
+  if (isWaitedFor) trace.waiting = null;
+  trace.unsent = 0;
   if (kind === 'port' && routerIp === remoteIp) {
     arrived(trace, probe.hops, delayS, nowNs);
     return;
   }
   if (trace.arrivedAt !== null && probe.hops >= trace.arrivedAt) return;
   const hop = hopAt(trace, probe.hops);
+  hop.routers = hop.routers.filter((name) => !disproved.includes(name));
+  if (!hop.routers.includes(routerIp)) hop.routers.push(routerIp);
+  if (!isFirst) return;
   hop.answers++;
   hop.delayS = shorter(hop.delayS, delayS);
-  if (!hop.routers.includes(routerIp)) hop.routers.push(routerIp);
   if (kind !== 'exceeded') {
     trace.hops.length = probe.hops;
     finish(trace, 'refused', nowNs);
@@ -189,6 +218,7 @@ function hopAt(trace: Trace, hops: number): HopState {
  */
 function arrived(trace: Trace, hops: number, delayS: number, nowNs: Tick): void {
   trace.endDelayS = shorter(trace.endDelayS, delayS);
+  if (trace.arrivedAt !== null && hops >= trace.arrivedAt) return;
   trace.arrivedAt = hops;
   trace.waiting = null;
   trace.hops.length = Math.min(trace.hops.length, hops - 1);

@@ -62,15 +62,15 @@ export function probeUnsent(slave: Slave, key: PathKey, context: number): void {
 }
 
 /**
- * The probe that a router sent back, by its sequenceId. Routers that return less (RFC 792 asks for
- * 8 bytes after the IP header) speak of the newest probe.
+ * The probe that a router sent back, by its sequenceId. What routers returned less of (RFC 792 asks
+ * for 8 bytes after the IP header) is nobody's: PTP's ports are no secret, any stranger could send
+ * as much and make routes alike (SEC-08). Such a hop stays unknown.
  */
 export function returnedProbe(slave: Slave, key: PathKey, quoted: Uint8Array): number | null {
-  const path = pathOf(slave, key);
-  if (path === undefined) return null;
-  if (quoted.length < SEQUENCE_OFFSET + 2) return path.probes.at(-1)?.context ?? null;
+  if (quoted.length < SEQUENCE_OFFSET + 2) return null;
   const sequenceId = ((quoted[SEQUENCE_OFFSET] ?? 0) << 8) | (quoted[SEQUENCE_OFFSET + 1] ?? 0);
-  return path.probes.find((one) => one.sequenceId === sequenceId)?.context ?? null;
+  const probes = pathOf(slave, key)?.probes ?? [];
+  return probes.find((one) => one.sequenceId === sequenceId)?.context ?? null;
 }
 
 export interface Answered {

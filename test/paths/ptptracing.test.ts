@@ -10,6 +10,8 @@ import type { OrdinaryClockConfig } from '../../src/ptp/clock.ts';
 import { status } from '../../src/ptp/slave.ts';
 import { openPtpClock } from '../../src/ptpclock.ts';
 import { viewPtpPaths } from '../../src/ptpstatus.ts';
+import { stepTracingClockReturned } from '../../src/ptptracing.ts';
+import { NS_PER_S, tick } from '../../src/units.ts';
 import {
   addClock,
   addTracing,
@@ -252,6 +254,33 @@ test('by multicast nothing is traced; a hybrid path is traced and never parked',
     assert.is(found?.isFixed, true);
     assert.is(status(slave.clock.slave)[0]?.contact, 'reachable');
   }
+});
+
+test('silent routers’ names are not for strangers to give: 8 bytes are nobody’s proof (PATH-13, SEC-08)', () => {
+  const { world, slave } = diamond();
+  for (const key of FOUR) world.routes.set(key, ['10.0.0.1', '', `10.0.9.${FOUR.indexOf(key)}`]);
+  const { tracing } = slave;
+  for (let atS = 0; atS < 60; atS += 0.05) {
+    run(world, atS);
+    for (const ip of LOCALS) {
+      const quoted = new Uint8Array(0);
+      const to = { ip: M, port: 319 };
+      const forged = { routerIp: '10.6.6.6', to, type: 11, code: 0, quoted };
+      const port = { type: 3, code: 3, routerIp: M };
+      for (const returned of [forged, { ...forged, ...port }]) {
+        const local = { ip, port: 319 };
+        const nowNs = tick(atS * NS_PER_S);
+        stepTracingClockReturned(tracing, { type: 'returned', local, returned, nowNs });
+      }
+    }
+  }
+  const routes = routesOf(tracing.discovery);
+  assert.is(routes.size, 4);
+  for (const { hops } of routes.values()) {
+    assert.is(hops.length, 3);
+    assert.not.ok(hops.some(({ routers }) => routers.includes('10.6.6.6')));
+  }
+  assert.equal(parkings(slave), []);
 });
 
 test('a host without hop limits: all pairs are used (PATH-13)', () => {

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { icmpKind } from '../../src/paths/icmp.ts';
+import { type IcmpKind, icmpKind } from '../../src/paths/icmp.ts';
 import {
   compareRoutes,
   isBalanced,
@@ -212,8 +212,9 @@ test('strangers’ and repeated answers say nothing', () => {
   probeAnswered(trace, 99, tick(1));
   assert.is(nextHops(trace), null);
   probeReturned(trace, 7, { routerIp: '10.0.0.1', kind: 'exceeded' }, tick(2));
-  probeReturned(trace, 7, { routerIp: '10.6.6.6', kind: 'exceeded' }, tick(3));
+  probeReturned(trace, 7, { routerIp: '10.0.0.1', kind: 'exceeded' }, tick(3));
   assert.equal(trace.hops[0]?.routers, ['10.0.0.1']);
+  assert.is(trace.hops[0]?.answers, 1);
   assert.is(nextHops(trace), 2);
 });
 
@@ -258,6 +259,62 @@ test('routes: equal only if all of both is known, different only if something is
   assert.is(compareRoutes(a, route(2, ['10.0.0.1', '10.0.1.1/10.0.2.1'])), 'unknown');
   const six = { ...a, path: '2001:db8::1|2001:db8:1::1' as const };
   assert.is(compareRoutes(a, six), 'unknown');
+});
+
+/** A trace whose first probe is under way, and what is sent back of it. */
+function forged() {
+  const trace = beginTrace(path(1), SETTINGS);
+  const now = tick(1e9);
+  probeSent(trace, 1, now);
+  const back = (routerIp: string, isPartial: boolean, kind: IcmpKind = 'exceeded', id = 1) =>
+    probeReturned(trace, id, { routerIp, kind, isPartial }, now);
+  const names = () => trace.hops.map(({ routers }) => routers.join('/'));
+  return { trace, now, back, names };
+}
+
+test('who proves to have seen the probe is believed, before or after a stranger (SEC-08)', () => {
+  for (const order of ['first', 'last']) {
+    const { back, names } = forged();
+    if (order === 'first') back('10.0.1.1', false);
+    back('10.6.6.6', true);
+    if (order === 'last') back('10.0.1.1', false);
+    assert.equal(names(), ['10.0.1.1'], order);
+  }
+});
+
+test('of two as good as each other none is: the hop has no name (PATH-13)', () => {
+  for (const isPartial of [true, false]) {
+    const { trace, back, names, now } = forged();
+    for (const name of ['10.6.6.6', '10.0.1.1', '10.6.6.6']) back(name, isPartial);
+    for (let n = 0; n < 100; n++) back(`10.7.7.${n}`, isPartial);
+    assert.is(trace.at, 2, 'one probe is one step');
+    assert.is(names()[0]?.split('/').length, 4);
+    probeSent(trace, 2, now);
+    probeAnswered(trace, 2, now);
+    const found = routeOf(trace);
+    assert.is(found && routeName(found), null);
+  }
+});
+
+test('strangers neither end a trace nor speak of hops that are not being asked for', () => {
+  const { trace, back, names, now } = forged();
+  back('192.0.2.1', true, 'port');
+  back('10.6.6.6', true, 'refused');
+  assert.is(trace.end, null);
+  assert.is(nextHops(trace), null);
+  traceTimeout(trace, traceDue(trace) ?? now);
+  back('10.6.6.6', true);
+  assert.equal(names(), ['']);
+  back('10.0.1.1', false); // late, and true
+  assert.equal(names(), ['10.0.1.1']);
+});
+
+test('an answer from the remote end counts though a stranger sent the probe back before', () => {
+  const { trace, back, now } = forged();
+  back('10.6.6.6', true);
+  probeAnswered(trace, 1, now);
+  assert.equal(routeOf(trace)?.hops, []);
+  assert.is(routeOf(trace)?.end, 'remote');
 });
 
 test.run();

@@ -229,6 +229,26 @@ test('routers that return 8 bytes are heard; strangers’ cookies are not', () =
   assert.equal(stepTracingReturned(client, { type: 'returned', local, returned, nowNs: now }), []);
 });
 
+test('8 bytes are nobody’s proof: the answer is waited for, and on IPv6 they are not heard', () => {
+  const net = new Net({ startS: 0 });
+  const probed = () => net.sent.find(({ hops }) => hops !== null);
+  for (let atS = 0; atS < 5 && probed() === undefined; atS += 0.001) net.until(atS);
+  assert.ok(probed() !== undefined);
+  const { client, now } = net;
+  const [remoteIp = '', localIp = ''] = probed()?.path.split('|') ?? [];
+  const to = { ip: remoteIp, port: 123 };
+  const returned = { routerIp: '10.6.6.6', to, type: 11, code: 0, quoted: new Uint8Array(0) };
+  const local = { ip: localIp, port: 40123 };
+  const before = client.ntp.paths.map(({ request }) => request?.context);
+  stepTracingReturned(client, { type: 'returned', local, returned, nowNs: now });
+  assert.equal(
+    client.ntp.paths.map(({ request }) => request?.context),
+    before,
+  );
+  net.until(60);
+  assert.is(net.names()[0], A.join(' '), 'routers that prove it take the name back');
+});
+
 test('a host without hop limits: the service goes on unfiltered (PATH-13)', () => {
   const net = new Net();
   net.refuses = 'ENOTSUP';
