@@ -1,5 +1,6 @@
-/** Path discovery on the command line of `ptp`. */
+/** Path discovery on the command line of `ptp`, and what is said where it cannot be. */
 import type { DiscoveryOptions } from '../paths/settings.ts';
+import type { Host } from '../udp/udp.ts';
 import { type Args, type Option, UsageError } from './args.ts';
 
 export const DISCOVERY_OPTIONS: Readonly<Record<string, Option>> = {
@@ -38,4 +39,10 @@ export function discoveryOptions(args: Args): DiscoveryOptions | undefined {
     keep: args.number('keep', undefined, { least: 1, most: 256, integer: true }) ?? null,
     symmetric: args.flag('symmetric'),
   };
+}
+
+/** Hosts without kernel stamps send no probes: all paths are used as if their routes were unknown. */
+export function tellUntraced({ name, openPacket }: Host, log: (text: string) => void): void {
+  if (openPacket !== undefined) return;
+  log(`no route is traced, which takes kernel timestamps (here ${name}): all paths are used`);
 }

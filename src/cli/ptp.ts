@@ -9,7 +9,7 @@ import { openPtpClock, type PtpClockOptions, type PtpEvents } from '../ptpclock.
 import { type Args, type Command, UsageError } from './args.ts';
 import { boundaryOptions } from './boundary.ts';
 import { CHRONY_OPTION, openChrony } from './chrony.ts';
-import { DISCOVERY_OPTIONS } from './discovery.ts';
+import { DISCOVERY_OPTIONS, tellUntraced } from './discovery.ts';
 import { readText } from './files.ts';
 import { type Io, pause } from './io.ts';
 import { ptpOptions } from './ptpargs.ts';
@@ -171,6 +171,7 @@ async function run(args: Args, io: Io): Promise<number> {
   });
   const ptp = await open({ leapTable, host, signal: io.signal, events });
   opened = ptp;
+  if (args.flag('discovery')) tellUntraced(host, log);
   try {
     if (role !== 'slave') {
       const { problem } = ptp.status();

@@ -10,6 +10,7 @@ import type { Host } from '../udp/udp.ts';
 import { type Args, type Command, UsageError } from './args.ts';
 import { CHRONY_OPTION, openChrony } from './chrony.ts';
 import { readConfig } from './config.ts';
+import { tellUntraced } from './discovery.ts';
 import { createEventTail, type EventTail, eventText } from './events.ts';
 import { readText } from './files.ts';
 import { type Io, pause } from './io.ts';
@@ -94,6 +95,7 @@ async function run(args: Args, io: Io): Promise<number> {
   });
   const client = await openClient({ ...config.client, host, events, signal: io.signal });
   opened = client;
+  if (config.client.discovery !== undefined) tellUntraced(host, log);
   try {
     return await watchClient(client, io, {
       seconds,

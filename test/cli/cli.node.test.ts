@@ -1,7 +1,7 @@
 /** The built program, in the three runtimes: what the README and --help promise. */
 import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -259,6 +259,22 @@ test('run reads its configuration and prints a status line per second', async ()
     };
     assert.ok(Math.abs(status.combined.offset) < 0.05);
     assert.ok(status.paths.length === 2 && status.paths.every(({ reach }) => reach !== '000'));
+    // PATH-13: without probes it goes on with all paths, and says so
+    appendFileSync(file, '[discovery]\n');
+    const blind = await run('node', [
+      'run',
+      '--config',
+      file,
+      '--seconds',
+      '1',
+      '--stamps',
+      'plain',
+    ]);
+    assert.match(
+      blind.err,
+      /no route is traced, which takes kernel timestamps \(here node:dgram\)/,
+    );
+    assert.not.match(outcome.err, /traced/);
   } finally {
     server.child.kill('SIGTERM');
     await server.outcome;
