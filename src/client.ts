@@ -43,6 +43,11 @@ export interface ClientPair {
   /** Default: as the client's. */
   readonly interleaved?: boolean;
   readonly ports?: number;
+  /**
+   * Names the server where there are several clocks: `discovery` stops no path for the sake of one
+   * to another server, whatever route they share. Default: all are addresses of one (dual-ended).
+   */
+  readonly source?: string;
 }
 
 export interface ClientOptions {
@@ -187,7 +192,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
   const tracing =
     options.discovery === undefined
       ? null
-      : createTracingClient(machine, options.discovery, host.clock.tick());
+      : createTracingClient(machine, options.discovery, host.clock.tick(), sourceOf(pairs));
 
   const voting = tracing && keepVotes(tracing.discovery, ensemble);
   const readers = createReaders();
@@ -271,11 +276,18 @@ export async function openClient(options: ClientOptions): Promise<Client> {
   };
 }
 
+const sourceOf = (pairs: readonly Pair[]): ((path: PathKey) => string) => {
+  const sources = new Map(pairs.map(({ key, source }) => [key, source]));
+  return (path) => sources.get(path) ?? '';
+};
+
 interface Pair {
   readonly key: PathKey;
   readonly port: number;
   readonly interleaved: boolean;
   readonly ports: number;
+  /** See {@link ClientPair.source}. */
+  readonly source: string;
 }
 
 /** All {server address, local address} pairs, names resolved (NTP-D1…D3). */
@@ -294,7 +306,8 @@ async function resolvePairs(host: Host, options: ClientOptions): Promise<Pair[]>
     for (const remote of remotes) {
       const own = locals ?? [anyLocal(remote)];
       for (const key of allPairs([remote], own)) {
-        pairs.set(key, { interleaved, ports, ...pairs.get(key), key, port: target.port });
+        const asAll = { interleaved, ports, source: '' };
+        pairs.set(key, { ...asAll, ...pairs.get(key), key, port: target.port });
       }
     }
     if (pairs.size === before && locals !== undefined && !remotes.some((ip) => known(pairs, ip))) {
@@ -316,7 +329,8 @@ async function explicitPairs(host: Host, options: ClientOptions): Promise<Map<Pa
     }
     const interleaved = own.interleaved ?? options.interleaved ?? false;
     const ports = checkPorts(`pairs.${index}.ports`, own.ports ?? options.ports ?? 1);
-    for (const key of keys) pairs.set(key, { key, port: target.port, interleaved, ports });
+    const { source = '' } = own;
+    for (const key of keys) pairs.set(key, { key, port: target.port, interleaved, ports, source });
   }
   return pairs;
 }

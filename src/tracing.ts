@@ -38,14 +38,18 @@ export interface TracingClient {
   armedNs: Tick | null;
 }
 
-/** Throws ConfigError. Begin by arming a timer for {@link tracingDue}. */
+/**
+ * Begin by arming a timer for {@link tracingDue}. Throws ConfigError.
+ * @param serverOf names the server of a path; paths of one never give way to another's
+ */
 export function createTracingClient(
   ntp: NtpClient,
   options: DiscoveryOptions,
   nowNs: Tick,
+  serverOf?: (path: PathKey) => string,
 ): TracingClient {
   const paths = ntp.paths.map(({ key }) => key);
-  const discovery = createDiscovery(paths, options, nowNs);
+  const discovery = createDiscovery(paths, options, nowNs, serverOf);
   const client: TracingClient = { ntp, discovery, handedOut: {}, armedNs: null };
   client.armedNs = tracingDue(client);
   return client;

@@ -39,10 +39,13 @@ export function readConfig(text: string, file: string): RunConfig {
   knownKeys(at(''), root, ['source', 'combiner', 'poll', 'discovery', 'output', 'observability']);
   const sources = tables(root.source, at('source'));
   if (sources.length === 0) throw new ConfigError(at('source'), 'at least one [[source]]', 'none');
+  const discovery = readDiscovery(root.discovery, at('discovery'));
   const servers: string[] = [];
   const pairs: ClientPair[] = [];
   for (const [index, source] of sources.entries()) {
-    readSource(source, at(`source.${index}`), servers, pairs);
+    const isOneOfSeveral = discovery !== null && sources.length > 1; // nobody else asks
+    const name = isOneOfSeveral ? `source.${index}` : undefined;
+    readSource(source, at(`source.${index}`), name, servers, pairs);
   }
   const combiner = table(root.combiner, at('combiner'));
   knownKeys(at('combiner'), combiner, ['kind']);
@@ -50,7 +53,6 @@ export function readConfig(text: string, file: string): RunConfig {
   const poll = table(root.poll, at('poll'));
   knownKeys(at('poll'), poll, ['min', 'max', 'budget', 'iburst']);
   const minPollLog2S = integer(poll.min, at('poll.min'), -4, 17, 6);
-  const discovery = readDiscovery(root.discovery, at('discovery'));
   const output = table(root.output, at('output'));
   knownKeys(at('output'), output, ['record', 'chrony']);
   const observability = table(root.observability, at('observability'));
@@ -96,7 +98,14 @@ function readDiscovery(value: unknown, at: string): DiscoveryOptions | null {
   };
 }
 
-function readSource(source: Table, at: string, servers: string[], pairs: ClientPair[]): void {
+/** @param name of the server where there are several, each a clock of its own */
+function readSource(
+  source: Table,
+  at: string,
+  name: string | undefined,
+  servers: string[],
+  pairs: ClientPair[],
+): void {
   knownKeys(at, source, [
     'mode',
     'address',
@@ -112,6 +121,7 @@ function readSource(source: Table, at: string, servers: string[], pairs: ClientP
   const manner = (isInterleaved: boolean, count = ports) => ({
     ...(isInterleaved && { interleaved: true }),
     ...(count > 1 && { ports: count }),
+    ...(name !== undefined && { source: name }),
   });
   word(source.mode, `${at}.mode`, ['mpntp'] as const, 'mpntp');
   const port = integer(source.port, `${at}.port`, 1, 65535, NTP_PORT);
@@ -147,7 +157,7 @@ function readSource(source: Table, at: string, servers: string[], pairs: ClientP
     for (const server of addresses) {
       for (const local of locals) pairs.push({ server, local, ...manner(interleaved) });
     }
-  } else if (paths.length === 0 && (interleaved || ports > 1)) {
+  } else if (paths.length === 0 && (interleaved || ports > 1 || name !== undefined)) {
     pairs.push(...addresses.map((server) => ({ server, ...manner(interleaved) })));
   } else if (paths.length === 0) {
     servers.push(...addresses);

@@ -19,6 +19,8 @@ export interface Candidate {
   readonly isParked: boolean;
   /** Cannot be parked. Default false. */
   readonly isFixed?: boolean;
+  /** Paths of another server never stand in: they tell another clock's time. Default ''. */
+  readonly server?: string;
 }
 
 /**
@@ -37,9 +39,12 @@ export function decideParking(
   );
   const fixed = new Set(able.flatMap(({ path, isFixed }) => (isFixed ? path : [])));
   const paths = able.map(({ path }) => path);
-  for (const [first = null, ...rest] of redundant(paths, routes)) {
-    for (const path of rest) {
-      if (!fixed.has(path)) parked.set(path, { why: 'redundant', inFavourOf: first });
+  for (const name of new Set(able.map(({ server }) => server))) {
+    const own = able.flatMap(({ path, server }) => (server === name ? path : []));
+    for (const [first = null, ...rest] of redundant(own, routes)) {
+      for (const path of rest) {
+        if (!fixed.has(path)) parked.set(path, { why: 'redundant', inFavourOf: first });
+      }
     }
   }
   if (keep === null) return parked;

@@ -42,6 +42,7 @@ export interface Found {
   isSilent: boolean;
   /** Never parked: whoever owns it cannot stop it. */
   readonly isFixed: boolean;
+  readonly server: string;
 }
 
 /** What is said of a path that comes later. */
@@ -50,6 +51,8 @@ export interface NewPath {
   readonly isSilent?: boolean;
   /** Cannot be parked. Default false. */
   readonly isFixed?: boolean;
+  /** Whose path it is: one server's paths never give way to another's. Default ''. */
+  readonly server?: string;
   /** Now: the next round is brought forward for it. Default: it waits for the next. */
   readonly nowNs?: Tick;
 }
@@ -112,17 +115,18 @@ const JITTER_PART = 1 / 16;
 /** Codes of hosts and systems that will never send a probe. */
 const NEVER = new Set(['ENOTSUP', 'EPERM', 'EACCES', 'EINVAL', 'ENOPROTOOPT']);
 
-/** Throws ConfigError. */
+/** @param serverOf see {@link NewPath.server}. Throws ConfigError. */
 export function createDiscovery(
   paths: readonly PathKey[],
   options: DiscoveryOptions,
   nowNs: Tick,
+  serverOf: (path: PathKey) => string = () => '',
 ): Discovery {
   const settings = checkDiscovery(options);
   const startNs = tick(nowNs + settings.startNs);
   return {
     settings,
-    paths: paths.map((path) => newPath(path)),
+    paths: paths.map((path) => newPath(path, { server: serverOf(path) })),
     turn: 0,
     arrivals: {},
     nextProbeNs: startNs,
@@ -133,7 +137,10 @@ export function createDiscovery(
   };
 }
 
-const newPath = (path: PathKey, { isSilent = false, isFixed = false }: NewPath = {}): Found => ({
+const newPath = (
+  path: PathKey,
+  { isSilent = false, isFixed = false, server = '' }: NewPath = {},
+): Found => ({
   path,
   trace: null,
   notBeforeNs: tick(0),
@@ -142,6 +149,7 @@ const newPath = (path: PathKey, { isSilent = false, isFixed = false }: NewPath =
   parking: null,
   isSilent,
   isFixed,
+  server,
 });
 
 /** Takes up a path at the next round; nothing if it is known. */
@@ -278,10 +286,11 @@ function harvest(discovery: Discovery, wishes: Wish[]): void {
 function decide(discovery: Discovery, wishes: Wish[]): void {
   discovery.decisions++;
   const candidates = discovery.paths.map(
-    ({ path, isSilent, isFixed, parking }): Candidate => ({
+    ({ path, isSilent, isFixed, server, parking }): Candidate => ({
       path,
       isSilent,
       isFixed,
+      server,
       isParked: parking !== null,
     }),
   );

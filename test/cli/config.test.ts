@@ -155,4 +155,16 @@ test('discovery is off unless its table is there; keys in units of people', () =
   }
 });
 
+test('with discovery, several sources are named, so that none is stopped for another', () => {
+  const two =
+    '[[source]]\naddress = "a"\n[[source]]\naddress = "b"\nlocal-addresses = ["10.0.0.1"]\n';
+  const { servers, pairs } = readConfig(`${two}[discovery]`, 'a.toml').client;
+  assert.equal(servers, []);
+  assert.equal(pairs, [
+    { server: 'a:123', source: 'source.0' },
+    { server: 'b:123', local: '10.0.0.1', source: 'source.1' },
+  ]);
+  assert.equal(readConfig(two, 'a.toml').client.servers, ['a:123']);
+});
+
 test.run();

@@ -43,8 +43,14 @@ class World {
   busy = new Set<PathKey>();
   refuses: string | null = null;
 
-  constructor(paths: readonly PathKey[], options: DiscoveryOptions, routes = DIAMOND) {
-    this.discovery = createDiscovery(paths, { startS: 1, periodS: 60, ...options }, this.now);
+  constructor(
+    paths: readonly PathKey[],
+    options: DiscoveryOptions,
+    routes = DIAMOND,
+    serverOf?: (path: PathKey) => string,
+  ) {
+    const settings = { startS: 1, periodS: 60, ...options };
+    this.discovery = createDiscovery(paths, settings, this.now, serverOf);
     this.routes = new Map(routes);
   }
 
@@ -113,6 +119,14 @@ test('four pairs on two routes: two are parked, both routes go on (PATH-02)', ()
   assert.equal(world.parked(), [path(2), path(4)]);
   assert.equal(world.take(), [`park ${path(2)}`, `park ${path(4)}`]);
   assert.is(routesOf(world.discovery).size, 4);
+});
+
+test('paths to another server on the same route go on: it is another clock (PATH-02)', () => {
+  const serverOf = (key: PathKey) => (key === path(4) ? 'the other' : '');
+  const world = new World(FOUR, {}, DIAMOND, serverOf).until(30);
+  assert.equal(world.parked(), [path(2)]);
+  world.routes.set(path(3), A); // now behind that of 1, which is the same server's; 4 is alone
+  assert.equal(world.until(90).parked(), [path(2), path(3)]);
 });
 
 test('probes of all paths keep the rate, and every path is traced once a period (PATH-14)', () => {
