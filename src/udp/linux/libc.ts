@@ -34,6 +34,7 @@ export interface Libc {
   read(fd: number, bytes: Uint8Array, count: number): number;
   write(fd: number, bytes: Uint8Array, count: number): number;
   clock_gettime(clock: number, into: Uint8Array): number;
+  usleep(us: number): number;
   if_nametoindex(name: Uint8Array): number;
   /** @returns 0 if there is no such interface (the pointer, cut to an int) */
   if_indextoname(index: number, into: Uint8Array): number;
@@ -64,6 +65,7 @@ export const ARGUMENTS: Readonly<Record<keyof Libc, readonly Kind[]>> = {
   read: ['i', 'p', 's'],
   write: ['i', 'p', 's'],
   clock_gettime: ['i', 'p'],
+  usleep: ['u'],
   if_nametoindex: ['p'],
   if_indextoname: ['u', 'p'],
   shutdown: ['i', 'i'],
