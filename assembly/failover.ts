@@ -3,7 +3,7 @@
  * against the clock is remembered. A carrier that dies, is replaced or breaks out takes its own bias
  * with it: the set is regauged at that moment, so the clock does not step. Weights move with limited
  * slew, and so does the clock's way back to where a majority of the paths (vote.ts) sees it.
- * Source: RFC 8039 §6 (reference [HIGH-AVAI]); the form is ours, after ALGORITHMS §9.7.
+ * Source: RFC 8039 §6 (reference [HIGH-AVAI]); the form is ours.
  */
 import { axisS, countStep, nowNs } from './clock';
 import {

@@ -2,7 +2,7 @@
  * Learns how much the local oscillator wanders. Eight two-state filters (offset, frequency) with
  * wanders 1e-21 … 1e-14 s²/s³ run on the same measurements; each is scored by the likelihood of
  * what it predicted, with slow forgetting, and the wander in use is their weighted geometric mean.
- * Source: multiple-model estimation; ALGORITHMS asks for learnt process noise.
+ * Source: multiple-model estimation.
  */
 import { WANDER } from './memory';
 

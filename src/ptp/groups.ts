@@ -8,7 +8,7 @@ export interface Ports {
   readonly general: number;
 }
 
-/** The same on both ends of every path (WIRE §2.2). */
+/** The same on both ends of every path. */
 export const PTP_PORTS: Ports = { event: 319, general: 320 };
 
 /** X of ff0X::181: one hex digit; e is global, 2 the link, 5 the site. ptp4l takes e. */

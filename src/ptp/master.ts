@@ -171,7 +171,7 @@ const ALTERNATING: readonly PortState[] = ['PASSIVE', 'UNCALIBRATED', 'SLAVE'];
 export const spokenSets = (master: Master): Datasets =>
   (isAlternateNow(master) && master.alternateSets) || master.sets;
 
-/** A stamp as the clock serves it: TAI, or its UTC as an arbitrary timescale (WIRE §2.10). */
+/** A stamp as the clock serves it: TAI, or its UTC as an arbitrary timescale. */
 export function servedTime(master: Master, at: Stamp): Timestamp {
   const { served, epochS } = master;
   const { timePropertiesDS } = spokenSets(master);

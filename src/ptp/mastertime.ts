@@ -1,6 +1,6 @@
 /**
  * What one master's timestamps are in Unix time: its Announces say how its time becomes UTC, its
- * own stamps say which second it is (IEEE 1588-2008 §7.2; WIRE §2.10). Around a leap second no
+ * own stamps say which second it is (IEEE 1588-2008 §7.2). Around a leap second no
  * stamp is converted: nobody can tell when the local clock makes its own jump.
  */
 import type { DropReason } from '../machine.ts';

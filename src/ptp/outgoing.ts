@@ -31,7 +31,7 @@ export interface Saying {
 /** Only these tell whether an alternate master sent them (§13.3.2.6). */
 const FLAGGED = new Set<string>(['Announce', 'Sync', 'Follow_Up', 'Delay_Resp']);
 
-/** The unicast flag is what stock clocks go by, not the address (WIRE §2.3). */
+/** The unicast flag is what stock clocks go by, not the address. */
 export function headerOf(
   master: Master,
   type: MessageType,

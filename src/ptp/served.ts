@@ -32,7 +32,7 @@ export interface Served {
 export const ownServed = (): Served => ({ estimate: null, plan: null, isReady: true });
 
 /**
- * What the clock shows at a stamp: TAI, or UTC as an arbitrary timescale (WIRE §2.10).
+ * What the clock shows at a stamp: TAI, or UTC as an arbitrary timescale.
  * @param epochS Unix second that stamps count from (integer)
  */
 export function servedAt(

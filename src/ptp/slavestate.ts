@@ -38,7 +38,7 @@ export interface Slave extends SlaveSettings {
   strays: { received: number; drops: Drops };
 }
 
-/** Intervals that a master may tell; others are ignored (WIRE §2.5). (log2 s) */
+/** Intervals that a master may tell; others are ignored. (log2 s) */
 const LOG_INTERVAL_LEAST = -10;
 const LOG_INTERVAL_MOST = 22;
 /** No path is given up after less silence: the host, too, may be busy. (s) */

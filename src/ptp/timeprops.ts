@@ -3,7 +3,7 @@
  * and what a slave makes of it. All times are whole seconds.
  *
  * PTP timescale: TAI since 1970, UTC = PTP − currentUtcOffset. ARB: the epoch is the master's
- * affair; stock software masters hand out UTC then, whatever offset they announce (WIRE §2.10).
+ * affair; stock software masters hand out UTC then, whatever offset they announce.
  */
 import { type TimePropertiesDS, UNKNOWN_TIME } from './dataset.ts';
 import {

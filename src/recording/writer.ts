@@ -38,7 +38,7 @@ export interface RecordingWriter {
 
 /** Starts a recording; the header is among the bytes of the first flush. */
 export function createRecordingWriter(header: RecordingHeader): RecordingWriter {
-  // no record extension: plain maps that any reader can decode (TOOLCHAIN §2.3)
+  // no record extension: plain maps that any reader can decode
   const packr = new Packr({ useRecords: false });
   const numbers = new Map<string, number>();
   let opened = 0;
@@ -59,7 +59,7 @@ export function createRecordingWriter(header: RecordingHeader): RecordingWriter 
   function seal(): void {
     if (count === 0) return;
     const exchanges = records.slice(0, count * RECORD_BYTES);
-    // only Uint8Array: msgpackr packs other typed arrays wrongly by default (TOOLCHAIN §2.3)
+    // only Uint8Array: msgpackr packs other typed arrays wrongly by default
     if (truths === 0) put({ exchanges });
     else put({ exchanges, truth: new Uint8Array(truth.buffer.slice(0, count * 8)) });
     count = 0;

@@ -17,7 +17,7 @@ export interface Figures extends ErrorFigures {
 }
 
 /**
- * Several seeds as one (ALGORITHMS §3): rms, bias and shares over all errors, p95 the mean and max
+ * Several seeds as one: rms, bias and shares over all errors, p95 the mean and max
  * the largest of the runs' own; times are medians.
  */
 export function pooled(runs: readonly Figures[]): Figures {

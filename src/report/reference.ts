@@ -1,9 +1,8 @@
 /**
  * Figures measured elsewhere on the same models, and the goals. Rms of the error, s.
  *
- * Source: ALGORITHMS §1 (goals), §4 (NTP time scales), §5 (PTP). Real chronyd 4.8, ntpsec 1.2.2 and
- * ptp4l 4.4 ran in a discrete-event simulator (clknetsim) on the delay laws of §3, at 1 s poll (A16:
- * 16 s), errors at every second from 3600 s to 18000 s, pooled over 3 seeds. A daemon's error
+ * Source: measured before this project began. Real chronyd 4.8, ntpsec 1.2.2 and ptp4l 4.4 ran in a
+ * discrete-event simulator (clknetsim) on the same delay laws, at 1 s poll (A16: 16 s), errors at every second from 3600 s to 18000 s, pooled over 3 seeds. A daemon's error
  * includes its control loop, ours is the estimate's alone; so compare orders of magnitude.
  */
 

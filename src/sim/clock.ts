@@ -1,4 +1,4 @@
-/** The local clock of a scenario: offset, frequency with random walk, steps (ALGORITHMS §3). */
+/** The local clock of a scenario: offset, frequency with random walk, steps. */
 import { normal, type Random } from './random.ts';
 import type { LocalClock } from './scenario.ts';
 

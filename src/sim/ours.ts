@@ -1,4 +1,4 @@
-/** Scenarios beyond ALGORITHMS §3: what must fail honestly, and what only many paths survive. */
+/** Scenarios beyond those of published.ts: what must fail honestly, and what only many paths survive. */
 import {
   alike,
   END_S,

@@ -1,4 +1,4 @@
-/** The scenarios of ALGORITHMS §3, exactly, with the number of paths as a parameter. */
+/** The scenarios of the scoreboard, exactly, with the number of paths as a parameter. */
 import {
   alike,
   asymmetric,

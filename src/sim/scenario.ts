@@ -19,7 +19,7 @@ export type Queue =
   | { readonly law: 'gauss'; readonly sdS: number }
   /**
    * A queue with a memory: a random walk with drift towards 0 where it is reflected; stationary mean
-   * `meanS`, correlated over `timeS`. ALGORITHMS §3 Bq: b = 2·mean/time, a² = 4·mean²/time.
+   * `meanS`, correlated over `timeS`. Scenario Bq: b = 2·mean/time, a² = 4·mean²/time.
    */
   | { readonly law: 'correlated'; readonly meanS: number; readonly timeS: number };
 
@@ -140,7 +140,7 @@ export interface Scenario {
   readonly events: readonly Event[];
 }
 
-/** ALGORITHMS §3: 18000 s at 1 s, scored from 3600 s; the clock 10 ms off, 10 ppm, 1e-9 wander. */
+/** As published: 18000 s at 1 s, scored from 3600 s; the clock 10 ms off, 10 ppm, 1e-9 wander. */
 export const DEFAULTS: Omit<Scenario, 'name' | 'title' | 'paths'> = {
   durationS: 18000,
   pollS: 1,

@@ -1,6 +1,6 @@
 /**
  * The engine: one local clock, paths with one-way delay laws, exchanges in the order of their
- * receipt, and the truth. Virtual time only. `x` is local − true as in ALGORITHMS §3, so the true
+ * receipt, and the truth. Virtual time only. `x` is local − true, so the true
  * offset (remote − local) is −x.
  */
 import { KIND_UNIX, setHead, setUnixNs } from '../recording/record.ts';
