@@ -80,6 +80,8 @@ export interface World {
   segmentOf: (ip: string) => string;
   /** By path, seen from who sends: addresses of the routers on the way. Default none. */
   readonly routes: Map<PathKey, readonly string[]>;
+  /** Of its own, so that a test tells the same whichever tests ran before. */
+  readonly random: ReturnType<typeof createRandom>;
   /** Called with every output but transmit and timer. */
   onOutput: (host: Host, output: Output) => void;
   /** What a host refuses to send, as ENETUNREACH. */
@@ -96,9 +98,9 @@ interface Flight {
 }
 
 const flights = new WeakMap<World, Flight[]>();
-const random = createRandom(588);
 
-export function createWorld(): World {
+/** @param seed of what the clocks draw */
+export function createWorld(seed = 588): World {
   const world: World = {
     nowNs: tick(0),
     hosts: [],
@@ -108,6 +110,7 @@ export function createWorld(): World {
     sourceOf: ({ from }) => from,
     segmentOf: () => '',
     routes: new Map(),
+    random: createRandom(seed),
     onOutput: () => {},
   };
   flights.set(world, []);
@@ -223,7 +226,7 @@ export function run(world: World, untilS: number): void {
       arrive(world, flight);
     } else if (host !== null) {
       const { nowNs } = world;
-      const input = { type: 'timeout', nowNs, random: random.bytes(64) } as const;
+      const input = { type: 'timeout', nowNs, random: world.random.bytes(64) } as const;
       step(world, host, input);
     }
   }

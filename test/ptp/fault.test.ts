@@ -151,8 +151,8 @@ test('a master that forgets what it has just granted is asked again, even if not
 
 test('the announce receipt timeout is longer by a random part of an interval, or by none (EP-055)', () => {
   const lastsS = (extendsAnnounceTimeout: boolean): number[] =>
-    Array.from({ length: 24 }, () => {
-      const world = createWorld();
+    Array.from({ length: 24 }, (_, seed) => {
+      const world = createWorld(seed);
       const port = { ...PORT, extendsAnnounceTimeout };
       const host = addClock(world, { mode: 'plain', addresses: [M], port });
       run(world, 6);
