@@ -2,6 +2,7 @@
  * The library's server: NTP on one or more local addresses, answering from the address asked, so
  * that it can be the far end of a dual-ended client. It serves the local clock as it is.
  */
+import { closedBy } from './closing.ts';
 import { drive } from './drive.ts';
 import { ConfigError, HostError, requireInteger } from './errors.ts';
 import type { Address, DropReason } from './machine.ts';
@@ -129,11 +130,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     workers === 0
       ? await openLoop(options, host, config, locals)
       : await openWorkers(options, host, config, locals, workers);
-  const close = () => {
-    options.signal?.removeEventListener('abort', close);
-    return engine.close();
-  };
-  options.signal?.addEventListener('abort', close, { once: true });
+  const close = closedBy(options.signal, engine.close);
   if (options.signal?.aborted) await close();
   return {
     host,

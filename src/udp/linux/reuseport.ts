@@ -27,7 +27,7 @@ import { failure } from './errno.ts';
 import type { Ffi } from './libc.ts';
 import { allocate, setPointer } from './memory.ts';
 import { makeOptions } from './options.ts';
-import { makeAddresses, SOCKADDR_BYTES } from './sockaddr.ts';
+import { boundName, makeAddresses, SOCKADDR_BYTES } from './sockaddr.ts';
 
 /** How clients are told apart. */
 export interface Picking {
@@ -114,12 +114,9 @@ function openOne(ffi: Ffi, ip: string, isShared: boolean): number {
 /** @returns the port */
 function bindTo(ffi: Ffi, fd: number, local: Address): number {
   const name = allocate(ffi, SOCKADDR_BYTES);
-  const length = allocate(ffi, 4);
-  const written = makeAddresses(ffi).write(name, 0, local);
-  if (ffi.libc.bind(fd, name.bytes, written) < 0) throw failure(ffi, 'bind');
-  length.view.setUint32(0, SOCKADDR_BYTES, true);
-  if (ffi.libc.getsockname(fd, name.bytes, length.bytes) < 0) throw failure(ffi, 'getsockname');
-  return name.view.getUint16(2);
+  const length = makeAddresses(ffi).write(name, 0, local);
+  if (ffi.libc.bind(fd, name.bytes, length) < 0) throw failure(ffi, 'bind');
+  return boundName(ffi, fd).view.getUint16(2);
 }
 
 // Classic BPF, linux/bpf_common.h: loads count from the network header on
