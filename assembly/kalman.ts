@@ -91,7 +91,6 @@ import {
 import {
   GATE,
   learnNoise,
-  learnStrays,
   MEMORY,
   measurementVariance,
   restartNoise,
@@ -232,8 +231,7 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
     // a young path is not judged yet: it only votes
     if (strays != 0 || load<f64>(k, K_TAKEN) < WARM_EXCHANGES) countGated(i);
     else gate(i, measured, residual);
-    if (strays != 0) learnStrays(i, excess);
-    else learnNoise(i, excess, plain, deviation, known, total, isYoung());
+    learnNoise(i, excess, plain, deviation, known, total, isYoung());
     if (load<f64>(k, K_TAKEN) <= WARM_EXCHANGES) rememberDeviation(k, deviation, variance);
   } else {
     if (GATE * total < badSquare) {
@@ -241,8 +239,7 @@ export function updateKalman(i: i32, dtS: f64, lateS: f64): i32 {
       badRun = 0;
       store<f64>(k, 0.0, K_BAD);
     }
-    if (strays != 0) learnStrays(i, excess);
-    else learnNoise(i, excess, plain, deviation, known, total, isYoung());
+    learnNoise(i, excess, plain, deviation, known, total, isYoung());
     rememberDeviation(k, deviation, variance);
     const spread = variance + 1.0 / load<f64>(k, K_INFORMATION);
     learnWander(

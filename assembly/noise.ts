@@ -76,7 +76,7 @@ export function measurementVariance(i: i32, excess: f64): f64 {
 }
 
 /** What a measurement with strays teaches: how far such stamps are off, nothing of the path. */
-export function learnStrays(i: i32, excess: f64): void {
+function learnStrays(i: i32, excess: f64): void {
   const k = kalmanRow(i);
   store<f64>(k, load<f64>(k, K_TAKEN) + 1.0, K_TAKEN);
   const usual = load<f64>(row(i), PATH_EXCESS_S);
@@ -102,7 +102,8 @@ export function restartNoise(i: i32): void {
 }
 
 /**
- * Noise at zero excess, the divisor of excess², and the pull of one-sided queueing.
+ * Noise at zero excess, the divisor of excess², and the pull of one-sided queueing; of strays only
+ * how far they are off.
  * @param young θ itself may be wrong yet
  */
 export function learnNoise(
@@ -114,6 +115,7 @@ export function learnNoise(
   total: f64,
   young: bool,
 ): void {
+  if (strays != 0) return learnStrays(i, excess);
   const k = kalmanRow(i);
   const taken = load<f64>(k, K_TAKEN) + 1.0;
   store<f64>(k, taken, K_TAKEN);
