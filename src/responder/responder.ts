@@ -83,6 +83,7 @@ interface Exports {
   seal(from: number, to: number): void;
   readonly RESPONDER_VERSION: Global;
   readonly MESSAGES: Global;
+  readonly MSG_LENGTH: Global;
   readonly HEADERS: Global;
   readonly HEADER_BYTES: Global;
   readonly REPLY_HEADERS: Global;
@@ -96,6 +97,7 @@ interface Exports {
   readonly NOW: Global;
   readonly COUNTS: Global;
   readonly RULES: Global;
+  readonly RULE_BYTES: Global;
   readonly MAX_RULES: Global;
 }
 
@@ -103,9 +105,6 @@ interface Wasm {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
 }
-
-/** Where the length of a received message stands in its struct mmsghdr. */
-const MSG_LENGTH = 56;
 
 /**
  * Makes a responder with buckets and memory of its own.
@@ -129,6 +128,7 @@ export function createResponder({ rateLimit, access, interleaved }: ResponderCon
   const slotBytes = raw.SLOT_BYTES.value;
   const stampsAt = raw.STAMPS.value;
   const leftAt = raw.LEFT.value;
+  const lengthAt = raw.MSG_LENGTH.value;
   writeRules(raw, view, access);
   setLimit(raw, rateLimit);
   raw.setInterleaved(interleaved ? 1 : 0);
@@ -136,7 +136,7 @@ export function createResponder({ rateLimit, access, interleaved }: ResponderCon
 
   function leftOne(place: number): Left {
     const n = view.getUint32(leftAt + 4 * place, true);
-    const length = view.getUint32(headersAt + headerBytes * n + MSG_LENGTH, true);
+    const length = view.getUint32(headersAt + headerBytes * n + lengthAt, true);
     const from = slotsAt + slotBytes * n;
     return {
       bytes: bytes.subarray(from, from + length),
@@ -172,7 +172,7 @@ function writeRules(raw: Exports, view: DataView, access: Access): void {
     throw new ConfigError('access', `at most ${most - 1} prefixes with workers`, given);
   }
   for (const [n, { groups, bits, allow }] of rules.entries()) {
-    const at = raw.RULES.value + 40 * n;
+    const at = raw.RULES.value + raw.RULE_BYTES.value * n;
     for (let half = 0; half < 2; half++) {
       const mask = maskOf(bits - 64 * half);
       view.setBigUint64(at + 8 * half, half64(groups, 4 * half) & mask, true);
