@@ -58,6 +58,7 @@ const traceable = (ntp: NtpClient): Traceable => ({
   },
   probe: (path, hops, random, nowNs) => probe(ntp, path, hops, random, nowNs),
   probeUnsent: (path, context) => probeUnsent(ntp, path, context),
+  setTraced: () => [], // servers answer everybody
   setParked: (path, isParked, reason, nowNs) =>
     (isParked ? parkPath : admitPath)(ntp, path, reason, nowNs),
 });

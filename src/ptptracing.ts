@@ -6,7 +6,13 @@
 import { pathKey } from './path.ts';
 import { createDiscovery } from './paths/discovery.ts';
 import type { DiscoveryOptions } from './paths/settings.ts';
-import { nextDue, type OrdinaryClock, setParked, stepOrdinaryClock } from './ptp/clock.ts';
+import {
+  nextDue,
+  type OrdinaryClock,
+  setParked,
+  setTraced,
+  stepOrdinaryClock,
+} from './ptp/clock.ts';
 import { readMessage } from './ptp/message.ts';
 import {
   answeredProbe,
@@ -50,5 +56,6 @@ const traceable = (clock: OrdinaryClock): Traceable => ({
   },
   probe: (path, hops, random, nowNs) => probe(clock.slave, path, hops, random, nowNs),
   probeUnsent: (path, context) => probeUnsent(clock.slave, path, context),
+  setTraced: (path, isTraced, nowNs) => setTraced(clock, path, isTraced, nowNs),
   setParked: (path, isParked, reason, nowNs) => setParked(clock, path, isParked, reason, nowNs),
 });

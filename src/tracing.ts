@@ -43,6 +43,8 @@ export interface Traceable {
   /** Makes the path's next request a probe; `busy`: not now, `stopped`: never. */
   probe(path: PathKey, hops: number, random: Uint8Array, nowNs: Tick): Probing;
   probeUnsent(path: PathKey, context: number): void;
+  /** A trace of it is under way; with its first probe, and when it has ended. */
+  setTraced(path: PathKey, isTraced: boolean, nowNs: Tick): Output[];
   /** @param reason one sentence, no trailing full stop */
   setParked(path: PathKey, isParked: boolean, reason: string, nowNs: Tick): Output[];
 }
@@ -176,9 +178,11 @@ function grant(turn: Turn, wish: Wish, random: Uint8Array): void {
       hear(turn, { type: 'unsent', path, id: NEVER_SENT, code: 'EPERM' });
     } else {
       tracing.handedOut[made.context] = path;
-      outputs.push(...made.outputs);
+      outputs.push(...made.outputs, ...machine.setTraced(path, true, nowNs));
       hear(turn, { type: 'sent', path, id: made.context });
     }
+  } else if (wish.type === 'route') {
+    outputs.push(...machine.setTraced(wish.route.path, false, nowNs));
   } else if (wish.type === 'park') {
     const { why, inFavourOf } = wish.parking;
     const reason =

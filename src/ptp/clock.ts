@@ -36,6 +36,7 @@ import { answerDelayReq, answerPdelayReq } from './respond.ts';
 import { refreshServed, serve, servingDue } from './serving.ts';
 import { hearSignaling } from './signaling.ts';
 import { hear, pathTo, sent, nextDue as slaveDue, stepClock, unsent, wake } from './slave.ts';
+import { pathOf } from './slavestate.ts';
 import { masterSent, masterUnsent } from './transmit.ts';
 import { MESSAGE_TYPES } from './types.ts';
 import { arrange, doubtGrants, followParent } from './ways.ts';
@@ -63,6 +64,21 @@ export function setParked(
   const outputs: Output[] = [...(isParked ? park : admit)(clock.slave, key, reason)];
   if (outputs.length > 0) clock.isUnarranged = true;
   return armed(clock, conclude([clock], clock, outputs, nowNs));
+}
+
+/** A trace of a path begins or has ended: the master of a parked one answers it in between. */
+export function setTraced(
+  clock: OrdinaryClock,
+  key: PathKey,
+  isTraced: boolean,
+  nowNs: Tick,
+): Output[] {
+  const path = pathOf(clock.slave, key);
+  if (path === undefined || path.isTraced === isTraced) return [];
+  path.isTraced = isTraced;
+  if (path.parked === null) return [];
+  clock.isUnarranged = true;
+  return armed(clock, conclude([clock], clock, [], nowNs));
 }
 
 /** The trouble of a socket that the host told of its own accord. */

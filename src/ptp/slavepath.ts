@@ -78,6 +78,8 @@ export interface SlavePath {
   contact: 'new' | 'reachable' | 'unreachable';
   /** Why it is parked: nothing is measured over it, as others take its way; null if it is not. */
   parked: string | null;
+  /** A trace of it is under way, whose last hops only a master answers that is asked to. */
+  isTraced: boolean;
   /** Requests of late that were sent with a low hop limit, see probe.ts. */
   probes: Probed[];
   /** The last request could not be sent. */
@@ -118,6 +120,7 @@ export function createSlavePath(
     ...freshExchange(),
     contact: 'new',
     parked: null,
+    isTraced: false,
     probes: [],
     isBlocked: false,
     tally: { received: 0, forward: 0, reverse: 0, sent: 0, unsent: 0, drops: noDrops() },

@@ -247,11 +247,15 @@ function askFor(
     if (!wanted.has(path)) want(requester, path, { port, types: [] }, nowNs);
   }
   const announce: Negotiable[] = masters === null ? [] : ['Announce'];
-  const answer = portDS.delayMechanism === 1 ? 'Delay_Resp' : 'Pdelay_Resp';
+  const isE2e = portDS.delayMechanism === 1;
+  const answer = isE2e ? 'Delay_Resp' : 'Pdelay_Resp';
   for (const { key, port, isParents } of ways) {
-    // Announces go on: they tell that the address is still the master's
-    const isMeasured = isParents && (pathOf(clock.slave, key)?.parked ?? null) === null;
-    const types: Negotiable[] = isMeasured ? [...announce, 'Sync', answer] : announce;
+    // Announces go on where nothing is measured: they tell that the address is still the master's
+    const types = [...announce];
+    const { parked = null, isTraced = false } = pathOf(clock.slave, key) ?? {};
+    if (isParents && parked === null) types.push('Sync', answer);
+    // ptpd answers no Delay_Req without a grant; Pdelay_Reqs everybody does
+    else if (isParents && isTraced && isE2e) types.push(answer);
     want(requester, key, { port, master: isParents ? parent : null, types }, nowNs);
   }
 }
@@ -305,8 +309,8 @@ const SILENCE_S = 8;
 export function doubtSilence(clock: OrdinaryClock, nowNs: Tick): void {
   const { requester, slave } = clock;
   if (requester === null) return;
-  for (const { key, contact, syncHeardNs, reverseNs } of slave.paths) {
-    if (contact === 'reachable') continue;
+  for (const { key, contact, parked, syncHeardNs, reverseNs } of slave.paths) {
+    if (contact === 'reachable' || parked !== null) continue;
     const isSilent = (type: Negotiable, heardNs: Tick | null): boolean => {
       const promise = promiseOf(requester, key, type);
       if (promise === null) return false;

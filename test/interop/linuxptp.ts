@@ -91,10 +91,11 @@ export function ptpd(
   preset: 'masteronly' | 'slaveonly',
   masters: readonly string[] = [],
   mode: 'unicast' | 'multicast' | 'hybrid' = 'unicast',
+  link: string = LINK,
 ): Peer {
   const folder = lan.scratch('ptpd');
   const argv = [
-    ...[PTP_PROGRAMS.ptpd, '-C', '-L', '-i', LINK, '--clock:no_adjust=y'],
+    ...[PTP_PROGRAMS.ptpd, '-C', '-L', '-i', link, '--clock:no_adjust=y'],
     ...['--global:log_statistics=y', `--global:statistics_file=${join(folder, 'stats')}`],
     ...['--global:log_status=y', `--global:status_file=${join(folder, 'status')}`],
     `--global:lock_file=${join(folder, 'lock')}`,

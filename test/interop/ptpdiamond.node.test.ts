@@ -10,11 +10,11 @@ import * as assert from 'uvu/assert';
 import { pathKey } from '../../src/path.ts';
 import { startCapture } from './capture.ts';
 import { createDiamond, type Diamond } from './diamond.ts';
-import { type Place, ptp4l } from './linuxptp.ts';
+import { type Place, ptp4l, ptpd } from './linuxptp.ts';
 import { type Family, ip } from './net.ts';
 import { type PtpLine, startPtp } from './program.ts';
 import { analysePtp, TYPE } from './ptpcapture.ts';
-import { BOUND_S, FILTER, isMulticast, offsetOf, RATES } from './ptpchecks.ts';
+import { BOUND_S, FILTER, isMulticast, offsetOf, RATES, SLOWER } from './ptpchecks.ts';
 import { interopSuite } from './require.ts';
 import { type Running, run, sleep, start, until } from './spawn.ts';
 
@@ -196,6 +196,36 @@ for (const [runtime, family] of [
     }
   }, 150);
 }
+
+test('ptpd answers no Delay_Req without a grant: it grants one while a parked pair is traced, and the pair stays parked (PATH-09, PATH-10)', async () => {
+  const diamond = await theDiamond();
+  const ips = diamond.sources(4).map((source) => source.ip);
+  const server = diamond.serverIp(4);
+  const theirs = ptpd(place, diamond.server, 'masteronly', [], 'unicast', 's0');
+  const discovery = ['--discovery', '--discovery-period', `${PERIOD_S}`, '--discovery-rate', '20'];
+  const own = ['slave', ...ips, '--master', server, ...discovery, '--stamps', 'kernel', ...SLOWER];
+  const slave = startPtp(place, diamond.client, own);
+  const lines = () => slave.lines() as Line[];
+  const states = (line: Line) => line.discovery.paths.map(({ state }) => state).join();
+  const settled = 'polls,parked,polls,parked';
+  const detail = () => `${slave.log()}\n${JSON.stringify(lines().at(-1))}\n${theirs.log()}`;
+  const first = await until(
+    'two routes',
+    () => {
+      const at = lines().findIndex((line) => states(line) === settled);
+      return at >= 0 && at;
+    },
+    { timeoutMs: 90_000, detail },
+  );
+  const rounds = () => lines().at(-1)?.discovery.rounds ?? 0;
+  const before = rounds();
+  await until('three more rounds', () => rounds() >= before + 3, { timeoutMs: 90_000, detail });
+  for (const line of lines().slice(first)) {
+    assert.is(states(line), settled, detail());
+    assert.ok(line.discovery.paths.every(({ end }) => end === 'remote'));
+  }
+  assert.is(lines().at(-1)?.state, 'SLAVE');
+}, 220);
 
 test('no probe leaves a master (PATH-07)', async () => {
   const diamond = await theDiamond();

@@ -78,6 +78,7 @@ const signalled = (world: World, from: string, tlv: string, sinceS: number): num
 
 const SYNC = 0;
 const DELAY_RESP = 9;
+const ANNOUNCE = 11;
 
 test('four pairs, two routes: both found, and what was granted on redundant pairs is cancelled (PATH-02, PATH-10)', () => {
   const { world, slave } = diamond();
@@ -198,6 +199,24 @@ test('what a parked pair’s probe is answered is no measurement (COMB-13)', () 
     measuredAt(slave, keyOf(2), 'reverse').filter((atS) => atS > 30),
     [],
   );
+  assert.equal(dropReasons(slave), {});
+});
+
+test('a master that answers granted Delay_Reqs alone is asked for that while a parked pair is traced (PATH-09, PATH-10)', () => {
+  const { world, slave, theirs } = diamond();
+  Object.assign(theirs.clock.master, { ungranted: null }); // as ptpd
+  run(world, 205);
+  assert.is(slave.tracing.discovery.rounds, 4);
+  assert.is(parkings(slave).length, 2);
+  assert.equal(parkings(slave, 30), [], 'parked pairs stay so');
+  assert.equal(measuredPaths(slave, 30, 205).sort(), [keyOf(1), keyOf(3)]);
+  for (const tlv of ['REQUEST_UNICAST_TRANSMISSION', 'CANCEL_UNICAST_TRANSMISSION']) {
+    const about = signalled(world, LOCALS[1] ?? '', tlv, 30).filter((type) => type !== ANNOUNCE);
+    assert.equal([...new Set(about)], [DELAY_RESP], tlv);
+  }
+  const kept = theirs.clock.master.streams.permits;
+  const ips = [...kept.values()].map(({ grant }) => grant.remote);
+  assert.ok(!ips.includes(LOCALS[1] ?? ''), 'cancelled again when it ended');
   assert.equal(dropReasons(slave), {});
 });
 
