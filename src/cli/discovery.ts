@@ -1,6 +1,6 @@
 /** Path discovery on the command line: of `ptp`, and what is said where it cannot be. */
 import { DISCOVERY_LIMITS, type DiscoveryOptions } from '../paths/settings.ts';
-import type { Host } from '../udp/udp.ts';
+import { type Host, isPlain } from '../udp/udp.ts';
 import { type Args, type Option, UsageError } from './args.ts';
 import { MOST_PATHS } from './client.ts';
 
@@ -54,7 +54,7 @@ export const keepOf = (args: Args): number | null =>
   args.number('keep', undefined, { least: 1, most: MOST_PATHS, integer: true }) ?? null;
 
 /** Hosts without kernel stamps send no probes: all paths are used as if their routes were unknown. */
-export function tellUntraced({ name, openPacket }: Host, log: (text: string) => void): void {
-  if (openPacket !== undefined) return;
-  log(`no route is traced, which takes kernel timestamps (here ${name}): all paths are used`);
+export function tellUntraced(host: Host, log: (text: string) => void): void {
+  if (!isPlain(host)) return;
+  log(`no route is traced, which takes kernel timestamps (here ${host.name}): all paths are used`);
 }
