@@ -22,7 +22,7 @@ import { type Crew, MOST_WORKERS, openCrew } from './responder/crew.ts';
 import type { Tally } from './responder/shared.ts';
 import { NTP_PORT, parseTarget } from './target.ts';
 import { chooseHost, type Stamps } from './udp/choose.ts';
-import type { Host, PumpMode } from './udp/udp.ts';
+import { type Host, isPlain, type PumpMode } from './udp/udp.ts';
 
 export type { Access, RateLimitConfig, Source };
 
@@ -211,7 +211,7 @@ function requireWorkable({ stamps, onDrop, workers }: ServerOptions, host: Host)
   if (host.whyPlain !== undefined) {
     throw new HostError(`no workers, ${host.whyPlain}`);
   }
-  if (host.openPacket === undefined) {
+  if (isPlain(host)) {
     throw new ConfigError('workers', `0 with plain stamps (${host.name})`, workers);
   }
 }

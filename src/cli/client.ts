@@ -34,7 +34,7 @@ export interface ClientChoice {
 }
 
 /** What the core holds. */
-const MOST_PATHS = 256;
+export const MOST_PATHS = 256;
 
 /** The part of the client's options that comes from these flags. Resolves names. */
 export async function clientOptions(

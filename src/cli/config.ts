@@ -14,8 +14,9 @@ import {
   texts,
   word,
 } from '../fields.ts';
-import type { DiscoveryOptions } from '../paths/settings.ts';
+import { DISCOVERY_LIMITS, type DiscoveryOptions } from '../paths/settings.ts';
 import { formatTarget, NTP_PORT, parseTarget } from '../target.ts';
+import { MOST_PATHS } from './client.ts';
 import { readToml } from './toml.ts';
 
 export interface RunConfig {
@@ -86,13 +87,14 @@ function readDiscovery(value: unknown, at: string): DiscoveryOptions | null {
   const discovery = table(value, at);
   const known = ['period', 'keep', 'rate', 'answers', 'max-hops', 'role', 'symmetric'];
   knownKeys(at, discovery, known);
-  const { period, keep, rate, answers, role, symmetric } = discovery;
+  const { period, keep, rate, answers, 'max-hops': maxHops, role, symmetric } = discovery;
+  const { periodS, probesPerS, answers: perHop, maxHops: hops } = DISCOVERY_LIMITS;
   return {
-    periodS: number(period, `${at}.period`, { least: 10, most: 86400 }, 900),
-    probesPerS: number(rate, `${at}.rate`, { least: 0.1, most: 100 }, 5),
-    keep: keep === undefined ? null : integer(keep, `${at}.keep`, 1, 256, 1),
-    answers: integer(answers, `${at}.answers`, 1, 5, 1),
-    maxHops: integer(discovery['max-hops'], `${at}.max-hops`, 1, 64, 30),
+    periodS: number(period, `${at}.period`, periodS, periodS.fallback),
+    probesPerS: number(rate, `${at}.rate`, probesPerS, probesPerS.fallback),
+    keep: keep === undefined ? null : integer(keep, `${at}.keep`, 1, MOST_PATHS, 1),
+    answers: integer(answers, `${at}.answers`, perHop.least, perHop.most, perHop.fallback),
+    maxHops: integer(maxHops, `${at}.max-hops`, hops.least, hops.most, hops.fallback),
     role: word(role, `${at}.role`, ['slave'] as const, 'slave'), // servers do not trace (PATH-07)
     symmetric: flag(symmetric, `${at}.symmetric`, false),
   };

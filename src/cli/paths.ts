@@ -1,10 +1,12 @@
 /** `clockbraid paths`: which routes the paths to servers take, and what they share. */
 import { type Client, openClient } from '../client.ts';
 import { ConfigError } from '../errors.ts';
+import { DISCOVERY_LIMITS } from '../paths/settings.ts';
 import type { PathsView } from '../paths/view.ts';
 import { chooseHost } from '../udp/choose.ts';
 import type { Args, Command } from './args.ts';
 import { CLIENT_OPTIONS, clientOptions, scopeOf } from './client.ts';
+import { keepOf, rangeText } from './discovery.ts';
 import { writeText } from './files.ts';
 import { type Io, pause } from './io.ts';
 import { pathsJson } from './pathsjson.ts';
@@ -38,9 +40,13 @@ export const pathsCommand: Command = {
     answers: {
       type: 'string',
       value: 'N',
-      help: 'answers per hop (1..5, default 1); more show balancing by packet',
+      help: `answers per hop (${rangeText(DISCOVERY_LIMITS.answers)}); more show balancing by packet`,
     },
-    'max-hops': { type: 'string', value: 'N', help: 'highest hop limit (1..64, default 30)' },
+    'max-hops': {
+      type: 'string',
+      value: 'N',
+      help: `highest hop limit (${rangeText(DISCOVERY_LIMITS.maxHops)})`,
+    },
     symmetric: { type: 'boolean', help: 'the way back is known to be the same' },
     json: { type: 'boolean', help: 'one line of JSON instead of text' },
     svg: { type: 'string', value: 'FILE', help: 'as a picture, too' },
@@ -54,9 +60,10 @@ route of at least one path is known to its end, else 1. What is not known is nev
 };
 
 async function run(args: Args, io: Io): Promise<number> {
-  const keep = args.number('keep', undefined, { least: 1, most: 256, integer: true });
-  const answers = args.number('answers', 1, { least: 1, most: 5, integer: true });
-  const maxHops = args.number('max-hops', 30, { least: 1, most: 64, integer: true });
+  const { answers: perHop, maxHops: hops } = DISCOVERY_LIMITS;
+  const keep = keepOf(args);
+  const answers = args.number('answers', perHop.fallback, { ...perHop, integer: true });
+  const maxHops = args.number('max-hops', hops.fallback, { ...hops, integer: true });
   const ports = args.number('ports', 1, { least: 1, most: 64, integer: true });
   const file = args.text('svg');
   const host = chooseHost('kernel'); // only there are hop limits and what routers send back
@@ -77,7 +84,7 @@ async function run(args: Args, io: Io): Promise<number> {
       periodS: 86400,
       probesPerS: isPublic ? PUBLIC_RATE : NEAR_RATE,
       arrivalSpacingS: isPublic ? PUBLIC_ARRIVAL_S : NEAR_ARRIVAL_S,
-      keep: keep ?? null,
+      keep,
       answers,
       maxHops,
       symmetric: args.flag('symmetric'),

@@ -49,22 +49,35 @@ export interface DiscoverySettings {
   readonly trace: TraceSettings;
 }
 
+/** What the numbers of {@link DiscoveryOptions} may be, and what they are if nobody says. */
+export const DISCOVERY_LIMITS = {
+  periodS: { least: 10, most: 86400, fallback: 900 },
+  startS: { least: 0, most: 3600, fallback: 5 },
+  probesPerS: { least: 0.1, most: 100, fallback: 5 },
+  maxHops: { least: 1, most: 64, fallback: 30 },
+  tries: { least: 1, most: 5, fallback: 2 },
+  answers: { least: 1, most: 5, fallback: 1 },
+  silences: { least: 1, most: 16, fallback: 4 },
+  timeoutS: { least: 0.05, most: 10, fallback: 1 },
+  arrivalSpacingS: { least: 0, most: 60, fallback: 8 },
+} as const;
+
 /** Throws ConfigError with the field under `discovery`. */
 export function checkDiscovery(options: DiscoveryOptions): DiscoverySettings {
-  const { keep = null, maxHops = 30, tries = 2, answers = 1, silences = 4 } = options;
+  const { keep = null } = options;
   if ((options.role ?? 'slave') !== 'slave') {
     throw new ConfigError('discovery.role', '"slave", as no master or server traces', options.role);
   }
-  const periodNs = span('periodS', options.periodS ?? 900, 10, 86400);
-  const startNs = span('startS', options.startS ?? 5, 0, 3600);
-  const timeoutNs = span('timeoutS', options.timeoutS ?? 1, 0.05, 10);
-  const arrivalSpacingNs = span('arrivalSpacingS', options.arrivalSpacingS ?? 8, 0, 60);
-  const probesPerS = span('probesPerS', options.probesPerS ?? 5, 0.1, 100) / NS_PER_S;
+  const periodNs = span(options, 'periodS');
+  const startNs = span(options, 'startS');
+  const timeoutNs = span(options, 'timeoutS');
+  const arrivalSpacingNs = span(options, 'arrivalSpacingS');
+  const probesPerS = span(options, 'probesPerS') / NS_PER_S;
   if (keep !== null) requireInteger('discovery.keep', keep, 1, 65536);
-  requireInteger('discovery.maxHops', maxHops, 1, 64);
-  requireInteger('discovery.tries', tries, 1, 5);
-  requireInteger('discovery.answers', answers, 1, 5);
-  requireInteger('discovery.silences', silences, 1, 16);
+  const maxHops = count(options, 'maxHops');
+  const tries = count(options, 'tries');
+  const answers = count(options, 'answers');
+  const silences = count(options, 'silences');
   return {
     periodNs,
     startNs,
@@ -76,9 +89,20 @@ export function checkDiscovery(options: DiscoveryOptions): DiscoverySettings {
   };
 }
 
-function span(field: string, value: number, least: number, most: number): number {
+type Field = keyof typeof DISCOVERY_LIMITS;
+
+function span(options: DiscoveryOptions, field: Field): number {
+  const { least, most, fallback } = DISCOVERY_LIMITS[field];
+  const value = options[field] ?? fallback;
   if (!(value >= least && value <= most)) {
     throw new ConfigError(`discovery.${field}`, `${least} to ${most}`, value);
   }
   return Math.round(value * NS_PER_S);
+}
+
+function count(options: DiscoveryOptions, field: Field): number {
+  const { least, most, fallback } = DISCOVERY_LIMITS[field];
+  const { [field]: value = fallback } = options;
+  requireInteger(`discovery.${field}`, value, least, most);
+  return value;
 }

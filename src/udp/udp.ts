@@ -222,3 +222,6 @@ export interface Host {
   /** All addresses of this machine's interfaces, canonical (for the loop test). */
   localAddresses(): string[];
 }
+
+/** No kernel stamps, hence none of what comes with them: hop limits, whole ICMP errors, frames. */
+export const isPlain = ({ openPacket }: Host): boolean => openPacket === undefined;
