@@ -19,6 +19,7 @@ import {
   writeExchange,
 } from '../sim/world.ts';
 import { openCore } from './rig.ts';
+import { lie, type Seen, watch, worst } from './watch.ts';
 
 const test = suite('core families');
 
@@ -53,42 +54,6 @@ const from =
   (fromS: number, s: number): Extra =>
   (at) =>
     at >= fromS ? s : 0;
-
-/** The remote stamps of a path moved by `byS`: a lying server. */
-const lie = (exchanges: readonly Exchange[], who: number, byS: number, fromS = 0, toS = 1e9) =>
-  exchanges.map((exchange) =>
-    exchange.path === who && exchange.at >= fromS && exchange.at < toS
-      ? { ...exchange, t2: exchange.t2 + byS * 1e9, t3: exchange.t3 + byS * 1e9 }
-      : exchange,
-  );
-
-interface Seen {
-  readonly at: number;
-  readonly errorS: number;
-  readonly held: boolean;
-  readonly valid: boolean;
-  readonly bounded: boolean;
-}
-
-function watch(core: Core, exchanges: readonly Exchange[]): Seen[] {
-  return exchanges.map((exchange) => {
-    writeExchange(core, 0, exchange);
-    core.ingest(1);
-    const { valid, offsetS, earliestS, latestS, status } = core.result(0);
-    return {
-      at: exchange.at,
-      errorS: offsetS - exchange.truth,
-      held: status === 'held',
-      valid,
-      bounded: exchange.truth >= earliestS && exchange.truth <= latestS,
-    };
-  });
-}
-
-const worst = (seen: readonly Seen[], fromS: number, toS = 1e9): number =>
-  Math.max(
-    ...seen.filter(({ at }) => at >= fromS && at < toS).map(({ errorS }) => Math.abs(errorS)),
-  );
 
 const rmsUs = (combiner: CombinerName, of: readonly WorldPath[], seed = 1): number => {
   const got = score(createCore({ combiner }), of.length, simulate(world(of), seed), 600);
