@@ -11,6 +11,7 @@ import { createHerald } from './herald.ts';
 import type { Address, PathEvent, ReturnedInput } from './machine.ts';
 import { type Now, remoteNow } from './now.ts';
 import { createNtpClient, nextTimer, status as pathStatuses, stepNtpClient } from './ntp/client.ts';
+import { createTracingClient } from './ntptracing.ts';
 import {
   allPairs,
   isIpv6,
@@ -26,12 +27,7 @@ import { checkPorts, spreadPorts } from './ports.ts';
 import { createReaders } from './reader.ts';
 import { type PathView, viewPath } from './status.ts';
 import { NTP_PORT, parseTarget } from './target.ts';
-import {
-  createTracingClient,
-  stepTracingClient,
-  stepTracingReturned,
-  tracingDue,
-} from './tracing.ts';
+import { stepTracing, stepTracingReturned, tracingDue } from './tracing.ts';
 import { chooseHost, type Stamps } from './udp/choose.ts';
 import { type Host, type PumpMode, type StampKind, stampsOf } from './udp/udp.ts';
 import { keepVotes } from './voting.ts';
@@ -203,7 +199,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
     state: null, // either machine holds its own
     step(_, input) {
       if (tracing === null) return stepNtpClient(machine, input);
-      const outputs = stepTracingClient(tracing, input);
+      const outputs = stepTracing(tracing, input);
       voting?.();
       return outputs;
     },

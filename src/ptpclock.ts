@@ -10,6 +10,8 @@ import type { DiscoveryOptions } from './paths/settings.ts';
 import { type PathsView, viewPaths } from './paths/view.ts';
 import {
   createOrdinaryClock,
+  hearSocketError,
+  hearUnreachable,
   type OrdinaryClock,
   type OrdinaryClockConfig,
   tellTime,
@@ -39,15 +41,14 @@ import {
   type PtpPortStatus,
   viewPtpPort,
 } from './ptpstatus.ts';
+import { createTracingClock } from './ptptracing.ts';
 import {
-  createTracingClock,
-  hearTracingError,
-  hearTracingUnreachable,
-  stepTracingClock,
-  stepTracingClockReturned,
-  type TracingClock,
-  tracingClockDue,
-} from './ptptracing.ts';
+  concludeTracing,
+  stepTracing,
+  stepTracingReturned,
+  type Tracing,
+  tracingDue,
+} from './tracing.ts';
 import type { Tick } from './units.ts';
 
 export type { PtpDatasets, PtpEvents, PtpPathView };
@@ -138,7 +139,7 @@ export async function openPtpClock(options: PtpClockOptions): Promise<PtpClock> 
 
 interface Machine extends PtpMachine {
   readonly ports: Domains['clocks'];
-  readonly tracing: TracingClock | null;
+  readonly tracing: Tracing | null;
 }
 
 /** Throws ConfigError. */
@@ -158,11 +159,13 @@ function tracingMachine(
     tracing,
     discovery: tracing.discovery,
     ports: clocks,
-    step: (input) => stepTracingClock(tracing, input),
-    stepReturned: (input) => stepTracingClockReturned(tracing, input),
-    firstTimer: () => tracingClockDue(tracing),
-    hearError: (local, code, nowNs) => hearTracingError(tracing, local, code, nowNs),
-    hearUnreachable: (remoteIp, nowNs) => hearTracingUnreachable(tracing, remoteIp, nowNs),
+    step: (input) => stepTracing(tracing, input),
+    stepReturned: (input) => stepTracingReturned(tracing, input),
+    firstTimer: () => tracingDue(tracing),
+    hearError: (local, code, nowNs) =>
+      concludeTracing(tracing, hearSocketError(clock, local, code, nowNs), nowNs),
+    hearUnreachable: (remoteIp, nowNs) =>
+      concludeTracing(tracing, hearUnreachable(clock, remoteIp, nowNs), nowNs),
     tellOwn: (own, problem) => tellTime(clock, own, problem),
   };
 }

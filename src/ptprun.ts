@@ -86,7 +86,7 @@ export interface PtpMachine {
   readonly discovery?: Discovery;
   /** What routers send back, for a machine that wants to know. */
   stepReturned?(input: ReturnedInput): Output[];
-  firstTimer(): Tick;
+  firstTimer(): Tick | null;
   /** A socket of ours is in trouble. */
   hearError(local: Address, code: string, nowNs: Tick): Output[];
   /** Nobody takes datagrams at an address. */

@@ -1,36 +1,59 @@
 /**
- * The NTP client with path discovery: two machines under one timer. Discovery wishes for probes, the
- * client makes them of its own requests; discovery decides, the client parks and admits.
+ * A machine and path discovery as one: two machines under one timer. Discovery wishes for probes,
+ * the machine makes them of its own requests; discovery decides, the machine parks and admits. What
+ * machines do each in their way is a {@link Traceable}: of NTP in ntptracing.ts, of PTP in
+ * ptptracing.ts.
  */
 import { type Input, type Output, RANDOM_BYTES, type ReturnedInput } from './machine.ts';
-import {
-  admitPath,
-  type NtpClient,
-  nextTimer,
-  parkPath,
-  pathOf,
-  probe,
-  probeInFlight,
-  probeUnsent,
-  returnedProbe,
-  stepNtpClient,
-} from './ntp/client.ts';
 import type { PathKey } from './path.ts';
 import {
-  createDiscovery,
+  addTo,
   type Discovery,
   discoveryDue,
   type Heard,
+  removeFrom,
   stepDiscovery,
   type Wish,
 } from './paths/discovery.ts';
 import { icmpKind } from './paths/icmp.ts';
-import type { DiscoveryOptions } from './paths/settings.ts';
 import { type Tick, tick } from './units.ts';
 
-/** Plain data. */
-export interface TracingClient {
-  readonly ntp: NtpClient;
+/** A probe, by the context of its request: a whole number above 0. */
+export interface Probe {
+  readonly path: PathKey;
+  readonly id: number;
+}
+
+/** A machine, and how it does what discovery asks of it. */
+export interface Traceable {
+  /** Discovery's part of a timeout's random bytes, at their end: first a probe's, then its own. */
+  readonly randomBytes: number;
+  readonly probeRandomBytes: number;
+  /** Paths that are new, or use the network again, are silent until they are heard. */
+  readonly isSilentAtFirst: boolean;
+  /** Paths that come now cannot be parked. */
+  isFixed(): boolean;
+  /** When it wants its next `timeout`; null if it does not. */
+  due(): Tick | null;
+  step(input: Input): Output[];
+  /** Steps, but for what is no answer to the machine; says which probe it answers. */
+  receive(input: Input & { type: 'datagram' }): { outputs: Output[]; answered: Probe | null };
+  /** The probe that came back. `isPartial`: too little came to prove it. */
+  returned(input: ReturnedInput): (Probe & { readonly isPartial?: boolean }) | null;
+  /** Makes the path's next request a probe; `busy`: not now, `stopped`: never. */
+  probe(path: PathKey, hops: number, random: Uint8Array, nowNs: Tick): Probing;
+  probeUnsent(path: PathKey, context: number): void;
+  /** @param reason one sentence, no trailing full stop */
+  setParked(path: PathKey, isParked: boolean, reason: string, nowNs: Tick): Output[];
+}
+
+export type Probing =
+  | { readonly context: number; readonly outputs: readonly Output[] }
+  | 'busy'
+  | 'stopped';
+
+export interface Tracing {
+  readonly machine: Traceable;
   readonly discovery: Discovery;
   /** Probes handed to the host that it has not spoken of yet, by context. */
   handedOut: Record<number, PathKey>;
@@ -38,169 +61,166 @@ export interface TracingClient {
   armedNs: Tick | null;
 }
 
-/**
- * Begin by arming a timer for {@link tracingDue}. Throws ConfigError.
- * @param serverOf names the server of a path; paths of one never give way to another's
- */
-export function createTracingClient(
-  ntp: NtpClient,
-  options: DiscoveryOptions,
-  nowNs: Tick,
-  serverOf?: (path: PathKey) => string,
-): TracingClient {
-  const paths = ntp.paths.map(({ key }) => key);
-  const discovery = createDiscovery(paths, options, nowNs, serverOf);
-  const client: TracingClient = { ntp, discovery, handedOut: {}, armedNs: null };
-  client.armedNs = tracingDue(client);
-  return client;
+/** Begin by arming a timer for {@link tracingDue}. */
+export function createTracing(machine: Traceable, discovery: Discovery): Tracing {
+  const tracing: Tracing = { machine, discovery, handedOut: {}, armedNs: null };
+  tracing.armedNs = tracingDue(tracing);
+  return tracing;
 }
 
 /** When either machine wants its next `timeout`; null if none does. */
-export function tracingDue({ ntp, discovery }: TracingClient): Tick | null {
-  const one = nextTimer(ntp);
+export function tracingDue({ machine, discovery }: Tracing): Tick | null {
+  const one = machine.due();
   const other = discoveryDue(discovery);
   if (one === null || other === null) return one ?? other;
   return tick(Math.min(one, other));
 }
 
-/** The one mutator, beside {@link stepTracingReturned}. */
-export function stepTracingClient(client: TracingClient, input: Input): Output[] {
-  const { nowNs } = input;
+/** One step of both. */
+interface Turn {
+  readonly tracing: Tracing;
+  readonly nowNs: Tick;
+  readonly outputs: Output[];
+}
+
+/** The one mutator, beside those below. */
+export function stepTracing(tracing: Tracing, input: Input): Output[] {
+  const { machine } = tracing;
   const outputs: Output[] = [];
+  const turn: Turn = { tracing, nowNs: input.nowNs, outputs };
   switch (input.type) {
     case 'timeout':
-      client.armedNs = null;
-      timeout(client, input.random, nowNs, outputs);
+      tracing.armedNs = null;
+      timeout(turn, input.random);
       break;
     case 'unsent': {
-      const path = takeProbe(client, input.context);
-      if (path === undefined) outputs.push(...stepNtpClient(client.ntp, input));
+      const { context: id, code } = input;
+      const path = takeProbe(tracing, id);
+      if (path === undefined) outputs.push(...machine.step(input));
       else {
-        probeUnsent(client.ntp, path, input.context);
-        const { context: id, code } = input;
-        hear(client, { type: 'unsent', path, id, code }, nowNs, outputs);
+        machine.probeUnsent(path, id);
+        hear(turn, { type: 'unsent', path, id, code });
       }
       break;
     }
     case 'datagram': {
-      const { remote, local, receivedAtNs } = input.datagram;
-      const path = pathOf(client.ntp, remote.ip, local);
-      const id = probeInFlight(client.ntp, path);
-      const { paths, index } = client.ntp;
-      const isParked = paths[index[path] ?? -1]?.isParked ?? false;
-      // What a parked path measures would count twice
-      const told = stepNtpClient(client.ntp, input);
-      outputs.push(...told.filter(({ type }) => !isParked || type !== 'exchange'));
-      // Taken as its answer, be it a time or a kiss of death
-      if (id !== null && probeInFlight(client.ntp, path) === null) {
-        hear(client, { type: 'answered', path, id, receivedAtNs }, nowNs, outputs);
-      }
+      const { outputs: told, answered } = machine.receive(input);
+      const { receivedAtNs } = input.datagram;
+      outputs.push(...told);
+      if (answered !== null) hear(turn, { type: 'answered', ...answered, receivedAtNs });
       break;
     }
     case 'sent': {
-      const path = takeProbe(client, input.context);
-      outputs.push(...stepNtpClient(client.ntp, input));
-      if (path === undefined) break;
       const { context: id, sentAtNs: atNs } = input;
-      hear(client, { type: 'departed', path, id, atNs }, nowNs, outputs);
+      const path = takeProbe(tracing, id);
+      outputs.push(...machine.step(input));
+      if (path !== undefined) hear(turn, { type: 'departed', path, id, atNs });
       break;
     }
     default:
-      outputs.push(...stepNtpClient(client.ntp, input));
+      outputs.push(...machine.step(input));
   }
-  return finish(client, outputs, nowNs);
+  return finish(turn);
 }
 
 /** What routers send back; what is not of our probes says nothing. */
-export function stepTracingReturned(client: TracingClient, input: ReturnedInput): Output[] {
-  const { returned, local, nowNs } = input;
-  const { routerIp, to, type, code, quoted, receivedAtNs } = returned;
-  const outputs: Output[] = [];
+export function stepTracingReturned(tracing: Tracing, input: ReturnedInput): Output[] {
+  const { routerIp, to, type, code, receivedAtNs } = input.returned;
   const kind = icmpKind(to.ip, type, code);
-  if (kind === null || routerIp === null) return outputs;
-  const path = pathOf(client.ntp, to.ip, local);
-  const probed = returnedProbe(client.ntp, path, quoted);
-  if (probed === null) return outputs;
-  const { context: id, isPartial } = probed;
-  const heard: Heard = { type: 'returned', path, id, routerIp, kind, receivedAtNs, isPartial };
-  hear(client, heard, nowNs, outputs);
-  return finish(client, outputs, nowNs);
+  if (kind === null || routerIp === null) return [];
+  const probe = tracing.machine.returned(input);
+  if (probe === null) return [];
+  const turn: Turn = { tracing, nowNs: input.nowNs, outputs: [] };
+  hear(turn, { type: 'returned', ...probe, routerIp, kind, receivedAtNs });
+  return finish(turn);
 }
 
+/** Ends a step that the machine took by itself. */
+export const concludeTracing = (tracing: Tracing, outputs: Output[], nowNs: Tick): Output[] =>
+  finish({ tracing, nowNs, outputs });
+
 /** Each machine that is due gets its part of the random bytes. */
-function timeout(client: TracingClient, random: Uint8Array, nowNs: Tick, outputs: Output[]): void {
-  const { ntp, discovery } = client;
-  const ntpNs = nextTimer(ntp);
-  if (ntpNs !== null && ntpNs <= nowNs) {
-    const part = random.subarray(0, RANDOM_BYTES - OWN_RANDOM_BYTES);
-    outputs.push(...stepNtpClient(ntp, { type: 'timeout', nowNs, random: part }));
+function timeout(turn: Turn, random: Uint8Array): void {
+  const { tracing, nowNs, outputs } = turn;
+  const { machine, discovery } = tracing;
+  const probeAt = RANDOM_BYTES - machine.randomBytes;
+  const ownAt = probeAt + machine.probeRandomBytes;
+  const machineNs = machine.due();
+  if (machineNs !== null && machineNs <= nowNs) {
+    const part = random.subarray(0, probeAt);
+    outputs.push(...machine.step({ type: 'timeout', nowNs, random: part }));
   }
   const ownNs = discoveryDue(discovery);
   if (ownNs === null || ownNs > nowNs) return;
-  const part = random.subarray(RANDOM_BYTES - OWN_RANDOM_BYTES);
   // A step wishes for one probe at most
-  const wishes = stepDiscovery(discovery, { type: 'timeout', random: part.subarray(8) }, nowNs);
-  grant(client, wishes, { outputs, nowNs, random: part.subarray(0, 8) });
+  hear(turn, { type: 'timeout', random: random.subarray(ownAt) }, random.subarray(probeAt, ownAt));
 }
 
-/** Discovery's part of the random bytes: 8 for a probe, 8 of its own. */
-const OWN_RANDOM_BYTES = 16;
 const NO_RANDOM = new Uint8Array(0);
 
-function hear(client: TracingClient, heard: Heard, nowNs: Tick, outputs: Output[]): void {
-  const wishes = stepDiscovery(client.discovery, heard, nowNs);
-  grant(client, wishes, { outputs, nowNs, random: NO_RANDOM });
+/** @param random of the probe that a `timeout` may wish for */
+function hear(turn: Turn, heard: Heard, random: Uint8Array = NO_RANDOM): void {
+  const wishes = stepDiscovery(turn.tracing.discovery, heard, turn.nowNs);
+  for (const wish of wishes) grant(turn, wish, random);
 }
 
-function grant(
-  client: TracingClient,
-  wishes: readonly Wish[],
-  { outputs, nowNs, random }: { outputs: Output[]; nowNs: Tick; random: Uint8Array },
-): void {
-  for (const wish of wishes) {
-    if (wish.type === 'probe') {
-      const made = probe(client.ntp, wish.path, wish.hops, random, nowNs);
-      const { path } = wish;
-      if (made === 'busy') hear(client, { type: 'busy', path }, nowNs, outputs);
-      else if (made === 'stopped') {
-        hear(client, { type: 'sent', path, id: NEVER_SENT }, nowNs, outputs);
-        hear(client, { type: 'unsent', path, id: NEVER_SENT, code: 'EPERM' }, nowNs, outputs);
-      } else {
-        client.handedOut[made.context] = path;
-        outputs.push(...made.outputs);
-        hear(client, { type: 'sent', path, id: made.context }, nowNs, outputs);
-      }
-    } else if (wish.type === 'park') {
-      const { why, inFavourOf } = wish.parking;
-      const reason =
-        why === 'redundant' ? `same route as ${inFavourOf}` : 'shares most with the others';
-      outputs.push(...parkPath(client.ntp, wish.path, reason, nowNs));
-    } else if (wish.type === 'admit') {
-      outputs.push(...admitPath(client.ntp, wish.path, wish.reason, nowNs));
+function grant(turn: Turn, wish: Wish, random: Uint8Array): void {
+  const { tracing, nowNs, outputs } = turn;
+  const { machine } = tracing;
+  if (wish.type === 'probe') {
+    const { path, hops } = wish;
+    const made = machine.probe(path, hops, random, nowNs);
+    if (made === 'busy') hear(turn, { type: 'busy', path });
+    else if (made === 'stopped') {
+      hear(turn, { type: 'sent', path, id: NEVER_SENT });
+      hear(turn, { type: 'unsent', path, id: NEVER_SENT, code: 'EPERM' });
+    } else {
+      tracing.handedOut[made.context] = path;
+      outputs.push(...made.outputs);
+      hear(turn, { type: 'sent', path, id: made.context });
     }
+  } else if (wish.type === 'park') {
+    const { why, inFavourOf } = wish.parking;
+    const reason =
+      why === 'redundant' ? `same route as ${inFavourOf}` : 'shares most with the others';
+    outputs.push(...machine.setParked(wish.path, true, reason, nowNs));
+  } else if (wish.type === 'admit') {
+    const { path, reason } = wish;
+    outputs.push(...machine.setParked(path, false, reason, nowNs));
+    if (machine.isSilentAtFirst) hear(turn, { type: 'contact', path, isSilent: true });
   }
 }
 
-/** No context of a request is 0. */
-const NEVER_SENT = 0;
+/** No probe has this number. */
+const NEVER_SENT = -1;
 
-function takeProbe(client: TracingClient, context: number): PathKey | undefined {
-  const path = client.handedOut[context];
-  delete client.handedOut[context];
+function takeProbe(tracing: Tracing, context: number): PathKey | undefined {
+  const path = tracing.handedOut[context];
+  delete tracing.handedOut[context];
   return path;
 }
 
-/** Tells discovery who answers; one timer for both machines. */
-function finish(client: TracingClient, outputs: Output[], nowNs: Tick): Output[] {
-  for (const output of [...outputs]) {
-    if (output.type !== 'path') continue;
+/** Tells discovery which paths there are and who is heard; one timer for both machines. */
+function finish(turn: Turn): Output[] {
+  const { tracing, nowNs, outputs } = turn;
+  const { machine, discovery } = tracing;
+  // What discovery decides makes more outputs, which it hears of in their turn
+  for (let at = 0; at < outputs.length; at++) {
+    const output = outputs[at];
+    if (output?.type !== 'path') continue;
     const { path, event } = output;
-    if (event !== 'reachable' && event !== 'unreachable' && event !== 'stopped') continue;
-    hear(client, { type: 'contact', path, isSilent: event !== 'reachable' }, nowNs, outputs);
+    if (event === 'added') {
+      const isSilent = machine.isSilentAtFirst;
+      addTo(discovery, path, { nowNs, isSilent, isFixed: machine.isFixed() });
+    } else if (event === 'removed') {
+      for (const wish of removeFrom(discovery, path)) grant(turn, wish, NO_RANDOM);
+    } else if (event === 'reachable' || event === 'unreachable' || event === 'stopped') {
+      hear(turn, { type: 'contact', path, isSilent: event !== 'reachable' });
+    }
   }
   const kept = outputs.filter(({ type }) => type !== 'timer');
-  const due = tracingDue(client);
-  if (due !== null && due !== client.armedNs) kept.push({ type: 'timer', atNs: due });
-  client.armedNs = due;
+  const due = tracingDue(tracing);
+  if (due !== null && due !== tracing.armedNs) kept.push({ type: 'timer', atNs: due });
+  tracing.armedNs = due;
   return kept;
 }

@@ -18,7 +18,15 @@ import { arm, byContext, type NtpClient } from './state.ts';
 
 export type { PathStatus } from './association.ts';
 export type { ClientConfig, ClientPath } from './config.ts';
-export { admitPath, parkPath, probe, probeInFlight, probeUnsent, returnedProbe } from './probe.ts';
+export {
+  admitPath,
+  PROBE_RANDOM_BYTES,
+  parkPath,
+  probe,
+  probeInFlight,
+  probeUnsent,
+  returnedProbe,
+} from './probe.ts';
 export { type NtpClient, pathOf } from './state.ts';
 
 /** Throws ConfigError. All paths must be of one family each and no pair may come twice. */

@@ -4,6 +4,7 @@
  * (PATH-11). Only wholly known routes count: silence makes nothing equal (PATH-13).
  */
 import { localEnd, type PathKey, pathParts } from '../path.ts';
+import { groupAlike } from './alike.ts';
 import { type Route, routeName } from './route.ts';
 
 /** Own addresses that take the same routes to every remote address: one link, or folded by a NAT. */
@@ -11,36 +12,10 @@ export function localFolds(
   paths: readonly PathKey[],
   routes: ReadonlyMap<PathKey, Route>,
 ): string[][] {
-  const byLocal = new Map<string, Map<string, Set<string | null>>>();
-  for (const path of paths) {
+  return groupAlike(paths, routes, (path) => {
     const { remoteIp, localIp } = pathParts(path);
-    const route = routes.get(path);
-    const routesTo = byLocal.get(localIp) ?? new Map<string, Set<string | null>>();
-    const names = routesTo.get(remoteIp) ?? new Set<string | null>();
-    names.add(route === undefined ? null : routeName(route));
-    byLocal.set(localIp, routesTo.set(remoteIp, names));
-  }
-  const groups: { ips: string[]; first: Map<string, Set<string | null>> }[] = [];
-  for (const [localIp, routesTo] of byLocal) {
-    const group = groups.find(({ first }) => isAlike(first, routesTo));
-    if (group === undefined) groups.push({ ips: [localIp], first: routesTo });
-    else group.ips.push(localIp);
-  }
-  return groups.map(({ ips }) => ips).filter(({ length }) => length > 1);
-}
-
-function isAlike(
-  a: ReadonlyMap<string, ReadonlySet<string | null>>,
-  b: ReadonlyMap<string, ReadonlySet<string | null>>,
-): boolean {
-  let alike = 0;
-  for (const [remoteIp, names] of a) {
-    const others = b.get(remoteIp);
-    if (others === undefined || names.has(null) || others.has(null)) continue;
-    if (names.size !== others.size || ![...names].every((name) => others.has(name))) return false;
-    alike++;
-  }
-  return alike > 0;
+    return [localIp, remoteIp];
+  }).filter(({ length }) => length > 1);
 }
 
 /** A router at which routes to one remote address that began apart come together for good. */

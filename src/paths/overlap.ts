@@ -4,6 +4,7 @@
  * behind a NAT (MP-19, PATH-11).
  */
 import { isIpv6, localEnd, type PathKey, pairOf, pathParts } from '../path.ts';
+import { groupAlike } from './alike.ts';
 import { isTranslated, type Route, routeName, routerAt } from './route.ts';
 
 /** What two routes share. A router with two addresses counts as two: nobody can tell. */
@@ -116,41 +117,15 @@ export interface Fold {
  * every local end that has traced both wholly, and there is one.
  */
 export function folds(paths: readonly PathKey[], routes: ReadonlyMap<PathKey, Route>): Fold[] {
-  const byRemote = new Map<string, Map<string, Route>>();
-  for (const path of paths) {
+  const traced = paths.filter((path) => routes.has(path));
+  const translated = new Set<string>();
+  for (const path of traced) {
     const route = routes.get(path);
-    const { remoteIp } = pathParts(path);
-    if (route === undefined) continue;
-    const routesTo = byRemote.get(remoteIp) ?? new Map<string, Route>();
-    byRemote.set(remoteIp, routesTo.set(localEnd(path), route));
+    if (route !== undefined && isTranslated(route)) translated.add(pathParts(path).remoteIp);
   }
-  const groups: { remoteIps: string[]; first: Map<string, Route>; isTranslated: boolean }[] = [];
-  for (const [remoteIp, routesTo] of byRemote) {
-    const translated = [...routesTo.values()].some(isTranslated);
-    const group = groups.find(({ first }) => isAlike(first, routesTo));
-    if (group === undefined) {
-      groups.push({ remoteIps: [remoteIp], first: routesTo, isTranslated: translated });
-      continue;
-    }
-    group.remoteIps.push(remoteIp);
-    group.isTranslated ||= translated;
-  }
-  return groups
-    .filter((group) => group.remoteIps.length > 1 || group.isTranslated)
-    .map(({ remoteIps, isTranslated }) => ({ remoteIps, isTranslated }));
-}
-
-function isAlike(a: ReadonlyMap<string, Route>, b: ReadonlyMap<string, Route>): boolean {
-  let alike = 0;
-  for (const [ownEnd, route] of a) {
-    const other = b.get(ownEnd);
-    const name = routeName(route);
-    const otherName = other === undefined ? null : routeName(other);
-    if (name === null || otherName === null) continue;
-    if (name !== otherName) return false;
-    alike++;
-  }
-  return alike > 0;
+  return groupAlike(traced, routes, (path) => [pathParts(path).remoteIp, localEnd(path)])
+    .map((remoteIps) => ({ remoteIps, isTranslated: remoteIps.some((ip) => translated.has(ip)) }))
+    .filter(({ remoteIps, isTranslated }) => remoteIps.length > 1 || isTranslated);
 }
 
 /** Every router that the path surely passes. */

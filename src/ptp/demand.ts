@@ -46,6 +46,8 @@ export const createDemand = (type: Negotiable, wantedLog: number, nowNs: Tick): 
 
 /** Longest pause between requests that nobody answers. (s) */
 const MAX_PAUSE_S = 16;
+/** Until those ask again that asked in vain, once one is answered. (s) */
+const SOON_S = 0.5;
 /** Longest pause after a denial. (s) */
 const MAX_DENIED_S = 64;
 /** Doublings of the interval that denials may lead to. */
@@ -95,6 +97,14 @@ export function granted(
   if (demand.askedLog > demand.wantedLog && durationS >= MIN_QUICKER_S) demand.askedLog--;
   const share = RENEW_FROM + (RENEW_TO - RENEW_FROM) * jitter;
   demand.dueNs = tickAfter(nowNs, share * durationS);
+}
+
+/** Another path's grant shows that the master is up: what was asked in vain is asked again soon. */
+export function hasten(demand: Demand, nowNs: Tick): void {
+  const { phase, grant, isAsked, tries } = demand;
+  if (phase !== 'wanted' || grant !== null || !isAsked || tries < 2) return;
+  demand.tries = 0;
+  demand.dueNs = tick(Math.min(demand.dueNs, tickAfter(nowNs, SOON_S)));
 }
 
 /** A denial came: asks for less, then for all again, ever more seldom. A running grant goes on. */

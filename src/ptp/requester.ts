@@ -13,6 +13,7 @@ import {
   cancelled,
   denied,
   granted,
+  hasten,
   lapsed,
   mayJoin,
   takenBack,
@@ -128,10 +129,17 @@ function hearGrant(
   if (demand.grant === null) {
     const reason = `${demand.type} every ${intervalS} s for ${durationS} s`;
     outputs.push(event(ask, 'granted', reason));
+    hastenOthers(requester, nowNs);
   }
   granted(demand, logInterMessagePeriod, durationS, nowNs, ask.jitter);
   ask.master = message.header.sourcePortIdentity;
   return null;
+}
+
+function hastenOthers(requester: Requester, nowNs: Tick): void {
+  for (const { demands } of [...requester.asks.values()].flat()) {
+    for (const demand of demands) hasten(demand, nowNs);
+  }
 }
 
 function hearCancel(ask: Ask, tlv: UnicastCancel, nowNs: Tick, outputs: Output[]): void {

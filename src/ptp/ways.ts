@@ -25,6 +25,8 @@ const MOST_PLACES = 16;
 const PLACE_TIMEOUTS = 4;
 /** So long a master has to be heard from a second address. (announce intervals) */
 const DUAL_SPAN = 3;
+/** Nor less than a request takes that has to be repeated. (s) */
+const MIN_DUAL_S = 5;
 
 /** An Announce of a foreign master came from this address. @returns true if that is news */
 export function notePlace(clock: OrdinaryClock, key: string, ip: string, nowNs: Tick): boolean {
@@ -89,8 +91,10 @@ export const isDualNow = (clock: OrdinaryClock): boolean =>
   clock.mode === 'dual-ended' && placesOfParent(clock)?.isDual === true;
 
 /** True while a dual-ended clock has not given up that its new master is one, too. */
-const mayBeDual = (clock: OrdinaryClock, places: Places, nowNs: Tick): boolean =>
-  places.isDual || nowNs - places.sinceNs < DUAL_SPAN * clock.foreign.announceIntervalNs;
+function mayBeDual({ foreign }: OrdinaryClock, places: Places, nowNs: Tick): boolean {
+  const spanNs = Math.max(DUAL_SPAN * foreign.announceIntervalNs, MIN_DUAL_S * NS_PER_S);
+  return places.isDual || nowNs - places.sinceNs < spanNs;
+}
 
 function waysOf(clock: OrdinaryClock, nowNs: Tick): Way[] {
   const { mode, masters, slave } = clock;

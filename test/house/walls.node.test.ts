@@ -43,7 +43,9 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
   'src/corebytes': ['build/core.wasm'],
   'src/bind': ['as-bind/dist/as-bind.esm.js', 'src/corebytes', 'src/errors'],
   'src/drive': ['src/machine', 'src/path', 'src/udp/udp', 'src/units'],
-  'src/tracing': ['src/machine', 'src/ntp/client', 'src/path', 'src/paths/', 'src/units'],
+  'src/tracing': ['src/machine', 'src/path', 'src/paths/', 'src/units'],
+  'src/ntptracing': ['src/ntp/client', 'src/path', 'src/paths/', 'src/tracing', 'src/units'],
+  'src/ptptracing': ['src/path', 'src/paths/', 'src/ptp/', 'src/tracing', 'src/units'],
   'src/ensemble': ['src/core', 'src/errors', 'src/machine', 'src/path', 'src/units'],
   'src/status': [
     'src/core',

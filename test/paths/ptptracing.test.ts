@@ -10,7 +10,7 @@ import type { OrdinaryClockConfig } from '../../src/ptp/clock.ts';
 import { status } from '../../src/ptp/slave.ts';
 import { openPtpClock } from '../../src/ptpclock.ts';
 import { viewPtpPaths } from '../../src/ptpstatus.ts';
-import { stepTracingClockReturned } from '../../src/ptptracing.ts';
+import { stepTracingReturned } from '../../src/tracing.ts';
 import { NS_PER_S, tick } from '../../src/units.ts';
 import {
   addClock,
@@ -270,7 +270,7 @@ test('silent routersâ€™ names are not for strangers to give: 8 bytes are nobodyâ
       for (const returned of [forged, { ...forged, ...port }]) {
         const local = { ip, port: 319 };
         const nowNs = tick(atS * NS_PER_S);
-        stepTracingClockReturned(tracing, { type: 'returned', local, returned, nowNs });
+        stepTracingReturned(tracing, { type: 'returned', local, returned, nowNs });
       }
     }
   }

@@ -2,18 +2,13 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Output } from '../../src/machine.ts';
-import { createNtpClient, status } from '../../src/ntp/client.ts';
+import { createNtpClient, type NtpClient, status } from '../../src/ntp/client.ts';
+import { createTracingClient } from '../../src/ntptracing.ts';
 import { type PathKey, pathKey, pathParts } from '../../src/path.ts';
 import { routesOf } from '../../src/paths/discovery.ts';
 import { routeName } from '../../src/paths/route.ts';
 import type { DiscoveryOptions } from '../../src/paths/settings.ts';
-import {
-  createTracingClient,
-  stepTracingClient,
-  stepTracingReturned,
-  type TracingClient,
-  tracingDue,
-} from '../../src/tracing.ts';
+import { stepTracing, stepTracingReturned, type Tracing, tracingDue } from '../../src/tracing.ts';
 import { NS_PER_S as S, stamp, type Tick, tick } from '../../src/units.ts';
 import { createRandom } from '../fuzz/random.ts';
 import { DEFAULTS } from '../ntp/rig.ts';
@@ -33,7 +28,8 @@ interface Sent {
 }
 
 class Net {
-  readonly client: TracingClient;
+  readonly ntp: NtpClient;
+  readonly client: Tracing;
   readonly routes = new Map<PathKey, readonly string[]>([
     [path(1), A],
     [path(2), A],
@@ -54,7 +50,7 @@ class Net {
   private readonly random = createRandom(1);
 
   constructor(discovery: DiscoveryOptions = {}, iburst = 1) {
-    const ntp = createNtpClient({
+    this.ntp = createNtpClient({
       ...DEFAULTS,
       paths: FOUR.map((key) => ({
         remote: { ip: pathParts(key).remoteIp, port: 123 },
@@ -63,7 +59,7 @@ class Net {
       iburst,
     });
     const options = { startS: 10, periodS: 600, ...discovery };
-    this.client = createTracingClient(ntp, options, this.now);
+    this.client = createTracingClient(this.ntp, options, this.now);
     this.timerNs = tracingDue(this.client);
   }
 
@@ -81,7 +77,7 @@ class Net {
       } else {
         this.timerNs = null;
         const random = this.random.bytes(64);
-        this.feed(stepTracingClient(this.client, { type: 'timeout', nowNs: this.now, random }));
+        this.feed(stepTracing(this.client, { type: 'timeout', nowNs: this.now, random }));
       }
     }
   }
@@ -99,13 +95,11 @@ class Net {
     const nowNs = this.now;
     if (hops !== undefined && this.refuses !== null) {
       const code = this.refuses;
-      this.feed(stepTracingClient(this.client, { type: 'unsent', context, code, nowNs }));
+      this.feed(stepTracing(this.client, { type: 'unsent', context, code, nowNs }));
       return;
     }
     this.sent.push({ path: key, atS: nowNs / S, hops: hops ?? null, bytes });
-    this.feed(
-      stepTracingClient(this.client, { type: 'sent', context, sentAtNs: stamp(nowNs), nowNs }),
-    );
+    this.feed(stepTracing(this.client, { type: 'sent', context, sentAtNs: stamp(nowNs), nowNs }));
     const route = this.routes.get(key) ?? [];
     const routerIp = route[(hops ?? 64) - 1];
     const atNs = nowNs + 0.02 * S;
@@ -133,7 +127,7 @@ class Net {
       remote: { ip: remoteIp, port: 123 },
       receivedAtNs: stamp(this.now),
     };
-    return stepTracingClient(this.client, { type: 'datagram', datagram, nowNs: this.now });
+    return stepTracing(this.client, { type: 'datagram', datagram, nowNs: this.now });
   }
 
   events(): string[] {
@@ -192,7 +186,7 @@ test('the probe that arrives is an ordinary exchange; the others cost no reach',
   const exchanges = net.outputs.filter(({ type }) => type === 'exchange').length;
   const polls = net.sent.filter(({ hops }) => hops === null).length;
   assert.is(exchanges, polls + 4);
-  for (const { reach, drops } of status(net.client.ntp)) {
+  for (const { reach, drops } of status(net.ntp)) {
     assert.ok(reach === 0 || reach === 1 || reach === 3, `reach ${reach}`);
     assert.is(drops.origin, 0);
   }
@@ -239,10 +233,10 @@ test('8 bytes are nobody’s proof: the answer is waited for, and on IPv6 they a
   const to = { ip: remoteIp, port: 123 };
   const returned = { routerIp: '10.6.6.6', to, type: 11, code: 0, quoted: new Uint8Array(0) };
   const local = { ip: localIp, port: 40123 };
-  const before = client.ntp.paths.map(({ request }) => request?.context);
+  const before = net.ntp.paths.map(({ request }) => request?.context);
   stepTracingReturned(client, { type: 'returned', local, returned, nowNs: now });
   assert.equal(
-    client.ntp.paths.map(({ request }) => request?.context),
+    net.ntp.paths.map(({ request }) => request?.context),
     before,
   );
   net.until(60);
@@ -257,7 +251,7 @@ test('a host without hop limits: the service goes on unfiltered (PATH-13)', () =
   assert.equal(net.names(), [null, null, null, null]);
   assert.equal(net.events(), []);
   assert.is(
-    status(net.client.ntp).reduce((sum, { unsent }) => sum + unsent, 0),
+    status(net.ntp).reduce((sum, { unsent }) => sum + unsent, 0),
     0,
   );
   assert.is(net.outputs.filter((one) => one.type === 'path' && one.event === 'unsent').length, 0);

@@ -245,6 +245,32 @@ test('a dual-ended slave is single-ended with a master of one address, and retur
   assert.equal(Object.keys(dropReasons(plain)), ['port-state']); // Announces: it is master only
 });
 
+test('a dual-ended slave that asked in vain shows one identity when its master comes up (PTP-D01, PTP-U7)', () => {
+  for (let seed = 1; seed <= 24; seed++) {
+    const world = createWorld(seed);
+    addClock(world, { mode: 'dual-ended', role: 'master', addresses: MASTERS, masters: [] });
+    const slave = addClock(world, {
+      ...{ mode: 'dual-ended', role: 'slave', addresses: THREE },
+      masters: MASTERS,
+    });
+    const pairs = allPairs(MASTERS, THREE);
+    for (const remote of MASTERS) for (const local of THREE) cut(world, remote, local);
+    run(world, 1 + seed / 2);
+    // its sockets open one after another
+    for (const [n, remote] of MASTERS.entries()) {
+      for (const local of THREE) cut(world, remote, local, false);
+      run(world, 1 + seed / 2 + (n + 1) / 2);
+    }
+    run(world, 40);
+    const { clockIdentity } = slave.clock.sets.defaultDS;
+    for (const { from, atS, message } of world.seen.filter(({ from }) => THREE.includes(from))) {
+      const shown = message.header.sourcePortIdentity.clockIdentity;
+      assert.is(shown, clockIdentity, `seed ${seed}, ${from} at ${atS} s`);
+    }
+    assert.equal(measuredPaths(slave, 30, 40).sort(), [...pairs].sort(), `seed ${seed}`);
+  }
+});
+
 test('one master serves a dual-ended, a single-ended and a plain slave at once', () => {
   const world = createWorld();
   addClock(world, {

@@ -22,13 +22,8 @@ import {
 } from '../../src/ptp/clock.ts';
 import { createDomains, type Domains, domainsDue, stepDomains } from '../../src/ptp/domains.ts';
 import { type Message, readMessage } from '../../src/ptp/message.ts';
-import {
-  createTracingClock,
-  stepTracingClock,
-  stepTracingClockReturned,
-  type TracingClock,
-  tracingClockDue,
-} from '../../src/ptptracing.ts';
+import { createTracingClock } from '../../src/ptptracing.ts';
+import { stepTracing, stepTracingReturned, type Tracing, tracingDue } from '../../src/tracing.ts';
 import { type Stamp, stamp, type Tick, tick } from '../../src/units.ts';
 import { createRandom } from '../fuzz/random.ts';
 import { EPOCH_S, TAI } from './slaverig.ts';
@@ -47,7 +42,7 @@ export interface Host {
   /** Clocks in several domains, `clock` is the first. */
   readonly domains: Domains | null;
   /** With path discovery, `clock` is its own. */
-  readonly tracing?: TracingClock;
+  readonly tracing?: Tracing;
   readonly ports: readonly OrdinaryClock[];
   readonly aheadNs: number;
   /** Clock rate / true rate − 1. */
@@ -141,7 +136,7 @@ export function addTracing(
   world: World,
   discovery: DiscoveryOptions,
   config: Partial<OrdinaryClockConfig> & Pick<OrdinaryClockConfig, 'mode' | 'addresses'>,
-): Host & { readonly tracing: TracingClock } {
+): Host & { readonly tracing: Tracing } {
   const host = addClock(world, config);
   world.hosts.pop();
   const tracing = createTracingClock(host.clock, discovery, world.nowNs);
@@ -195,13 +190,13 @@ function addHost<T extends Omit<Host, 'isUp' | 'told'>>(world: World, fields: T)
 }
 
 export function dueOf({ boundary, domains, clock, tracing }: Host): Tick {
-  if (tracing !== undefined) return tracingClockDue(tracing);
+  if (tracing !== undefined) return tracingDue(tracing) ?? nextDue(clock);
   if (domains !== null) return domainsDue(domains);
   return boundary === null ? nextDue(clock) : boundaryDue(boundary);
 }
 
 export function stepOf({ boundary, domains, clock, tracing }: Host, input: Input): Output[] {
-  if (tracing !== undefined) return stepTracingClock(tracing, input);
+  if (tracing !== undefined) return stepTracing(tracing, input);
   if (domains !== null) return stepDomains(domains, input);
   return boundary === null ? stepOrdinaryClock(clock, input) : stepBoundaryClock(boundary, input);
 }
@@ -296,7 +291,7 @@ export function perform(world: World, host: Host, outputs: readonly Output[]): v
     const [type, code, quoted] = [isIpv6(to.ip) ? 3 : 11, 0, bytes.slice()];
     const returned = { routerIp, to, type, code, quoted };
     const error = { type: 'returned', local: from, returned, nowNs } as const;
-    perform(world, host, stepTracingClockReturned(host.tracing, error));
+    perform(world, host, stepTracingReturned(host.tracing, error));
   }
 }
 
