@@ -223,8 +223,7 @@ export function updateBraid(i: i32, dtS: f64, lateS: f64): i32 {
   store<f64>(row(i), offsetS - theta, PATH_RESIDUAL_S);
   assess(nowS);
   describeBraid(i);
-  const variance = p00 * misfit + doubtS * doubtS;
-  publishClock(theta + middleS, omega, variance, p01, p11, wander, bound, carrying);
+  publish();
   return status;
 }
 
@@ -252,9 +251,13 @@ export function updateBraidSpan(i: i32, side: usize, dtS: f64, lateS: f64, isExc
     assess(nowS);
     describeBraid(i);
   }
+  publish();
+  return status;
+}
+
+function publish(): void {
   const variance = p00 * misfit + doubtS * doubtS;
   publishClock(theta + middleS, omega, variance, p01, p11, wander, bound, carrying);
-  return status;
 }
 
 function weaveSpan(i: i32, side: usize, lateS: f64, isExchange: bool, nowS: f64): i32 {
@@ -290,12 +293,15 @@ function weaveSpan(i: i32, side: usize, lateS: f64, isExchange: bool, nowS: f64)
   learnOneWay(i, side, span, sign, nowS, isExtra);
   if (!isExchange) return STATUS_USED;
   refit(i, nowS);
-  const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
-  if (isEven) {
-    watchShift(i, reverseS - theta, forwardS + theta, sqrt<f64>(p00 * misfit), nowS, clean);
-  }
+  if (isEven) watchSpans(i, reverseS, forwardS, nowS);
   raiseFloor(i, nowS);
   return STATUS_USED;
+}
+
+/** Did a direction of path i shift? Of the spans of an exchange, as of now. */
+function watchSpans(i: i32, reverse: f64, forward: f64, nowS: f64): void {
+  const clean = openPaths == 1 || load<f64>(braidRow(i), B_CLEAN) >= CLEAN_RUN;
+  watchShift(i, reverse - theta, forward + theta, sqrt<f64>(p00 * misfit), nowS, clean);
 }
 
 /** True if both directions tell by now why one of them fell, and what follows was done. */
@@ -339,10 +345,7 @@ function weave(i: i32, lateS: f64, nowS: f64): i32 {
     learnFrom(i, 1, forward, -1.0, nowS);
     refit(i, nowS);
   }
-  const clean = openPaths == 1 || load<f64>(k, B_CLEAN) >= CLEAN_RUN;
-  if (isEven) {
-    watchShift(i, reverse - theta, forward + theta, sqrt<f64>(p00 * misfit), nowS, clean);
-  }
+  if (isEven) watchSpans(i, reverse, forward, nowS);
   raiseFloor(i, nowS);
   return status;
 }

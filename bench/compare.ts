@@ -63,8 +63,8 @@ export const TABLES: Readonly<Record<string, (plan: Plan) => Promise<Made>>> = {
   pump: pumpTables,
 };
 
-export const runtimeColumns = ({ crews }: Pick<Plan, 'crews'>): Column[] =>
-  crews.map(({ about }) => ({ name: `${about.runtime} ${about.version}`, ratio: true }));
+export const runtimeColumns = ({ crews }: Pick<Plan, 'crews'>, ratio = true): Column[] =>
+  crews.map(({ about }) => ({ name: `${about.runtime} ${about.version}`, ratio }));
 
 /** Rows of a comparison that no runtime measures: something outside, asked in turn with each. */
 interface Rival {
@@ -160,14 +160,13 @@ async function replayTables(plan: Plan): Promise<Made> {
       if (peakBytes !== null) peak.values[column]?.push(peakBytes / 1e6);
     }
   }
-  const columns = runtimeColumns(plan);
   const what = `${REPLAY_EXCHANGES.toLocaleString('en')} exchanges over 8 paths`;
   const tables = [
     {
       name: 'replay',
       title: `Replay of ${what} from a file through the joint Kalman`,
       unit: `exchanges/s, more is better, median of ${rounds}`,
-      columns,
+      columns: runtimeColumns(plan),
       rows: [forms.msgpack, forms.jsonlines],
       notes: [],
     },
@@ -175,7 +174,7 @@ async function replayTables(plan: Plan): Promise<Made> {
       name: 'replay-memory',
       title: 'Resident memory of the replay',
       unit: `MB, median of ${rounds}`,
-      columns: columns.map((column) => ({ ...column, ratio: false })),
+      columns: runtimeColumns(plan, false),
       rows: [grown.msgpack, grown.jsonlines, peak],
       notes: ['grown by: highest resident set while replaying, less the one before'],
     },

@@ -18,23 +18,24 @@ import type { Ffi } from '../src/udp/linux/libc.ts';
 import { allocate, type Memory, setPointer } from '../src/udp/linux/memory.ts';
 import { makeOptions } from '../src/udp/linux/options.ts';
 import { makeAddresses } from '../src/udp/linux/sockaddr.ts';
+import {
+  type Asking,
+  createAsking,
+  isLost,
+  PACKET_BYTES,
+  placeOf,
+  writeRequest,
+} from './asking.ts';
 import type { LoadFigures, LoadOptions } from './load.ts';
 
 /** Sockets, and addresses that each request comes from in turn: 127.1.0.0 and on. */
 const SOCKETS = 4;
 export const CLIENTS = 16_384;
 const FIRST_IP = 0x7f010000;
-const PACKET_BYTES = 48;
 const SLOT_BYTES = 64;
 const HEADER_BYTES = 64;
 const IOVEC_BYTES = 16;
 const MSG_LENGTH = 56;
-const LOST_MS = 250;
-const CLIENT = 0x23; // LI 0, version 4, mode 3
-const SERVER = 0x24;
-const ORIGIN = 24;
-const COOKIE = 40;
-const FIRST_PLACE = 0x80000000;
 
 interface Client {
   readonly fd: number;
@@ -44,9 +45,7 @@ interface Client {
   readonly receiveHeaders: Memory;
   /** Pointed at, so kept. */
   readonly held: readonly Memory[];
-  /** Per place in the window: number of its last request, and when that was sent. */
-  readonly sequences: Uint32Array;
-  readonly sentMs: Float64Array;
+  readonly asking: Asking;
   /** struct cmsghdr and struct in_pktinfo: where the next request comes from. */
   readonly control: Memory;
   /** Places whose next request is to be sent. */
@@ -80,8 +79,8 @@ export function flood(options: LoadOptions): LoadFigures | null {
     for (const client of clients) {
       const count = libc.recvmmsg(client.fd, client.receiveHeaders.bytes, each, MSG_DONTWAIT, null);
       for (let n = 0; n < count; n++) {
-        const place = placeOf(client, n);
-        if (place < 0) wrong++;
+        const place = placeOfReply(client, n);
+        if (place === null) wrong++;
         else {
           answered++;
           client.due.push(place);
@@ -118,8 +117,7 @@ function open(ffi: Ffi, port: number, window: number): Client {
     receiveHeaders: allocate(ffi, HEADER_BYTES * window),
     held: [iovecs, iovec, server],
     control: allocate(ffi, 32),
-    sequences: new Uint32Array(window),
-    sentMs: new Float64Array(window),
+    asking: createAsking(window),
     due: Array.from({ length: window }, (_, place) => place),
   };
   const { requests, replies, sendHeader, receiveHeaders, control } = client;
@@ -140,7 +138,6 @@ function open(ffi: Ffi, port: number, window: number): Client {
   sendHeader.view.setUint32(40, 32, true);
   control.view.setUint32(0, 28, true);
   control.view.setInt32(12, IP_PKTINFO, true); // level 0: SOL_IP
-  requests.bytes[0] = CLIENT;
   return client;
 }
 
@@ -148,13 +145,9 @@ let turn = 0;
 
 /** Sends one request for each place that is due, each by a call of its own. */
 function send({ libc }: Ffi, client: Client, nowMs: number): void {
-  const { fd, due, requests, sendHeader, control, sequences, sentMs } = client;
+  const { fd, due, requests, sendHeader, control, asking } = client;
   for (const place of due) {
-    const sequence = ((sequences[place] ?? 0) + 1) >>> 0;
-    sequences[place] = sequence;
-    sentMs[place] = nowMs;
-    requests.view.setUint32(COOKIE, FIRST_PLACE + place); // no real time is told
-    requests.view.setUint32(COOKIE + 4, sequence);
+    writeRequest(asking, place, requests.view, nowMs);
     turn = (turn + 1) % CLIENTS;
     control.view.setUint32(20, FIRST_IP + turn);
     libc.sendmsg(fd, sendHeader.bytes, 0); // refused: counts as lost later
@@ -162,21 +155,20 @@ function send({ libc }: Ffi, client: Client, nowMs: number): void {
   due.length = 0;
 }
 
-/** The place whose outstanding request reply `n` answers; −1 if it answers none, or wrongly. */
-function placeOf({ replies, receiveHeaders, sequences }: Client, n: number): number {
-  const at = SLOT_BYTES * n;
-  if (receiveHeaders.view.getUint32(HEADER_BYTES * n + MSG_LENGTH, true) !== PACKET_BYTES)
-    return -1;
-  if (replies.bytes[at] !== SERVER || replies.bytes[at + 1] !== 1) return -1;
-  const place = replies.view.getUint32(at + ORIGIN) - FIRST_PLACE;
-  return sequences[place] === replies.view.getUint32(at + ORIGIN + 4) ? place : -1;
-}
+/** The place whose outstanding request reply `n` answers, null if none. */
+const placeOfReply = ({ asking, replies, receiveHeaders }: Client, n: number): number | null =>
+  placeOf(
+    asking,
+    replies.view,
+    SLOT_BYTES * n,
+    receiveHeaders.view.getUint32(HEADER_BYTES * n + MSG_LENGTH, true),
+  );
 
-/** Requests without a reply for LOST_MS are due again. */
-function overdue({ sentMs, due }: Client, nowMs: number): number {
+/** What is lost is due again. @returns how many */
+function overdue({ asking, due }: Client, nowMs: number): number {
   let lost = 0;
-  for (const [place, atMs] of sentMs.entries()) {
-    if (nowMs - atMs < LOST_MS || due.includes(place)) continue;
+  for (const place of asking.sentMs.keys()) {
+    if (!isLost(asking, place, nowMs) || due.includes(place)) continue;
     due.push(place);
     lost++;
   }

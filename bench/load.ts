@@ -4,6 +4,7 @@
  */
 import { createSocket } from 'node:dgram';
 import process from 'node:process';
+import { createAsking, isLost, PACKET_BYTES, placeOf, writeRequest } from './asking.ts';
 
 export interface LoadOptions {
   readonly port: number;
@@ -16,7 +17,7 @@ export interface LoadOptions {
 
 export interface LoadFigures {
   readonly answered: number;
-  /** Requests without a reply for LOST_MS, sent again. */
+  /** Requests that waited too long for a reply, sent again. */
   readonly lost: number;
   /** Datagrams that answer no outstanding request, or not as a server at stratum 1 does. */
   readonly wrong: number;
@@ -24,14 +25,6 @@ export interface LoadFigures {
   /** CPU time this process spent, ms: the generator may be the bottleneck. */
   readonly cpuMs: number;
 }
-
-const PACKET_BYTES = 48;
-const LOST_MS = 250;
-const CLIENT = 0x23; // LI 0, version 4, mode 3
-const MODE = 0x7;
-const SERVER_MODE = 4;
-const ORIGIN = 24;
-const TRANSMIT = 40;
 
 /** @throws what the socket throws (nobody listens: ECONNREFUSED) */
 export async function generate(options: LoadOptions): Promise<LoadFigures> {
@@ -41,11 +34,10 @@ export async function generate(options: LoadOptions): Promise<LoadFigures> {
     socket.once('error', reject);
     socket.connect(port, '127.0.0.1', () => resolve());
   });
-  // a slot's packet is not touched before its answer is here, so it has been sent
+  // a place's packet is not touched before its answer is here, so it has been sent
   const packets = Array.from({ length: window }, () => new Uint8Array(PACKET_BYTES));
   const views = packets.map((packet) => new DataView(packet.buffer));
-  const sequences = new Uint32Array(window);
-  const sentMs = new Float64Array(window);
+  const asking = createAsking(window);
   let answered = 0;
   let lost = 0;
   let wrong = 0;
@@ -53,15 +45,11 @@ export async function generate(options: LoadOptions): Promise<LoadFigures> {
   const cpu = process.cpuUsage();
   let nowMs = started;
 
-  function send(slot: number): void {
-    const packet = packets[slot];
-    const sequence = ((sequences[slot] ?? 0) + 1) >>> 0;
-    if (packet === undefined) return;
-    sequences[slot] = sequence;
-    sentMs[slot] = nowMs;
-    packet[0] = CLIENT;
-    views[slot]?.setUint32(TRANSMIT, 0x80000000 + slot); // no real time is told, none is needed
-    views[slot]?.setUint32(TRANSMIT + 4, sequence);
+  function send(place: number): void {
+    const packet = packets[place];
+    const view = views[place];
+    if (packet === undefined || view === undefined) return;
+    writeRequest(asking, place, view, nowMs);
     socket.send(packet);
   }
 
@@ -83,34 +71,25 @@ export async function generate(options: LoadOptions): Promise<LoadFigures> {
     socket.on('error', end);
     socket.on('message', (reply) => {
       if (ended) return;
-      const slot = slotOf(reply, sequences);
-      if (slot === null) {
+      const view = new DataView(reply.buffer, reply.byteOffset, reply.length);
+      const place = placeOf(asking, view, 0, reply.length);
+      if (place === null) {
         wrong++;
         return;
       }
       answered++;
       if (answered >= mostAnswers) end(null);
-      else send(slot);
+      else send(place);
     });
     timer = setInterval(() => {
       nowMs = performance.now();
       if (nowMs - started >= mostMs) return end(null);
-      for (let slot = 0; slot < window; slot++) {
-        if (nowMs - (sentMs[slot] ?? 0) < LOST_MS) continue;
+      for (let place = 0; place < window; place++) {
+        if (!isLost(asking, place, nowMs)) continue;
         lost++;
-        send(slot);
+        send(place);
       }
     }, 10);
-    for (let slot = 0; slot < window; slot++) send(slot);
+    for (let place = 0; place < window; place++) send(place);
   });
-}
-
-/** The slot whose outstanding request this answers, null if none. */
-export function slotOf(reply: Uint8Array, sequences: Uint32Array): number | null {
-  if (reply.length !== PACKET_BYTES || ((reply[0] ?? 0) & MODE) !== SERVER_MODE || reply[1] !== 1) {
-    return null;
-  }
-  const view = new DataView(reply.buffer, reply.byteOffset, reply.length);
-  const slot = view.getUint32(ORIGIN) - 0x80000000;
-  return sequences[slot] === view.getUint32(ORIGIN + 4) ? slot : null;
 }

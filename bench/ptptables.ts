@@ -124,14 +124,13 @@ export async function ptpRmsTables({ crews, workerFile, say }: Plan): Promise<Ma
   } finally {
     await link.close();
   }
-  const columns = runtimeColumns({ crews });
   return {
     tables: [
       {
         name: 'ptprms',
         title: 'Offset from a ptp4l master with the same clock: the truth is 0',
         unit: `rms in us, less is better, ${RMS_TIMES.measureMs / 1000} s each`,
-        columns,
+        columns: runtimeColumns({ crews }),
         rows: rms,
         notes: [
           'veth behind a bridge, 8 Syncs and 8 Delay_Reqs a second on each path; ptp4l stamps in the kernel, clockbraid too where its host can (`clockbraid about`)',
@@ -142,7 +141,7 @@ export async function ptpRmsTables({ crews, workerFile, say }: Plan): Promise<Ma
         name: 'ptprms-mean',
         title: 'The part of it that stays, remote − local',
         unit: 'mean in us',
-        columns: columns.map((column) => ({ ...column, ratio: false })),
+        columns: runtimeColumns({ crews }, false),
         rows: mean,
         notes: [],
       },

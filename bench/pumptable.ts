@@ -1,8 +1,7 @@
 /** The table of `pump`: what the pumps of the Linux host cost, and how soon a datagram is handed out. */
-import type { Made, Plan } from './compare.ts';
-import type { StampsFigures } from './stamps.ts';
-import { loopback, quantile } from './stampslinks.ts';
-import type { Row } from './table.ts';
+import { type Made, type Plan, runtimeColumns } from './compare.ts';
+import { exchangeOver, loopback, quantilesUs } from './stampslinks.ts';
+import { gatherRows } from './table.ts';
 
 const KINDS = [
   { name: 'timer', stamps: 'kernel', pump: 'timer' },
@@ -18,29 +17,19 @@ const IDLE_MS = 1000;
 export async function pumpTables(plan: Plan): Promise<Made> {
   const { crews, workerFile, say } = plan;
   const rounds = Math.min(plan.rounds, MOST_ROUNDS);
-  const cells = new Map<string, Map<string, number[][]>>();
+  const { add, rows } = gatherRows(crews.length);
   const hosts = new Set<string>();
-  const add = (group: string, name: string, column: number, value: number) => {
-    const rows = cells.get(group) ?? new Map<string, number[][]>();
-    const lists = rows.get(name) ?? crews.map((): number[] => []);
-    lists[column]?.push(value);
-    cells.set(group, rows.set(name, lists));
-  };
   const link = await loopback(crews, workerFile, say);
   try {
     for (let round = 0; round < rounds; round++) {
-      for (const [column, { worker, ip, reflector, reflectorIp }] of link.ends.entries()) {
+      for (const [column, ends] of link.ends.entries()) {
+        const { worker, ip, reflector } = ends;
         const { runtime = '' } = crews[column] ?? {};
         say(`pump: round ${round + 1} of ${rounds} in ${runtime}`);
         for (const { name, ...kind } of KINDS) {
           if (kind.pump === 'async' && runtime === 'bun') continue; // it has none
-          const { port } = await reflector.ask<{ port: number }>({
-            ask: 'reflect',
-            end: { ...kind, ip: reflectorIp },
-          });
-          const to = { ip: reflectorIp, port };
-          const exchanges = { ...kind, ip, to, count: COUNT, everyMs: EVERY_MS };
-          const figures = await worker.ask<StampsFigures>({ ask: 'stamps', exchanges });
+          const exchanges = { ...kind, count: COUNT, everyMs: EVERY_MS };
+          const figures = await exchangeOver(ends, exchanges);
           await reflector.ask({ ask: 'unreflect' });
           const end = { ...kind, ip };
           const { cpu } = await worker.ask<{ cpu: number }>({ ask: 'idle', end, ms: IDLE_MS });
@@ -53,31 +42,25 @@ export async function pumpTables(plan: Plan): Promise<Made> {
           ];
           for (const [group, values] of spans) {
             if (kind.stamps === 'plain') continue; // its stamps are the handler's
-            const sorted = values.map((s) => s * 1e6).sort((a, b) => a - b);
-            add(group, `${name}, p50`, column, quantile(sorted, 0.5));
-            add(group, `${name}, p99`, column, quantile(sorted, 0.99));
+            for (const [share, us] of quantilesUs(values)) {
+              add(group, `${name}, ${share}`, column, us);
+            }
           }
-          const errors = figures.basic.map((s) => Math.abs(s) * 1e6).sort((a, b) => a - b);
-          add('error of a basic NTP offset (us)', `${name}, p50`, column, quantile(errors, 0.5));
-          add('error of a basic NTP offset (us)', `${name}, p99`, column, quantile(errors, 0.99));
+          for (const [share, us] of quantilesUs(figures.basic.map(Math.abs))) {
+            add('error of a basic NTP offset (us)', `${name}, ${share}`, column, us);
+          }
         }
       }
     }
   } finally {
     await link.close();
   }
-  const rows = [...cells].flatMap(([group, names]) =>
-    [...names].map(([name, values]): Row => ({ name, group, values })),
-  );
   const table = {
     name: 'pump',
     title: 'Pumps of the Linux host, over loopback',
     unit: `less is better, median of ${rounds} rounds of ${COUNT} exchanges`,
-    columns: crews.map(({ about }) => ({
-      name: `${about.runtime} ${about.version}`,
-      ratio: false,
-    })),
-    rows,
+    columns: runtimeColumns(plan, false),
+    rows: rows(),
     notes: ['both processes use the same pump; CPU: of the asking one', ...hosts],
   };
   return { tables: [table] };

@@ -9,28 +9,13 @@
  * (delay and CPU of the Linux host's pumps); default all.
  * Needs `npm run build` before.
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { bundleInto } from '../test/split.mjs';
 
 const outdir = join('build', 'bench', String(process.pid));
 process.once('exit', () => rmSync(outdir, { recursive: true, force: true }));
-mkdirSync(outdir, { recursive: true });
-writeFileSync(join(outdir, 'package.json'), '{"type":"module"}');
-await build({
-  entryPoints: ['bench/main.ts', 'bench/worker.ts'],
-  outdir,
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  target: 'es2022',
-  platform: 'neutral',
-  mainFields: ['module', 'main'],
-  packages: 'external',
-  loader: { '.wasm': 'binary' },
-  outExtension: { '.js': '.mjs' },
-  logLevel: 'warning',
-});
+await bundleInto(outdir, ['bench/main.ts', 'bench/worker.ts']);
 const { main } = await import(pathToFileURL(resolve(outdir, 'main.mjs')).href);
 process.exit(await main(process.argv.slice(2), join(outdir, 'worker.mjs')));

@@ -4,6 +4,7 @@ import process from 'node:process';
 import { createLan, lanIp } from '../test/interop/lan.ts';
 import type { Crew } from './compare.ts';
 import { start, startWorker, type Worker } from './processes.ts';
+import type { StampsFigures, StampsOptions } from './stamps.ts';
 
 export interface Ends {
   readonly worker: Worker;
@@ -60,6 +61,19 @@ export async function veth(crews: readonly Crew[], file: string, say: Say): Prom
   return { name: 'veth', ends, close };
 }
 
+/** Exchanges over a link, with the same kind of stamps and pump at both ends. */
+export async function exchangeOver(
+  { worker, ip, reflector, reflectorIp }: Ends,
+  { count, everyMs, ...kind }: Omit<StampsOptions, 'ip' | 'to'>,
+): Promise<StampsFigures> {
+  const { port } = await reflector.ask<{ port: number }>({
+    ask: 'reflect',
+    end: { ...kind, ip: reflectorIp },
+  });
+  const exchanges = { ...kind, ip, to: { ip: reflectorIp, port }, count, everyMs };
+  return await worker.ask<StampsFigures>({ ask: 'stamps', exchanges });
+}
+
 /** A spinner ends by itself after this, whatever becomes of the bench (ms). */
 const SPINNER_MS = 120_000;
 
@@ -68,6 +82,13 @@ export function startSpinner(): ChildProcess {
   return start([process.execPath, '-e', code], 'server');
 }
 
-export function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+const SHARES = { p50: 0.5, p99: 0.99 } as const;
+
+/** Quantiles of times in s, by name, us. */
+export function quantilesUs(valuesS: readonly number[]): [name: string, us: number][] {
+  const sorted = valuesS.map((s) => s * 1e6).sort((a, b) => a - b);
+  return Object.entries(SHARES).map(([name, share]) => [
+    name,
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN,
+  ]);
 }

@@ -1,14 +1,20 @@
 /** The table of `stamps`: errors of offsets by plain and kernel stamps, idle and with busy cores. */
 import { availableParallelism } from 'node:os';
-import type { Made, Plan } from './compare.ts';
+import { type Made, type Plan, runtimeColumns } from './compare.ts';
 import { stop } from './processes.ts';
 import { FORMS, type StampsFigures } from './stamps.ts';
-import { type Ends, type Link, loopback, quantile, startSpinner, veth } from './stampslinks.ts';
-import type { Row } from './table.ts';
+import {
+  exchangeOver,
+  type Link,
+  loopback,
+  quantilesUs,
+  startSpinner,
+  veth,
+} from './stampslinks.ts';
+import { gatherRows } from './table.ts';
 
 const KINDS = ['plain', 'kernel'] as const;
 const WORDS = { basic: 'NTP', interleaved: 'NTP interleaved', twoStep: 'PTP' } as const;
-const SHARES = { p50: 0.5, p99: 0.99 } as const;
 const MOST_ROUNDS = 3;
 const COUNT = 400;
 const EVERY_MS = 3;
@@ -20,58 +26,39 @@ export async function stampsTables(plan: Plan): Promise<Made> {
   const { crews, workerFile, say } = plan;
   const rounds = Math.min(plan.rounds, MOST_ROUNDS);
   const cores = availableParallelism();
-  const rows: Row[] = [];
+  const { add, rows } = gatherRows(crews.length);
   const notes = new Set([
     'NTP: the answer carries the time just before its send; interleaved: the next answer carries its stamp; PTP: a datagram after it does',
     'by plain stamps the three are the same; plain ÷ kernel: of the same round',
   ]);
   let lost = 0;
 
-  async function measure({ worker, ip, reflector, reflectorIp }: Ends, stamps: 'plain' | 'kernel') {
-    const end = { stamps, pump: 'timer' } as const;
-    const { port } = await reflector.ask<{ port: number }>({
-      ask: 'reflect',
-      end: { ...end, ip: reflectorIp },
-    });
-    const figures = await worker.ask<StampsFigures>({
-      ask: 'stamps',
-      exchanges: { ...end, ip, to: { ip: reflectorIp, port }, count: COUNT, everyMs: EVERY_MS },
-    });
-    lost += figures.lost;
-    return figures;
-  }
-
   async function measureGroup(link: Link, condition: string): Promise<void> {
-    const cells = new Map<string, number[][]>();
-    const add = (name: string, column: number, value: number) => {
-      const lists = cells.get(name) ?? crews.map((): number[] => []);
-      lists[column]?.push(value);
-      cells.set(name, lists);
-    };
+    const group = `${link.name}, ${condition}`;
     for (let round = 0; round < rounds; round++) {
       for (const [column, ends] of link.ends.entries()) {
         const { runtime = '' } = crews[column] ?? {};
         say(`stamps: ${link.name}, ${condition}, round ${round + 1} of ${rounds} in ${runtime}`);
         const errors = new Map<string, Errors>();
         for (const stamps of KINDS) {
-          const figures = await measure(ends, stamps);
+          const exchanges = { stamps, pump: 'timer', count: COUNT, everyMs: EVERY_MS } as const;
+          const figures = await exchangeOver(ends, exchanges);
+          lost += figures.lost;
           notes.add(`${stamps} in ${runtime}: ${figures.host}`);
           errors.set(stamps, errorsOf(figures));
         }
         for (const [what, plain] of errors.get('plain') ?? []) {
-          if (what.startsWith(`${WORDS.basic},`)) add(`plain, ${what}`, column, plain);
+          if (what.startsWith(`${WORDS.basic},`)) add(group, `plain, ${what}`, column, plain);
         }
         for (const [what, kernel] of errors.get('kernel') ?? []) {
-          add(`kernel, ${what}`, column, kernel);
+          add(group, `kernel, ${what}`, column, kernel);
         }
         for (const [what, kernel] of errors.get('kernel') ?? []) {
           const plain = errors.get('plain')?.get(what) ?? Number.NaN;
-          add(`plain ÷ kernel, ${what}`, column, plain / kernel);
+          add(group, `plain ÷ kernel, ${what}`, column, plain / kernel);
         }
       }
     }
-    const group = `${link.name}, ${condition}`;
-    for (const [name, values] of cells) rows.push({ name, group, values });
   }
 
   for (const open of [loopback, veth]) {
@@ -96,11 +83,8 @@ export async function stampsTables(plan: Plan): Promise<Made> {
     name: 'stamps',
     title: 'Error of an offset between two processes with the same clock',
     unit: `us, less is better, median of ${rounds} rounds of ${COUNT} exchanges`,
-    columns: crews.map(({ about }) => ({
-      name: `${about.runtime} ${about.version}`,
-      ratio: false,
-    })),
-    rows,
+    columns: runtimeColumns(plan, false),
+    rows: rows(),
     notes: [...notes, ...(lost > 0 ? [`${lost} exchanges lost`] : [])],
   };
   return { tables: [table] };
@@ -109,9 +93,8 @@ export async function stampsTables(plan: Plan): Promise<Made> {
 function errorsOf(figures: StampsFigures): Errors {
   const errors = new Map<string, number>();
   for (const form of FORMS) {
-    const sorted = figures[form].map((s) => Math.abs(s) * 1e6).sort((a, b) => a - b);
-    for (const [name, share] of Object.entries(SHARES)) {
-      errors.set(`${WORDS[form]}, ${name}`, quantile(sorted, share));
+    for (const [share, us] of quantilesUs(figures[form].map(Math.abs))) {
+      errors.set(`${WORDS[form]}, ${share}`, us);
     }
   }
   return errors;

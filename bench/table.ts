@@ -24,6 +24,23 @@ export interface Table {
   readonly notes: readonly string[];
 }
 
+/** Rows that values come in for one by one; groups and rows stand in the order of their first. */
+export function gatherRows(columns: number) {
+  const groups = new Map<string, Map<string, number[][]>>();
+  return {
+    add(group: string, name: string, column: number, value: number): void {
+      const rows = groups.get(group) ?? new Map<string, number[][]>();
+      const lists = rows.get(name) ?? Array.from({ length: columns }, (): number[] => []);
+      lists[column]?.push(value);
+      groups.set(group, rows.set(name, lists));
+    },
+    rows: (): Row[] =>
+      [...groups].flatMap(([group, rows]) =>
+        [...rows].map(([name, values]) => ({ name, group, values })),
+      ),
+  };
+}
+
 /** Three figures: 0.123, 12.3, 1,230. */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return '-';

@@ -1,5 +1,5 @@
 /** Turns the core's reason numbers into one sentence a person can act on. */
-import type { Finding } from './core.ts';
+import type { Finding } from './coretold.ts';
 import { formatSeconds } from './format.ts';
 
 /** Why a path is in the state it is in, and since when; '' if there is nothing to say. */

@@ -1,11 +1,12 @@
 /** The benches compute what they claim to measure: every case's check, once and untimed (HOUSE S20). */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { placeOf } from '../bench/asking.ts';
 import { findCompiler } from '../bench/compiler.ts';
 import { comparisons } from '../bench/core.ts';
 import { flood } from '../bench/flood.ts';
 import { decodeResults } from '../bench/jobs.ts';
-import { generate, slotOf } from '../bench/load.ts';
+import { generate } from '../bench/load.ts';
 import { type Comparison, near, ratios, same, spread, warm } from '../bench/measure.ts';
 import { nativeJobs } from '../bench/native.ts';
 import { generatePtp } from '../bench/ptpload.ts';
@@ -113,27 +114,28 @@ test('a table holds each row to the first of its group', () => {
   assert.equal([0.01234, 1234, 999.6].map(figure), ['0.012', '1,230', '1,000']);
 });
 
-test('the load generator counts only what answers its own requests as a server would', () => {
-  const sequences = new Uint32Array([7, 9]);
-  const reply = new Uint8Array(48);
-  const view = new DataView(reply.buffer);
-  reply[0] = 0x24;
-  reply[1] = 1;
-  view.setUint32(24, 0x80000001);
-  view.setUint32(28, 9);
-  assert.is(slotOf(reply, sequences), 1);
-  assert.is(slotOf(reply.subarray(0, 47), sequences), null);
-  reply[1] = 0;
-  assert.is(slotOf(reply, sequences), null, 'stratum 0');
-  reply[1] = 1;
-  reply[0] = 0x23;
-  assert.is(slotOf(reply, sequences), null, 'a request');
-  reply[0] = 0x24;
-  assert.is(slotOf(reply, sequences), 1);
-  view.setUint32(28, 8);
-  assert.is(slotOf(reply, sequences), null, 'an old answer');
-  view.setUint32(24, 0x80000002);
-  assert.is(slotOf(reply, sequences), null, 'no such slot');
+test('the load generators count only what answers their own requests as a server would', () => {
+  const asking = { sequences: new Uint32Array([7, 9]), sentMs: new Float64Array(2) };
+  const reply = new DataView(new ArrayBuffer(64));
+  const at = 8;
+  const place = (length = 48) => placeOf(asking, reply, at, length);
+  reply.setUint8(at, 0x24);
+  reply.setUint8(at + 1, 1);
+  reply.setUint32(at + 24, 0x80000001);
+  reply.setUint32(at + 28, 9);
+  assert.is(place(), 1);
+  assert.is(place(47), null);
+  reply.setUint8(at + 1, 0);
+  assert.is(place(), null, 'stratum 0');
+  reply.setUint8(at + 1, 1);
+  reply.setUint8(at, 0x23);
+  assert.is(place(), null, 'a request');
+  reply.setUint8(at, 0x24);
+  assert.is(place(), 1);
+  reply.setUint32(at + 28, 8);
+  assert.is(place(), null, 'an old answer');
+  reply.setUint32(at + 24, 0x80000002);
+  assert.is(place(), null, 'no such place');
 });
 
 test('our server answers every request of the load generator', async () => {

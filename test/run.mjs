@@ -5,9 +5,9 @@
  * Files under test/interop run in Node only, and last: they need root and stock peers.
  */
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
-import { build } from 'esbuild';
+import { bundleInto } from './split.mjs';
 
 const RUNTIMES = ['node', 'deno', 'bun'];
 const args = process.argv.slice(2);
@@ -30,28 +30,13 @@ if (files.length === 0) {
 }
 
 const outdir = join('build', 'test', String(process.pid));
-mkdirSync(outdir, { recursive: true });
-writeFileSync(join(outdir, 'package.json'), '{"type":"module"}');
-await build({
-  entryPoints: [
-    ...['test/exec.ts', ...files].map((file) => ({
-      in: file,
-      out: relative('test', file).replace(/\.ts$/, ''),
-    })),
-    { in: 'src/worker.ts', out: 'worker' }, // of a server under test
-  ],
-  outdir,
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  target: 'es2022',
-  platform: 'neutral',
-  mainFields: ['module', 'main'],
-  packages: 'external',
-  loader: { '.wasm': 'binary' },
-  outExtension: { '.js': '.mjs' },
-  logLevel: 'warning',
-});
+await bundleInto(outdir, [
+  ...['test/exec.ts', ...files].map((file) => ({
+    in: file,
+    out: relative('test', file).replace(/\.ts$/, ''),
+  })),
+  { in: 'src/worker.ts', out: 'worker' }, // of a server under test
+]);
 const built = files.map((file) => relative('test', file).replace(/\.ts$/, '.mjs'));
 const isInterop = (file) => file.startsWith('interop');
 const isNodeOnly = (file) => isInterop(file) || basename(file).includes('.node.');

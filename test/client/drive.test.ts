@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Drive, drive, type Report } from '../../src/drive.ts';
+import { type Drive, type DriveOptions, drive, type Report } from '../../src/drive.ts';
 import { HostError } from '../../src/errors.ts';
 import type { Address, Input, Output, ReturnedInput } from '../../src/machine.ts';
 import { pathKey } from '../../src/path.ts';
@@ -25,19 +25,19 @@ function scripted(answers: Record<string, Output[]>) {
   return { inputs, step };
 }
 
+type Options = DriveOptions<Input[]>;
+type Begun = Pick<Options, 'host' | 'step' | 'firstTimer'> & { readonly inputs: Input[] };
+
+/** Drives a {@link scripted} machine with one socket, and hears no reports, unless told otherwise. */
+const begin = ({ inputs, ...options }: Begun & Partial<Options>): Promise<Drive> =>
+  drive({ locals: [LOCAL], onReport: () => {}, ...options, state: inputs });
+
 test('a timeout comes when asked for, with random bytes, and a transmit is told as sent', async () => {
   const host = simHost();
   const { inputs, step } = scripted({
     timeout: [{ type: 'transmit', bytes: Uint8Array.of(1), from: LOCAL, to: REMOTE, context: 7 }],
   });
-  const driven = await drive({
-    host,
-    state: inputs,
-    step,
-    locals: [LOCAL],
-    firstTimer: tick(5e6),
-    onReport: () => {},
-  });
+  const driven = await begin({ host, inputs, step, firstTimer: tick(5e6) });
   host.runTo(4.9);
   assert.is(inputs.length, 0);
   host.runTo(6);
@@ -65,14 +65,7 @@ test('with kernel stamps a transmit is told as sent when it has left, with the k
     ...(context !== null && { context }),
   });
   const { inputs, step } = scripted({ timeout: [transmit(7), transmit(null), transmit(8)] });
-  const driven = await drive({
-    host,
-    state: inputs,
-    step,
-    locals: [LOCAL],
-    firstTimer: tick(5e6),
-    onReport: () => {},
-  });
+  const driven = await begin({ host, inputs, step, firstTimer: tick(5e6) });
   host.runTo(7.9);
   assert.is(host.sent.length, 3);
   assert.is(inputs.length, 1);
@@ -100,14 +93,7 @@ test('a refused transmit is told as unsent with the code', async () => {
   const { inputs, step } = scripted({
     timeout: [{ type: 'transmit', bytes: Uint8Array.of(1), from: LOCAL, to: REMOTE, context: 3 }],
   });
-  const driven = await drive({
-    host,
-    state: inputs,
-    step,
-    locals: [LOCAL],
-    firstTimer: tick(0),
-    onReport: () => {},
-  });
+  const driven = await begin({ host, inputs, step, firstTimer: tick(0) });
   host.runTo(1);
   const unsent = inputs[1];
   assert.ok(unsent?.type === 'unsent' && unsent.code === 'ENETUNREACH' && unsent.context === 3);
@@ -120,14 +106,7 @@ test('a transmit from an address without a socket is unsent, not lost', async ()
   const { inputs, step } = scripted({
     timeout: [{ type: 'transmit', bytes: Uint8Array.of(1), from, to: REMOTE, context: 4 }],
   });
-  const driven = await drive({
-    host,
-    state: inputs,
-    step,
-    locals: [LOCAL],
-    firstTimer: tick(0),
-    onReport: () => {},
-  });
+  const driven = await begin({ host, inputs, step, firstTimer: tick(0) });
   host.runTo(1);
   assert.ok(inputs[1]?.type === 'unsent');
   await driven.close();
@@ -136,14 +115,7 @@ test('a transmit from an address without a socket is unsent, not lost', async ()
 test('a later timer replaces the earlier one', async () => {
   const host = simHost();
   const { inputs, step } = scripted({ datagram: [{ type: 'timer', atNs: tick(9e6) }] });
-  const driven = await drive({
-    host,
-    state: inputs,
-    step,
-    locals: [LOCAL],
-    firstTimer: tick(5e6),
-    onReport: () => {},
-  });
+  const driven = await begin({ host, inputs, step, firstTimer: tick(5e6) });
   host.deliver({ bytes: Uint8Array.of(0), local: boundOf(driven), remote: REMOTE });
   host.runTo(8);
   assert.equal(
@@ -160,13 +132,11 @@ test('a step of the local clock reaches the machine within a second, with its si
     const host = simHost();
     const { inputs, step } = scripted({});
     const steps: number[] = [];
-    const driven = await drive({
+    const driven = await begin({
       host,
-      state: inputs,
+      inputs,
       step,
-      locals: [LOCAL],
       firstTimer: null,
-      onReport: () => {},
       onClockStep: (s) => steps.push(s),
     });
     host.runTo(500);
@@ -189,11 +159,10 @@ test('reports go out in order, and nothing happens after close', async () => {
     ],
   });
   const reports: Report[] = [];
-  const driven = await drive({
+  const driven = await begin({
     host,
-    state: inputs,
+    inputs,
     step,
-    locals: [LOCAL],
     firstTimer: null,
     onReport: (report) => reports.push(report),
   });
@@ -225,13 +194,12 @@ test('each address has two sockets, and a transmit leaves by the port it names (
   const { inputs, step } = scripted({
     timeout: locals.map((from, index) => transmit(from, index)).reverse(),
   });
-  const driven = await drive({
+  const driven = await begin({
     host,
-    state: inputs,
+    inputs,
     step,
     locals,
     firstTimer: tick(0),
-    onReport: () => {},
   });
   assert.equal(
     driven.sockets.map(({ local }) => local),
@@ -251,13 +219,12 @@ test('the right address with a port no socket has is unsent', async () => {
   const host = simHost();
   const local = { ip: '127.0.0.1', port: 1319 };
   const { inputs, step } = scripted({ timeout: [transmit({ ...local, port: 1320 }, 5)] });
-  const driven = await drive({
+  const driven = await begin({
     host,
-    state: inputs,
+    inputs,
     step,
     locals: [local],
     firstTimer: tick(0),
-    onReport: () => {},
   });
   host.runTo(1);
   assert.ok(inputs[1]?.type === 'unsent' && inputs[1].code === 'ENOSOCKET');
@@ -268,14 +235,12 @@ test('the right address with a port no socket has is unsent', async () => {
 test('a socket on any free port is found as port 0 and as the port it got (NTP-D5)', async () => {
   const host = simHost();
   const { inputs, step } = scripted({ timeout: [transmit(LOCAL, 1)] });
-  const driven = await drive({
+  const driven = await begin({
     host,
-    state: inputs,
+    inputs,
     step: (state, input) =>
       input.type === 'datagram' ? [transmit(input.datagram.local, 2)] : step(state, input),
-    locals: [LOCAL],
     firstTimer: tick(0),
-    onReport: () => {},
   });
   const bound = boundOf(driven);
   assert.is.not(bound.port, 0);
@@ -295,15 +260,14 @@ test('what comes to a group reaches the machine with the group and the local add
   const host = simHost();
   const local = { ip: '127.0.0.1', port: 1319 };
   const { inputs, step } = scripted({});
-  const driven = await drive({
+  const driven = await begin({
     host,
-    state: inputs,
+    inputs,
     step,
     locals: [local],
     multicast: { hops: 3 },
     groups: [{ group: '224.0.1.129', local }],
     firstTimer: null,
-    onReport: () => {},
   });
   assert.is(host.openSockets, 2);
   assert.equal(host.multicast, [{ hops: 3 }]);
@@ -347,14 +311,7 @@ test('a hop limit goes to the socket with the datagram; without kernel stamps no
     const host = simHost();
     host.departAfterMs = departAfterMs;
     const { inputs, step } = scripted({});
-    const driven = await drive({
-      host,
-      state: inputs,
-      step,
-      locals: [LOCAL],
-      firstTimer: null,
-      onReport: () => {},
-    });
+    const driven = await begin({ host, inputs, step, firstTimer: null });
     const output: Output = {
       type: 'transmit',
       bytes: Uint8Array.of(1),
@@ -386,15 +343,14 @@ test('what routers send back goes to a machine that asked for it, troubles to th
   const returned: ReturnedInput[] = [];
   const errors: string[] = [];
   const gone: string[] = [];
-  const driven = await drive({
+  const driven = await begin({
     host,
-    state: inputs,
+    inputs,
     step,
     stepReturned: (_, input) => {
       returned.push(input);
       return [{ type: 'drop', reason: 'malformed', from: REMOTE }];
     },
-    locals: [LOCAL],
     firstTimer: null,
     onReport: (report) => errors.push(report.type),
     onSocketError: (_, code) => errors.push(code),

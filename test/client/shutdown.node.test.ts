@@ -2,16 +2,15 @@
  * How a program ends that has all kinds of clocks open, in each runtime: close() takes less than a
  * second, and then nothing keeps the process; a process that exits without close() is not kept either.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { build } from 'esbuild';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { bundleProgram, folderInBuild } from '../bundle.ts';
 import { RUNTIMES, run } from '../cli/program.ts';
 
 const test = suite('shutdown');
-// Here, so that Node finds koffi
-const folder = mkdtempSync(resolve('build', 'shutdown-'));
+const folder = folderInBuild('shutdown');
 const program = join(folder, 'program.mjs');
 const MOST_MS = 1000;
 
@@ -63,18 +62,7 @@ interface Outcome {
 }
 
 test.before(async () => {
-  await build({
-    stdin: { contents: PROGRAM, resolveDir: '.' },
-    outfile: program,
-    bundle: true,
-    format: 'esm',
-    target: 'es2022',
-    platform: 'neutral',
-    mainFields: ['module', 'main'],
-    loader: { '.wasm': 'binary' },
-    external: ['node:*'],
-    logLevel: 'warning',
-  });
+  await bundleProgram({ text: PROGRAM }, program);
 });
 
 test.after(() => rmSync(folder, { recursive: true }));

@@ -6,15 +6,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { COMBINERS, type CombinerName, type Core } from '../../src/core.ts';
 import { expo, law, SCENARIOS } from '../sim/scenarios.ts';
-import {
-  type Exchange,
-  score,
-  simulate,
-  type World,
-  type WorldPath,
-  writeExchange,
-} from '../sim/world.ts';
+import { score, simulate, type World, type WorldPath } from '../sim/world.ts';
 import { firstDifference, openCore, remembered } from './rig.ts';
+import { lie, type Seen, watchClock, worst } from './watch.ts';
 
 const test = suite('core combiners');
 
@@ -33,38 +27,6 @@ const world = (paths: number, over: Partial<World> = {}): World => ({
   durationS: 900,
   ...over,
 });
-
-/** The remote stamps of path `path` moved by `byS` from `fromS` on: a lying server. */
-const lie = (exchanges: Exchange[], path: number, byS: number, fromS = 0): Exchange[] =>
-  exchanges.map((exchange) =>
-    exchange.path === path && exchange.at >= fromS
-      ? { ...exchange, t2: exchange.t2 + byS * 1e9, t3: exchange.t3 + byS * 1e9 }
-      : exchange,
-  );
-
-interface Seen {
-  readonly at: number;
-  readonly errorS: number;
-  readonly uncertaintyS: number;
-  readonly bounded: boolean;
-}
-
-/** Feeds exchanges and tells what the clock was worth after each of them. */
-function watch(core: Core, exchanges: readonly Exchange[]): Seen[] {
-  return exchanges.flatMap((exchange) => {
-    writeExchange(core, 0, exchange);
-    core.ingest(1);
-    const { valid, offsetS, uncertaintyS, earliestS, latestS } = core.result(0);
-    if (!valid) return [];
-    const bounded = exchange.truth >= earliestS && exchange.truth <= latestS;
-    return [{ at: exchange.at, errorS: offsetS - exchange.truth, uncertaintyS, bounded }];
-  });
-}
-
-const worst = (seen: readonly Seen[], fromS: number, toS = Number.POSITIVE_INFINITY): number =>
-  Math.max(
-    ...seen.filter(({ at }) => at >= fromS && at < toS).map(({ errorS }) => Math.abs(errorS)),
-  );
 
 const rms = (seen: readonly Seen[], fromS: number): number => {
   const counted = seen.filter(({ at }) => at >= fromS);
@@ -96,7 +58,7 @@ for (const combiner of COMBINERS) {
       for (const size of [0.01, 1000]) {
         const over = { offsetS: sign * size, frequency: sign * 2e-5 };
         const core = openCore({ combiner }, 4);
-        const seen = watch(core, simulate(world(4, over), 1));
+        const seen = watchClock(core, simulate(world(4, over), 1));
         assert.ok(worst(seen, 300) < SETTLED_S[combiner], `${worst(seen, 300)} at ${sign * size}`);
         assert.ok(share(seen, 300) > 0.99);
         const frequency = core.clock()?.frequency ?? 0;
@@ -108,7 +70,7 @@ for (const combiner of COMBINERS) {
   test(`${combiner}: the clock carried to a time is offset + frequency · time, wider away`, () => {
     const core = openCore({ combiner }, 2);
     const exchanges = simulate(world(2, { durationS: 200 }), 2);
-    watch(core, exchanges);
+    watchClock(core, exchanges);
     const clock = core.clock();
     const last = exchanges[exchanges.length - 1];
     assert.ok(clock !== null && last !== undefined);
@@ -128,7 +90,7 @@ for (const combiner of COMBINERS) {
     const core = openCore({ combiner }, 2);
     assert.is(core.clock(), null);
     assert.is(core.clockAt(1_763_600_000, 0), null);
-    watch(core, simulate(world(2, { durationS: 20 }), 3));
+    watchClock(core, simulate(world(2, { durationS: 20 }), 3));
     assert.ok(core.clock() !== null);
     core.reset();
     assert.is(core.clock(), null);
@@ -138,12 +100,12 @@ for (const combiner of COMBINERS) {
   test(`${combiner}: a core that was reset gives the bits of a new one`, () => {
     const [before, after] = [simulate(world(3), 4), simulate(world(3, { offsetS: -3 }), 5)];
     const used = openCore({ combiner }, 3);
-    watch(used, lie(lie(before, 0, 0.02), 1, -0.03)); // no majority: all intervals doubled
+    watchClock(used, lie(lie(before, 0, 0.02), 1, -0.03)); // no majority: all intervals doubled
     used.reset();
     for (let path = 0; path < 3; path++) used.openPath();
     const fresh = openCore({ combiner }, 3);
-    watch(used, after);
-    watch(fresh, after);
+    watchClock(used, after);
+    watchClock(fresh, after);
     const end = (core: Core) => core.exports.PATHS.value + 64 * 256 - core.exports.CLOCK.value;
     const seen = (core: Core) => remembered(core).subarray(0, end(core));
     assert.is(firstDifference(seen(used), seen(fresh)), -1);
@@ -152,7 +114,7 @@ for (const combiner of COMBINERS) {
   test(`${combiner}: a path that was closed and opened again starts clean`, () => {
     const exchanges = simulate(world(3, { durationS: 300 }), 6);
     const core = openCore({ combiner }, 3);
-    watch(core, lie(exchanges, 2, 0.05));
+    watchClock(core, lie(exchanges, 2, 0.05));
     core.closePath(2);
     const closed = core.path(2);
     assert.is(closed.state, 'closed');
@@ -190,7 +152,7 @@ for (const combiner of COMBINERS) {
     );
     // the index now belongs to an honest path: nothing of the liar's may stick to it
     const again = simulate(world(3, { durationS: 900 }), 6).filter(({ at }) => at >= 300);
-    const seen = watch(core, again);
+    const seen = watchClock(core, again);
     assert.ok(worst(seen, 600) < SETTLED_S[combiner], `${worst(seen, 600)}`);
     assert.ok(core.path(2).state === 'good' || combiner === 'best');
   });
@@ -199,7 +161,7 @@ for (const combiner of COMBINERS) {
     for (const byS of [0.3, -0.3, 40, -40, 5e3, -5e3, 5e6]) {
       const core = openCore({ combiner }, 4);
       const steps = [{ atS: 300, byS }];
-      const seen = watch(core, simulate(world(4, { durationS: 420, steps }), 7));
+      const seen = watchClock(core, simulate(world(4, { durationS: 420, steps }), 7));
       // ten exchanges per path: the RFC 5905 filter must shift out its eight
       const after = worst(seen, 315);
       assert.ok(after < 2 * SETTLED_S[combiner], `${after} after a step of ${byS} s`);
@@ -214,7 +176,7 @@ for (const combiner of COMBINERS) {
     };
     const paths = [dies, plain(), plain(), plain()];
     const core = openCore({ combiner }, 4);
-    const seen = watch(core, simulate(world(4, { paths, durationS: 700 }), 8));
+    const seen = watchClock(core, simulate(world(4, { paths, durationS: 700 }), 8));
     const offsets = seen.filter(({ at }) => at > 395 && at < 430);
     const jumps = offsets.slice(1).map(({ errorS }, k) => errorS - (offsets[k]?.errorS ?? 0));
     assert.ok(Math.max(...jumps.map(Math.abs)) < SETTLED_S[combiner]);
@@ -264,7 +226,8 @@ test('more paths make kalman better: 1, 2 and 8 of the same kind', () => {
 
 test('kalman beats the average by far, and the average the best single path', () => {
   const exchanges = simulate(world(4, { durationS: 3000 }), 11);
-  const error = (combiner: CombinerName) => rms(watch(openCore({ combiner }, 4), exchanges), 900);
+  const error = (combiner: CombinerName) =>
+    rms(watchClock(openCore({ combiner }, 4), exchanges), 900);
   const [kalman, average, best] = [error('kalman'), error('average'), error('best')];
   assert.ok(kalman < average / 5, `kalman ${kalman}, average ${average}`);
   assert.ok(average < best, `average ${average}, best ${best}`);
@@ -282,7 +245,7 @@ for (const combiner of ['kalman', 'braid'] as const) {
         [1, 300],
       ] as const) {
         const core = openCore({ combiner }, 4);
-        const seen = watch(core, lie(honest, path, byS, fromS));
+        const seen = watchClock(core, lie(honest, path, byS, fromS));
         const error = fromS === 0 ? worst(seen, 60) : worst(seen, 60, fromS + 300);
         assert.ok(error < 1.5 * MS, `liar ${path} by ${byS} s from ${fromS}: ${error}`);
         assert.ok(worst(seen, 400) < 0.6 * MS, `${byS} s, later: ${worst(seen, 400)}`);
@@ -295,7 +258,7 @@ for (const combiner of ['kalman', 'braid'] as const) {
 for (const combiner of ['kalman', 'braid'] as const) {
   test(`${combiner}: the lie is told: path, state and figure`, () => {
     const core = openCore({ combiner }, 4);
-    watch(core, lie(simulate(world(4, { durationS: 400 }), 13), 2, 0.05, 200));
+    watchClock(core, lie(simulate(world(4, { durationS: 400 }), 13), 2, 0.05, 200));
     const report = core.path(2);
     assert.is(report.state, 'quarantined');
     // braid says more: no delay explains those stamps
@@ -308,12 +271,12 @@ for (const combiner of ['kalman', 'braid'] as const) {
 test('rfc5905 rejects one falseticker of four and names it', () => {
   for (const byS of [0.05, -0.05]) {
     const core = openCore({ combiner: 'rfc5905' }, 4);
-    const seen = watch(core, lie(simulate(world(4), 14), 1, byS));
+    const seen = watchClock(core, lie(simulate(world(4), 14), 1, byS));
     assert.ok(worst(seen, 60) < 5 * MS, `${worst(seen, 60)}`);
     assert.is(core.path(1).state, 'quarantined');
     assert.is(core.path(1).reason, 6);
     assert.is(core.path(1).weight, 0);
-    const average = watch(
+    const average = watchClock(
       openCore({ combiner: 'average' }, 4),
       lie(simulate(world(4), 14), 1, byS),
     );
@@ -326,7 +289,7 @@ test('the limit: three of five paths that lie alike from the start win, and no t
   const lied = [0, 1, 2].reduce((exchanges, path) => lie(exchanges, path, 0.05), honest);
   for (const combiner of ['kalman', 'rfc5905'] as const) {
     const core = openCore({ combiner }, 5);
-    const seen = watch(core, lied);
+    const seen = watchClock(core, lied);
     const last = seen[seen.length - 1];
     assert.ok(
       last !== undefined && Math.abs(last.errorS) > 40 * MS,
@@ -340,7 +303,7 @@ test('the limit: three of five paths that lie alike from the start win, and no t
 test('two paths that disagree: it is said that they do, or the bound covers the truth', () => {
   for (const byS of [2 * MS, 20 * MS, -0.5]) {
     const core = openCore({ combiner: 'kalman' }, 2);
-    const seen = watch(core, lie(simulate(world(2), 16), 1, byS));
+    const seen = watchClock(core, lie(simulate(world(2), 16), 1, byS));
     const told = [0, 1].some((path) => core.path(path).reason !== 0);
     assert.ok(told || share(seen, 300) > 0.99, `by ${byS} s`);
   }
@@ -352,7 +315,7 @@ test('three paths that contradict each other: the clock stays where it is and sa
     [0.2, -0.3],
   ] as const) {
     const core = openCore({ combiner: 'kalman' }, 3);
-    const seen = watch(core, lie(lie(simulate(world(3), 21), 0, one), 1, other)).slice(300);
+    const seen = watchClock(core, lie(lie(simulate(world(3), 21), 0, one), 1, other)).slice(300);
     const jumps = seen.slice(1).map(({ errorS }, k) => Math.abs(errorS - (seen[k]?.errorS ?? 0)));
     assert.ok(Math.max(...jumps) < 1 * MS, `a jump of ${Math.max(...jumps)} s`);
     assert.is(core.clock()?.steps, 0);
@@ -371,9 +334,9 @@ for (const combiner of ['kalman', 'braid'] as const) {
       const slow = exchanges.map((exchange, index) =>
         index === 1000 * paths ? { ...exchange, t4: exchange.t4 + lateS * 1e9 } : exchange,
       );
-      const calm = rms(watch(openCore({ combiner }, paths), exchanges), 1300);
+      const calm = rms(watchClock(openCore({ combiner }, paths), exchanges), 1300);
       const after = rms(
-        watch(
+        watchClock(
           openCore({ combiner }, paths),
           [...slow].sort((a, b) => a.t4 - b.t4),
         ),
@@ -388,7 +351,7 @@ test('a path asymmetric by 2 ms is told from three that are not', () => {
   const slow: WorldPath = { reverse: plain().reverse, forward: law(expo(MS), () => 2 * MS) };
   const paths = [slow, plain(), plain(), plain()];
   const core = openCore({ combiner: 'kalman' }, 4);
-  watch(core, simulate(world(4, { paths, durationS: 1800 }), 17));
+  watchClock(core, simulate(world(4, { paths, durationS: 1800 }), 17));
   assert.ok(Math.abs(core.path(0).asymmetryS - 1 * MS) < 0.2 * MS, `${core.path(0).asymmetryS}`);
   assert.ok(Math.abs(core.path(1).asymmetryS) < 0.2 * MS);
 });
@@ -396,7 +359,7 @@ test('a path asymmetric by 2 ms is told from three that are not', () => {
 test('weights are shares: they add up to one over the fresh paths', () => {
   for (const combiner of COMBINERS) {
     const core = openCore({ combiner }, 6);
-    watch(core, simulate(world(6, { durationS: 120 }), 18));
+    watchClock(core, simulate(world(6, { durationS: 120 }), 18));
     const weights = Array.from({ length: 6 }, (_, path) => core.path(path).weight);
     const sum = weights.reduce((total, weight) => total + weight, 0);
     assert.ok(Math.abs(sum - 1) < 1e-9, `${combiner}: ${weights}`);
@@ -408,7 +371,7 @@ test('best carries its clock along while other paths are asked', () => {
   const paths = [plain(1 * US), plain(5 * US)];
   const core = openCore({ combiner: 'best' }, 2);
   const fast = world(2, { paths, pollS: 16, durationS: 16_000, frequency: 1e-4 });
-  const seen = watch(core, simulate(fast, 20)).filter(({ at }) => at > 8000);
+  const seen = watchClock(core, simulate(fast, 20)).filter(({ at }) => at > 8000);
   assert.ok(seen.length > 900);
   assert.ok(worst(seen, 8000) < 50 * US, `${worst(seen, 8000)}`); // 800 us if it stood still
 });
@@ -416,7 +379,7 @@ test('best carries its clock along while other paths are asked', () => {
 test('best keeps to the quietest path and leaves it only for a better one', () => {
   const paths = [plain(4 * MS), plain(0.3 * MS), plain(1 * MS)];
   const core = openCore({ combiner: 'best' }, 3);
-  watch(core, simulate(world(3, { paths }), 19));
+  watchClock(core, simulate(world(3, { paths }), 19));
   assert.equal(
     [0, 1, 2].map((path) => core.path(path).weight),
     [0, 1, 0],

@@ -18,6 +18,8 @@ import {
   type WorldPath,
   writeExchange,
 } from '../sim/world.ts';
+import { openCore } from './rig.ts';
+import { lie, type Seen, watch, worst } from './watch.ts';
 
 const test = suite('core families');
 
@@ -52,48 +54,6 @@ const from =
   (fromS: number, s: number): Extra =>
   (at) =>
     at >= fromS ? s : 0;
-
-function openCore(combiner: CombinerName, count: number, module?: Uint8Array): Core {
-  const core = createCore(module === undefined ? { combiner } : { combiner, module });
-  for (let k = 0; k < count; k++) core.openPath();
-  return core;
-}
-
-/** The remote stamps of a path moved by `byS`: a lying server. */
-const lie = (exchanges: readonly Exchange[], who: number, byS: number, fromS = 0, toS = 1e9) =>
-  exchanges.map((exchange) =>
-    exchange.path === who && exchange.at >= fromS && exchange.at < toS
-      ? { ...exchange, t2: exchange.t2 + byS * 1e9, t3: exchange.t3 + byS * 1e9 }
-      : exchange,
-  );
-
-interface Seen {
-  readonly at: number;
-  readonly errorS: number;
-  readonly held: boolean;
-  readonly valid: boolean;
-  readonly bounded: boolean;
-}
-
-function watch(core: Core, exchanges: readonly Exchange[]): Seen[] {
-  return exchanges.map((exchange) => {
-    writeExchange(core, 0, exchange);
-    core.ingest(1);
-    const { valid, offsetS, earliestS, latestS, status } = core.result(0);
-    return {
-      at: exchange.at,
-      errorS: offsetS - exchange.truth,
-      held: status === 'held',
-      valid,
-      bounded: exchange.truth >= earliestS && exchange.truth <= latestS,
-    };
-  });
-}
-
-const worst = (seen: readonly Seen[], fromS: number, toS = 1e9): number =>
-  Math.max(
-    ...seen.filter(({ at }) => at >= fromS && at < toS).map(({ errorS }) => Math.abs(errorS)),
-  );
 
 const rmsUs = (combiner: CombinerName, of: readonly WorldPath[], seed = 1): number => {
   const got = score(createCore({ combiner }), of.length, simulate(world(of), seed), 600);
@@ -193,7 +153,7 @@ test('COMB-09: the limit of all: a majority that lies alike from the start wins'
   const honest = simulate(world(paths(5), { durationS: 900 }), 3);
   const lied = [0, 1, 2].reduce((exchanges, who) => lie(exchanges, who, 50 * MS), honest);
   for (const family of FAMILIES) {
-    const seen = watch(openCore(family, 5), lied);
+    const seen = watch(openCore({ combiner: family }, 5), lied);
     assert.ok(worst(seen, 600) > 30 * MS, `${family}: ${worst(seen, 600)}`);
   }
 });
@@ -235,7 +195,7 @@ test('COMB-09: one liar of four moves nobody, either sign, from the start or lat
       [1, 400],
     ] as const) {
       for (const family of FAMILIES) {
-        const core = openCore(family, 4);
+        const core = openCore({ combiner: family }, 4);
         const seen = watch(core, lie(honest, who, byS, fromS));
         const what = `${family}, liar ${who} by ${byS} s from ${fromS}`;
         assert.ok(
@@ -256,7 +216,7 @@ test('COMB-09: no majority: the clock holds over, stays valid, says so, and come
   const honest = simulate(world(paths(3), { durationS: 1200 }), 5);
   const torn = lie(lie(honest, 0, 20 * MS, 600, 900), 1, -20 * MS, 600, 900);
   for (const family of ['median', 'trimmed'] as const) {
-    const core = openCore(family, 3);
+    const core = openCore({ combiner: family }, 3);
     const seen = watch(
       core,
       torn.filter(({ at }) => at < 899),
@@ -283,7 +243,7 @@ test('COMB-09: two that contradict each other from the start: held on the first,
   for (const byS of [5 * MS, -5 * MS]) {
     const exchanges = lie(simulate(world(paths(2), { durationS: 600 }), 6), 1, byS);
     for (const family of ['median', 'trimmed'] as const) {
-      const core = openCore(family, 2);
+      const core = openCore({ combiner: family }, 2);
       const seen = watch(core, exchanges);
       assert.ok(
         seen.every(({ valid, bounded }) => valid && bounded),
@@ -303,7 +263,7 @@ test('COMB-09: khronos panics when no sample agrees, says so, and stays in the m
     (exchanges, by, who) => lie(exchanges, who, by * 10 * MS, 300),
     honest,
   );
-  const core = openCore('khronos', 6);
+  const core = openCore({ combiner: 'khronos' }, 6);
   const seen = watch(core, torn);
   assert.ok(worst(seen, 250) < 0.2 * MS, `${worst(seen, 250)}`);
   const [, , honestOne] = report(core, 6);
@@ -312,7 +272,7 @@ test('COMB-09: khronos panics when no sample agrees, says so, and stays in the m
     (exchanges, by, who) => lie(exchanges, who, by * MS, 300),
     honest,
   );
-  const panicked = openCore('khronos', 6);
+  const panicked = openCore({ combiner: 'khronos' }, 6);
   assert.ok(worst(watch(panicked, worse), 250) < 11 * MS);
   assert.is(panicked.path(2).reason, 10);
   assert.match(explainPath(panicked.path(2)), /middle third of all/);
@@ -355,7 +315,7 @@ test('COMB-07: the death of a carrier with another asymmetry does not step the c
       for (const seed of [1, 2, 3]) {
         const exchanges = simulate(world(carrier(count, asymmetryS), { durationS: 1200 }), seed);
         const what = `${count} paths, ${asymmetryS / US} us, seed ${seed}`;
-        const core = openCore('failover', count);
+        const core = openCore({ combiner: 'failover' }, count);
         const seen = watch(core, exchanges);
         const move = largestMove(seen, 880, 1200);
         assert.ok(move < 10 * US, `${what}: ${move / US} us`);
@@ -372,7 +332,7 @@ test('COMB-07: at the moment of the death nothing moves, however noisy those tha
   assert.ok(quick !== undefined);
   for (const seed of [1, 2, 3]) {
     const made = world([quick, noisy, noisy], { durationS: 1000 });
-    const seen = watch(openCore('failover', 3), simulate(made, seed));
+    const seen = watch(openCore({ combiner: 'failover' }, 3), simulate(made, seed));
     const move = largestMove(seen, 898, 915, 1.1);
     assert.ok(move < 6 * US, `seed ${seed}: ${move / US} us`);
   }
@@ -380,7 +340,7 @@ test('COMB-07: at the moment of the death nothing moves, however noisy those tha
 
 test('COMB-07: a combiner without bias memory does step there', () => {
   const exchanges = simulate(world(carrier(2, 400 * US), { durationS: 1200 }), 1);
-  const best = largestMove(watch(openCore('best', 2), exchanges), 880, 1200);
+  const best = largestMove(watch(openCore({ combiner: 'best' }, 2), exchanges), 880, 1200);
   assert.ok(best > 100 * US, `best: ${best / US} us`);
 });
 
@@ -395,13 +355,13 @@ test('COMB-07: a carrier that comes back, and one that breaks out, do not step t
       reverse: (packet) =>
         packet.at < 1100 ? made.reverse(packet) : (healthy[k] ?? made).reverse(packet),
     }));
-    const core = openCore('failover', 2);
+    const core = openCore({ combiner: 'failover' }, 2);
     const seen = watch(core, simulate(world(back, { durationS: 1500 }), 8));
     assert.ok(largestMove(seen, 1050, 1500) < 12 * US, `${largestMove(seen, 1050, 1500) / US} us`);
     assert.is(core.path(0).state, 'good');
 
     const honest = simulate(world(paths(3), { durationS: 1200 }), 9);
-    const broken = watch(openCore('failover', 3), lie(honest, 1, sign * 5 * MS, 900));
+    const broken = watch(openCore({ combiner: 'failover' }, 3), lie(honest, 1, sign * 5 * MS, 900));
     const move = largestMove(broken, 850, 1200);
     assert.ok(move < 10 * US, `a path that breaks out: ${move / US} us`);
   }
@@ -409,7 +369,7 @@ test('COMB-07: a carrier that comes back, and one that breaks out, do not step t
 
 test('COMB-07: after a death the clock goes back to the majority, slowly', () => {
   const exchanges = simulate(world(carrier(2, 400 * US), { durationS: 9000 }), 10);
-  const seen = watch(openCore('failover', 2), exchanges);
+  const seen = watch(openCore({ combiner: 'failover' }, 2), exchanges);
   const soon = worst(seen, 930, 960);
   const late = worst(seen, 8900);
   assert.ok(soon > 100 * US && late < soon - 50 * US, `${soon / US} us, then ${late / US} us`);
@@ -421,7 +381,7 @@ test('COMB-07: the local clock steps by any size and sign: followed within ten e
   for (const byS of [0.02, -0.02, 0.3, -0.3, 40, -100, 5000, -5000, 5e6]) {
     const made = world(paths(4), { durationS: 420, steps: [{ atS: 300, byS }] });
     for (const family of FAMILIES) {
-      const seen = watch(openCore(family, 4), simulate(made, 11));
+      const seen = watch(openCore({ combiner: family }, 4), simulate(made, 11));
       assert.ok(worst(seen, 315) < 0.1 * MS, `${family} by ${byS} s: ${worst(seen, 315)}`);
       assert.ok(worst(seen, 200, 300) < 0.05 * MS, `${family} before`);
     }
@@ -431,7 +391,7 @@ test('COMB-07: the local clock steps by any size and sign: followed within ten e
 test('a path that is closed and opened again starts clean, and a new one joins without a step', () => {
   const exchanges = simulate(world(paths(4), { durationS: 1200 }), 12);
   for (const family of FAMILIES) {
-    const core = openCore(family, 3);
+    const core = openCore({ combiner: family }, 3);
     const lied = lie(exchanges, 2, 5 * MS).filter((exchange) => exchange.path < 3);
     watch(
       core,
@@ -457,7 +417,7 @@ test('a path that is closed and opened again starts clean, and a new one joins w
 
 test('weights are shares of the fresh paths, and the sum is one', () => {
   for (const family of FAMILIES) {
-    const core = openCore(family, 6);
+    const core = openCore({ combiner: family }, 6);
     watch(core, lie(simulate(world(paths(6), { durationS: 300 }), 13), 5, 20 * MS));
     const weights = report(core, 6).map(({ weight }) => weight);
     const sum = weights.reduce((total, weight) => total + weight, 0);
@@ -473,7 +433,7 @@ test('64 paths, a third of them delayed: khronos draws twelve, the others take a
   const of = paths(64, (k) => path(k, k % 4 === 0 ? from(200, MS) : undefined));
   const exchanges = simulate(world(of, { durationS: 400 }), 14);
   for (const family of FAMILIES) {
-    const core = openCore(family, 64);
+    const core = openCore({ combiner: family }, 64);
     const seen = watch(core, exchanges);
     assert.ok(worst(seen, 100) < 0.05 * MS, `${family}: ${worst(seen, 100)}`);
     const carrying = report(core, 64).filter(({ weight }) => weight > 0).length;
@@ -506,10 +466,14 @@ test('batches of any size, both builds, and a core that was reset give the same 
   const exchanges = lie(simulate(world(of, { durationS: 150 }), 15), 7, -0.5, 90);
   const random = createRandom(15);
   for (const family of FAMILIES) {
-    const one = rows(openCore(family, 14), exchanges, () => 1);
-    const split = rows(openCore(family, 14), exchanges, () => 1 + random.below(300));
-    const scalar = rows(openCore(family, 14, scalarBytes), exchanges, () => 2048);
-    const used = openCore(family, 14);
+    const one = rows(openCore({ combiner: family }, 14), exchanges, () => 1);
+    const split = rows(openCore({ combiner: family }, 14), exchanges, () => 1 + random.below(300));
+    const scalar = rows(
+      openCore({ combiner: family, module: scalarBytes }, 14),
+      exchanges,
+      () => 2048,
+    );
+    const used = openCore({ combiner: family }, 14);
     watch(used, lie(exchanges, 2, 3));
     used.reset();
     for (let k = 0; k < 14; k++) used.openPath();
@@ -523,14 +487,14 @@ test('batches of any size, both builds, and a core that was reset give the same 
 test('khronos: another seed draws other samples, the same seed and 0 the same', () => {
   const exchanges = simulate(world(paths(20), { durationS: 60 }), 16);
   const run = (seed?: number): Uint8Array => {
-    const core = openCore('khronos', 20);
+    const core = openCore({ combiner: 'khronos' }, 20);
     if (seed !== undefined) core.exports.seed(seed);
     return rows(core, exchanges, () => 512);
   };
   assert.ok(same(run(7), run(7)));
   assert.ok(same(run(), run(0)));
   assert.not.ok(same(run(), run(7)));
-  const seeded = openCore('khronos', 20);
+  const seeded = openCore({ combiner: 'khronos' }, 20);
   seeded.exports.seed(7);
   rows(seeded, exchanges, () => 512);
   seeded.reset(); // begins its sequence again

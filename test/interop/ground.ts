@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { configureKernel, ip } from './net.ts';
-import { killAll, type Running, type RunOptions, start } from './spawn.ts';
+import { keepRunning, killAll, type Running, type RunOptions } from './spawn.ts';
 
 /** What every lab offers. */
 export interface Ground {
@@ -53,10 +53,7 @@ function createSite(): Site {
   const folder = mkdtempSync(join(tmpdir(), `clockbraid-lab-${process.pid}-`));
   folders.add(folder);
   const own: string[] = [];
-  const started = new Set<Running>();
-  const stopAll = async () => {
-    await Promise.all([...started].map((running) => running.stop()));
-  };
+  const { start, stopAll } = keepRunning();
   return {
     async namespace(name, forwards = false) {
       const ns = `${prefix}-${name}`;
@@ -65,12 +62,7 @@ function createSite(): Site {
       return ns;
     },
     scratch: (name) => mkdtempSync(join(folder, `${name}-`)),
-    start(ns, argv, options) {
-      const running = start(ns, argv, options);
-      started.add(running);
-      running.exited.then(() => started.delete(running));
-      return running;
-    },
+    start,
     stopAll,
     async close() {
       await stopAll();

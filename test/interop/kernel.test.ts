@@ -3,11 +3,11 @@
  * the router's address, hop limit and DSCP of single datagrams, where a datagram arrived, kernel
  * stamps on links other than loopback, and whole frames. The far end is plain node:dgram.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import process from 'node:process';
-import { build } from 'esbuild';
 import * as assert from 'uvu/assert';
+import { bundleProgram, folderInBuild } from '../bundle.ts';
 import { createNamespace, newPrefix, removeNamespace } from './ground.ts';
 import type { Line, Plan } from './kernel.program.ts';
 import { ip } from './net.ts';
@@ -33,9 +33,7 @@ const RUNTIMES = [
   },
 ] as const;
 
-// Inside the checkout, where Node finds koffi
-mkdirSync('build', { recursive: true });
-const folder = mkdtempSync(join('build', 'kernel-'));
+const folder = folderInBuild('kernel');
 const program = resolve(folder, 'program.mjs');
 const echo = resolve(folder, 'echo.mjs');
 const ECHO = `
@@ -100,16 +98,7 @@ async function makeAll(): Promise<void> {
   const limits = ['net.ipv4.icmp_ratelimit=0', 'net.ipv6.icmp.ratelimit=0'];
   await start(router, ['sysctl', '-qw', ...settings, ...limits]).exited;
   await start(there, ['sysctl', '-qw', ...limits]).exited;
-  await build({
-    bundle: true,
-    format: 'esm',
-    target: 'es2022',
-    platform: 'neutral',
-    entryPoints: ['test/interop/kernel.program.ts'],
-    outfile: program,
-    external: ['node:*'],
-    logLevel: 'warning',
-  });
+  await bundleProgram({ file: 'test/interop/kernel.program.ts' }, program);
   writeFileSync(echo, ECHO);
 }
 

@@ -3,11 +3,11 @@
  * local address, and what we send leaves by the right link. The other side is plain node:dgram
  * and dumpcap, none of our code. (MP-05, PTP-U6, WIRE: PTP's groups, IPv4 and IPv6)
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import process from 'node:process';
-import { build } from 'esbuild';
 import * as assert from 'uvu/assert';
+import { bundleProgram, folderInBuild } from '../bundle.ts';
 import { createNamespace, newPrefix, removeNamespace } from './ground.ts';
 import type { Line, Plan } from './multicast.program.ts';
 import { ip } from './net.ts';
@@ -65,9 +65,7 @@ interface Adapter {
   readonly isKernel?: boolean;
 }
 
-// Inside the checkout, where Node finds koffi
-mkdirSync('build', { recursive: true });
-const folder = resolve(mkdtempSync(join('build', 'multicast-')));
+const folder = folderInBuild('multicast');
 const program = join(folder, 'program.mjs');
 const peer = join(folder, 'peer.mjs');
 let here = '';
@@ -120,14 +118,7 @@ async function makeAll(): Promise<void> {
   }
   for (const ns of [here, there]) ip(['-n', ns, 'link', 'set', 'lo', 'up']);
   for (const far of FAR) ip(['-n', there, 'address', 'add', far, 'dev', 'lo', ...nodad(far)]);
-  const common = { bundle: true, format: 'esm', target: 'es2022', platform: 'neutral' } as const;
-  await build({
-    ...common,
-    entryPoints: ['test/interop/multicast.program.ts'],
-    outfile: program,
-    external: ['node:*'],
-    logLevel: 'warning',
-  });
+  await bundleProgram({ file: 'test/interop/multicast.program.ts' }, program);
   writeFileSync(peer, PEER);
 }
 

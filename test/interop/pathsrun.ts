@@ -1,9 +1,8 @@
 /** `clockbraid paths` in a diamond against a stock chronyd, and what scamper says of the same flows. */
-import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
-import { build } from 'esbuild';
 import { pathParts } from '../../src/path.ts';
+import { bundleProgram, folderInBuild } from '../bundle.ts';
 import { type ChronydServer, chronydServer } from './chrony.ts';
 import type { Diamond } from './diamond.ts';
 import type { Line } from './paths.program.ts';
@@ -59,23 +58,10 @@ export async function tracePaths(
 
 /** The client of paths.program.ts; `folder` is the caller's to remove. */
 export function bundlePathsProgram(): { folder: string; bundled: Promise<string> } {
-  // Inside the checkout, where Node finds koffi
-  mkdirSync('build', { recursive: true });
-  const folder = mkdtempSync(join('build', 'paths-'));
-  const outfile = resolve(folder, 'program.mjs');
-  const bundled = build({
-    bundle: true,
-    format: 'esm',
-    target: 'es2022',
-    platform: 'neutral',
-    mainFields: ['module', 'main'],
-    entryPoints: ['test/interop/paths.program.ts'],
-    outfile,
-    loader: { '.wasm': 'binary' },
-    external: ['node:*'],
-    logLevel: 'warning',
-  }).then(() => outfile);
-  return { folder, bundled };
+  const folder = folderInBuild('paths');
+  const program = join(folder, 'program.mjs');
+  const file = 'test/interop/paths.program.ts';
+  return { folder, bundled: bundleProgram({ file }, program).then(() => program) };
 }
 
 /** What that client says after a round. */

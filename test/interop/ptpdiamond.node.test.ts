@@ -16,7 +16,7 @@ import { type PtpLine, startPtp } from './program.ts';
 import { analysePtp, TYPE } from './ptpcapture.ts';
 import { BOUND_S, FILTER, isMulticast, offsetOf, RATES, SLOWER } from './ptpchecks.ts';
 import { interopSuite } from './require.ts';
-import { type Running, run, sleep, start, until } from './spawn.ts';
+import { keepRunning, run, sleep, until } from './spawn.ts';
 
 const test = interopSuite('interop: PTP path discovery', 'ptp');
 
@@ -44,15 +44,10 @@ interface Found {
 type Line = PtpLine & { discovery: Found };
 
 const folder = mkdtempSync(join(tmpdir(), 'clockbraid-diamond-'));
-const started = new Set<Running>();
+const { start, stopAll } = keepRunning();
 const place: Place = {
   scratch: (name) => mkdtempSync(join(folder, `${name}-`)),
-  start(ns, argv, options) {
-    const running = start(ns, argv, options);
-    started.add(running);
-    running.exited.then(() => started.delete(running));
-    return running;
-  },
+  start,
 };
 let made: Promise<Diamond> | undefined;
 const theDiamond = () => {
@@ -66,7 +61,7 @@ const theDiamond = () => {
 };
 test.afterEach(async () => {
   (await made)?.direct('both');
-  await Promise.all([...started].map((running) => running.stop()));
+  await stopAll();
 });
 test.after(async () => {
   (await made)?.close();

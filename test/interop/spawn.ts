@@ -99,6 +99,22 @@ export function start(ns: string, argv: readonly string[], options: RunOptions =
   };
 }
 
+/** {@link start} that keeps what it started and still runs, to stop all of it. */
+export function keepRunning() {
+  const started = new Set<Running>();
+  return {
+    start(ns: string, argv: readonly string[], options?: RunOptions): Running {
+      const running = start(ns, argv, options);
+      started.add(running);
+      running.exited.then(() => started.delete(running));
+      return running;
+    },
+    async stopAll(): Promise<void> {
+      await Promise.all([...started].map((running) => running.stop()));
+    },
+  };
+}
+
 /** Runs `argv` in namespace `ns` to its end. Never rejects: look at `code` and `timedOut`. */
 export function run(
   ns: string,

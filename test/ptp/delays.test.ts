@@ -8,12 +8,14 @@ import { tick } from '../../src/units.ts';
 import { createRandom } from '../fuzz/random.ts';
 import {
   type Asked,
+  answerTo,
   createRig,
   delayResp,
   drops,
   EPOCH_NS,
   events,
   FOLLOWING,
+  idOf,
   LOCAL,
   localAt,
   MS,
@@ -31,15 +33,6 @@ import {
 
 const test = suite('ptp slave: delay request');
 
-const idOf = ({ message }: Asked): number => message.header.sequenceId;
-/** The honest answer to a request, received after `wayNs`. */
-const answerTo = (asked: Asked, wayNs = 48_700, but = {}) =>
-  delayResp(
-    idOf(asked),
-    asked.message.header.sourcePortIdentity,
-    masterTime(asked.atNs + wayNs),
-    but,
-  );
 /** Syncs every 2^log s until `untilS`, requests answered after 1 ms. */
 function live(rig: Rig, untilS: number, log = 0, told = NO_INTERVAL): Asked[] {
   const all: Asked[] = [];

@@ -12,6 +12,7 @@ import {
   EPOCH_NS,
   EPOCH_S,
   FOLLOWING,
+  idOf,
   MASTER,
   masterTime,
   OTHER,
@@ -66,7 +67,7 @@ test('before its Announce, or without a valid offset, a master’s time is not U
   assert.is(status(rig.slave)[0]?.utc, null);
   const asked = rig.run(S)[0];
   if (asked === undefined) throw new Error('not asked');
-  const answer = delayResp(asked.message.header.sequenceId, own(1), masterTime(asked.atNs));
+  const answer = delayResp(idOf(asked), own(1), masterTime(asked.atNs));
   assert.equal(drops(rig.hear(answer)), ['utc']);
   announce(rig, TAI);
   assert.is(unixOf(rig, EPOCH_S + 37), EPOCH_NS);
@@ -193,7 +194,7 @@ test('of an answer, the time before the correction tells the second', () => {
     if (asked === undefined) throw new Error('not asked');
     rig.at(asked.atNs);
     const receipt = { seconds: MIDNIGHT_S + 37 - 1, nanoseconds: 1000 }; // doubt begins here
-    const answer = delayResp(asked.message.header.sequenceId, own(1), receipt, {
+    const answer = delayResp(idOf(asked), own(1), receipt, {
       correctionField: correctionNs << 16n,
     });
     assert.equal(drops(rig.hear(answer)), reasons);

@@ -12,6 +12,7 @@ import {
   EPOCH_NS,
   events,
   FOLLOWING,
+  idOf,
   localAt,
   masterTime,
   OTHER,
@@ -34,7 +35,6 @@ const THERE_NS = 30_000;
 const BACK_NS = 50_000;
 const HELD_NS = 200_000;
 
-const idOf = ({ message }: Asked): number => message.header.sequenceId;
 const who = ({ message }: Asked) => message.header.sourcePortIdentity;
 const createP2p = (paths?: Parameters<typeof createRig>[1], log = 0): Rig =>
   createRig({ delayMechanism: 'P2P' }, paths, { ...FOLLOWING, logDelayInterval: log });

@@ -19,12 +19,14 @@ import {
 import { tick } from '../../src/units.ts';
 import {
   type Asked,
+  answerTo,
   createRig,
   delayResp,
   drops,
   events,
   FOLLOWING,
   followUp,
+  idOf,
   LOCAL,
   localAt,
   MASTER,
@@ -55,9 +57,6 @@ const DUAL = REMOTES.flatMap((remoteIp) =>
 const keyOf = ({ remoteIp, localIp }: { remoteIp: string; localIp: string }): PathKey =>
   pathKey(remoteIp, localIp);
 
-const idOf = ({ message }: Asked): number => message.header.sequenceId;
-const answerTo = (asked: Asked) =>
-  delayResp(idOf(asked), asked.message.header.sourcePortIdentity, masterTime(asked.atNs + 5000));
 /** A Sync on every path, then every path's first request. */
 function begin(rig: Rig): Asked[] {
   for (const path of rig.slave.paths) rig.hear(sync(1, {}, masterTime(rig.nowNs)), path.key);

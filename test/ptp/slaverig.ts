@@ -138,6 +138,15 @@ export interface Asked {
   readonly to: { ip: string; port: number };
   readonly context: number;
 }
+export const idOf = ({ message }: Asked): number => message.header.sequenceId;
+/** The honest answer to a Delay_Req, received after `wayNs`. */
+export const answerTo = (asked: Asked, wayNs = 48_700, but: But = {}): Message =>
+  delayResp(
+    idOf(asked),
+    asked.message.header.sourcePortIdentity,
+    masterTime(asked.atNs + wayNs),
+    but,
+  );
 
 export interface Rig {
   readonly slave: Slave;

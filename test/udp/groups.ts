@@ -6,34 +6,13 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { HostError } from '../../src/errors.ts';
-import type { Address, Datagram } from '../../src/machine.ts';
+import type { Address } from '../../src/machine.ts';
 import type { Handlers, Host, StampKind } from '../../src/udp/udp.ts';
-import type { Stamp } from '../../src/units.ts';
+import { type Inbox, makeInbox, sent, waitsOf } from './rig.ts';
 
 /** Groups for documentation (RFC 6676): nobody else's. */
 const GROUP = '233.252.0.1';
 const OTHER_GROUP = '233.252.0.2';
-const PATIENCE_MS = 5000;
-
-interface Inbox extends Handlers {
-  readonly datagrams: Datagram[];
-  readonly codes: string[];
-}
-
-function makeInbox(): Inbox {
-  const datagrams: Datagram[] = [];
-  const codes: string[] = [];
-  return {
-    datagrams,
-    codes,
-    onDatagram: (datagram) => {
-      datagrams.push({ ...datagram, bytes: Uint8Array.from(datagram.bytes) });
-    },
-    onError: (code) => {
-      codes.push(code);
-    },
-  };
-}
 
 /** Registers and runs the suite over the hosts that `makeHost` makes. */
 export function groupSuite(
@@ -54,15 +33,7 @@ export function groupSuite(
     keep(await host.openUdp({ ip, port }, handlers, { multicast: { loopback: true } }));
   const join = async (group: string, ip: string, port: number, handlers: Handlers) =>
     keep(await host.openMulticast(group, { ip, port }, handlers));
-  const sleep = (ms: number) => new Promise<void>((resolve) => host.setTimer(resolve, ms));
-  const until = async (done: () => boolean) => {
-    const from = host.clock.tick();
-    while (!done() && host.clock.tick() - from < PATIENCE_MS * 1e6) await sleep(1);
-  };
-  const sent = (result: Stamp | string): Stamp => {
-    if (typeof result === 'string') assert.unreachable(`send was refused: ${result}`);
-    return result as Stamp;
-  };
+  const { sleep, until } = waitsOf(host);
   const bytesOf = ({ datagrams }: Inbox) => datagrams.map(({ bytes }) => bytes[0]);
   const message = async (opening: Promise<unknown>): Promise<string> => {
     const thrown = await opening.then(

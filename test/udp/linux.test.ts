@@ -6,10 +6,10 @@ import { chooseHost, PUMPS, plainHost } from '../../src/udp/choose.ts';
 import { linuxHost } from '../../src/udp/linux/host.ts';
 import { type Handlers, type Host, type Icmp, stampsOf, type Udp } from '../../src/udp/udp.ts';
 import { groupSuite } from './groups.ts';
+import { waitsOf } from './rig.ts';
 import { udpSuite } from './suite.ts';
 
 const IP = '127.0.0.1';
-const PATIENCE_MS = 5000;
 
 const found = linuxHost();
 if (typeof found === 'string') {
@@ -40,11 +40,7 @@ function ownSuite(host: Host): void {
     opened.push(udp);
     return udp;
   };
-  const sleep = (ms: number) => new Promise<void>((resolve) => host.setTimer(resolve, ms));
-  const until = async (done: () => boolean) => {
-    const from = host.clock.tick();
-    while (!done() && host.clock.tick() - from < PATIENCE_MS * 1e6) await sleep(1);
-  };
+  const { sleep, until } = waitsOf(host);
   test.after.each(async () => {
     await Promise.all(opened.splice(0).map((udp) => udp.close()));
   });

@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { bundleProgram } from '../bundle.ts';
 
 const test = suite('udp permissions in Deno');
 const folder = mkdtempSync(join(tmpdir(), 'clockbraid-'));
@@ -71,16 +71,7 @@ function run(flags: readonly string[]): Outcome {
 }
 
 test.before(async () => {
-  await build({
-    stdin: { contents: PROGRAM, resolveDir: '.' },
-    outfile: program,
-    bundle: true,
-    format: 'esm',
-    target: 'es2022',
-    platform: 'neutral',
-    external: ['node:*'],
-    logLevel: 'warning',
-  });
+  await bundleProgram({ text: PROGRAM }, program);
 });
 
 test.after(() => rmSync(folder, { recursive: true }));

@@ -7,10 +7,10 @@ import { findFfi } from '../../src/udp/linux/host.ts';
 import type { Ffi } from '../../src/udp/linux/libc.ts';
 import { HELD, makePump, type Pumped } from '../../src/udp/linux/pump.ts';
 import type { Host, PumpMode, Udp } from '../../src/udp/udp.ts';
+import { waitsOf } from './rig.ts';
 
 const test = suite('pump');
 const IP = '127.0.0.1';
-const PATIENCE_MS = 5000;
 const EFD_NONBLOCK = 0o4000;
 
 test('a word that names no pump is told in one sentence', () => {
@@ -34,6 +34,15 @@ test('a runtime without other threads takes the timer and says why', () => {
   assert.is(chooseHost('auto').pump, whyPlain === undefined ? 'timer' : undefined);
 });
 
+/** Has nothing to hand out. */
+const idle = (fd: number): Pumped => ({
+  fd,
+  isClosed: false,
+  takeErrors() {},
+  settle: () => false,
+  takeDatagrams: () => 0,
+});
+
 const found = findFfi();
 if (typeof found === 'string') {
   test(`SKIPPED: ${found}`, () => {
@@ -45,11 +54,7 @@ if (typeof found === 'string') {
 
 function check(ffi: Ffi, mode: PumpMode): void {
   const host: Host = chooseHost('kernel', mode);
-  const sleep = (ms: number) => new Promise<void>((resolve) => host.setTimer(resolve, ms));
-  const until = async (done: () => boolean) => {
-    const from = host.clock.tick();
-    while (!done() && host.clock.tick() - from < PATIENCE_MS * 1e6) await sleep(1);
-  };
+  const { sleep, until } = waitsOf(host);
   const open = (onDatagram: () => void): Promise<Udp> =>
     host.openUdp({ ip: IP, port: 0 }, { onDatagram, onError: () => {} });
 
@@ -75,13 +80,7 @@ function check(ffi: Ffi, mode: PumpMode): void {
       );
       for (let round = 1; round <= 3; round++) {
         const fd = ffi.libc.eventfd(0, EFD_NONBLOCK);
-        const member: Pumped = {
-          fd,
-          isClosed: false,
-          takeErrors() {},
-          settle: () => false,
-          takeDatagrams: () => 0,
-        };
+        const member = idle(fd);
         pump.add(member);
         assert.is(waits, found.length + 1);
         pump.remove(member);
@@ -127,9 +126,7 @@ function check(ffi: Ffi, mode: PumpMode): void {
     let taken = 0;
     const pump = makePump(ffi, () => {}, mode);
     const member: Pumped = {
-      fd,
-      isClosed: false,
-      takeErrors() {},
+      ...idle(fd),
       settle: () => isHeld,
       takeDatagrams() {
         looks++;
@@ -162,13 +159,7 @@ function check(ffi: Ffi, mode: PumpMode): void {
     const fd = libc.eventfd(0, EFD_NONBLOCK);
     let looks = 0;
     const pump = makePump(ffi, () => void looks++, mode);
-    const member: Pumped = {
-      fd,
-      isClosed: false,
-      takeErrors() {},
-      settle: () => false,
-      takeDatagrams: () => 0,
-    };
+    const member = idle(fd);
     pump.add(member);
     await sleep(50);
     assert.is(looks, 0);

@@ -5,36 +5,14 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { HostError } from '../../src/errors.ts';
-import type { Datagram } from '../../src/machine.ts';
 import { codeOf } from '../../src/udp/codes.ts';
 import type { Handlers, Host, StampKind, Udp } from '../../src/udp/udp.ts';
 import { type Stamp, stampSpan } from '../../src/units.ts';
+import { makeInbox, PATIENCE_MS, sent, waitsOf } from './rig.ts';
 
 const LOOPBACK = '127.0.0.1';
 /** A documentation address (RFC 5737) that no interface here has. */
 const FOREIGN = '203.0.113.77';
-const PATIENCE_MS = 5000;
-
-/** A received datagram with its bytes copied, and all codes, in the order they came. */
-interface Inbox extends Handlers {
-  readonly datagrams: Datagram[];
-  readonly codes: string[];
-}
-
-function makeInbox(): Inbox {
-  const datagrams: Datagram[] = [];
-  const codes: string[] = [];
-  return {
-    datagrams,
-    codes,
-    onDatagram: (datagram) => {
-      datagrams.push({ ...datagram, bytes: Uint8Array.from(datagram.bytes) });
-    },
-    onError: (code) => {
-      codes.push(code);
-    },
-  };
-}
 
 /** Registers and runs the suite over the hosts that `makeHost` makes. */
 export function udpSuite(name: string, makeHost: () => Host, stampKind: StampKind = 'user'): void {
@@ -47,16 +25,7 @@ export function udpSuite(name: string, makeHost: () => Host, stampKind: StampKin
     opened.push(udp);
     return udp;
   };
-  const sleep = (ms: number) => new Promise<void>((resolve) => host.setTimer(resolve, ms));
-  /** Waits until `done()`; gives up silently, the assertion that follows tells what is missing. */
-  const until = async (done: () => boolean, patienceMs = PATIENCE_MS) => {
-    const from = host.clock.tick();
-    while (!done() && host.clock.tick() - from < patienceMs * 1e6) await sleep(1);
-  };
-  const sent = (result: Stamp | string): Stamp => {
-    if (typeof result === 'string') assert.unreachable(`send was refused: ${result}`);
-    return result as Stamp;
-  };
+  const { sleep, until } = waitsOf(host);
   /** A loopback port that was free a moment ago. */
   const closedPort = async (): Promise<number> => {
     const udp = await host.openUdp({ ip: LOOPBACK, port: 0 }, makeInbox());
