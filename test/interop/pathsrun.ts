@@ -105,9 +105,10 @@ export async function scamper(
   { client }: Diamond,
   { path, localPort }: FoundPath,
   method: 'udp-paris' | 'udp',
+  firstPort = NTP,
 ): Promise<string[]> {
   const { remoteIp, localIp } = pathParts(path);
-  const ports = ['-s', `${localPort}`, '-d', `${NTP}`];
+  const ports = ['-s', `${localPort}`, '-d', `${firstPort}`];
   const trace = ['trace', '-P', method, ...ports, '-S', localIp, '-w', '1', '-q', '2', '-m', '8'];
   const argv = [ROUTE_PROGRAMS.scamper, '-O', 'json', '-o', '-', '-c', trace.join(' ')];
   const result = await run(client, [...argv, '-i', remoteIp]);
