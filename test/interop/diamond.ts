@@ -4,7 +4,7 @@
  *     client ─ r1 ═╦═ a ═╦═ r3 ─ server      r1 and r3 choose a or b by the addresses' hash
  *                  ╚═ b ═╝
  *
- * The client has addresses .2 to .9, of which four are picked: two that hash to a, two to b. On
+ * The client has addresses .2 to .33, of which four are picked: two that hash to a, two to b. On
  * request there is a router before r1 that may translate (`nat`), and an address of the client's in
  * another network, for which that router has another name.
  */
@@ -63,7 +63,8 @@ const FAR: readonly Link[] = [
   ['b', 'n0', 'r3', 'b0', 5],
   ['r3', 'n0', 'server', 's0', 9],
 ];
-const CLIENT_HOSTS = [2, 3, 4, 5, 6, 7, 8, 9];
+/** So many that two of each route are surely among them: kernels hash with a seed of each boot. */
+const CLIENT_HOSTS = Array.from({ length: 32 }, (_, n) => n + 2);
 
 const address = (family: Family, net: number, host: number): string =>
   family === 4 ? `10.91.${net}.${host}` : `fd91:${net}::${host}`;

@@ -5,7 +5,7 @@
  */
 import { rmSync } from 'node:fs';
 import * as assert from 'uvu/assert';
-import { pathKey, pathParts } from '../../src/path.ts';
+import { type PathKey, pathKey, pathParts } from '../../src/path.ts';
 import { createDiamond } from './diamond.ts';
 import type { Line, Plan } from './paths.program.ts';
 import { bundlePathsProgram, NTP, roundOf, withChronyd } from './pathsrun.ts';
@@ -24,6 +24,18 @@ test.after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** Runs the client until its first round is over, and a little longer. */
+async function firstRound(ns: string, argv: readonly string[], plan: Plan): Promise<Line> {
+  const client = start(ns, [...argv, JSON.stringify(plan)], { timeoutMs: 55_000 });
+  try {
+    const line = await roundOf(client, 1);
+    await sleep(3000);
+    return line;
+  } finally {
+    await client.stop();
+  }
+}
+
 for (const family of [4, 6] as const) {
   for (const [runtime, argv] of Object.entries(RUNTIMES)) {
     if (family === 6 && runtime !== 'node') continue;
@@ -38,30 +50,29 @@ for (const family of [4, 6] as const) {
       await withChronyd(
         diamond,
         async ({ served }) => {
-          const client = start(diamond.client, [...argv, program, JSON.stringify(plan)], {
-            timeoutMs: 55_000,
-          });
-          let line: Line;
-          try {
-            line = await roundOf(client, 1);
-            await sleep(3000);
-          } finally {
-            await client.stop();
+          const run = async () => {
+            const line = await firstRound(diamond.client, [...argv, program], plan);
+            const paths = Object.keys(line.routes) as PathKey[];
+            assert.is(paths.length, PORTS);
+            const branches = paths.map((path) => {
+              const { localPort = 0 } = pathParts(path);
+              assert.is(path, pathKey(server, local, localPort));
+              assert.is(line.localPorts[path], localPort);
+              const branch = diamond.branchOf(
+                { ip: local, port: localPort },
+                { ip: server, port: NTP },
+              );
+              assert.equal(line.routes[path], diamond.route(family, branch));
+              return branch;
+            });
+            return { line, paths, branches };
+          };
+          let found = await run();
+          for (let again = 0; again < 3 && new Set(found.branches).size === 1; again++) {
+            found = await run(); // all ports on one route: once in 128 times
           }
-          const paths = Object.keys(line.routes) as `${string}|${string}`[];
-          assert.is(paths.length, PORTS);
-          const branches = paths.map((path) => {
-            const { localPort = 0 } = pathParts(path);
-            assert.is(path, pathKey(server, local, localPort));
-            assert.is(line.localPorts[path], localPort);
-            const branch = diamond.branchOf(
-              { ip: local, port: localPort },
-              { ip: server, port: NTP },
-            );
-            assert.equal(line.routes[path], diamond.route(family, branch));
-            return branch;
-          });
-          assert.equal(new Set(branches).size, 2, 'all ports on one route: once in 128 times');
+          const { line, paths, branches } = found;
+          assert.is(new Set(branches).size, 2);
           const firsts = paths.filter((_, n) => branches.indexOf(branches[n] ?? 'a') === n);
           assert.equal([...line.polling].sort(), [...firsts].sort());
           assert.is(line.events.length, PORTS - 2);
