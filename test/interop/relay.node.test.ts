@@ -19,6 +19,8 @@ const test = interopSuite('interop: transparent clock', 'ptp');
 const HOLD_MS = 4;
 /** Of the middle of many on a loaded machine; the hold alone would make 2 ms. */
 const BOUND_S = 4e-4;
+/** What the hold does uncorrected at the least: a loaded relay keeps the other way waiting, too. */
+const HARM_S = 1e-3;
 
 const theLan = test.shared(create);
 async function create(): Promise<Lan> {
@@ -84,7 +86,7 @@ for (const family of [4, 6] as const) {
       `IPv${family}: offset ${offsetS * 1e6} us with the correction, ${bare.offsetS * 1e6} us without`,
     );
     assert.ok(Math.abs(offsetS) < BOUND_S, `${offsetS}`);
-    assert.ok(Math.abs(bare.offsetS) > (HOLD_MS / 2) * 1e-3 - BOUND_S, `${bare.offsetS}`);
+    assert.ok(Math.abs(bare.offsetS) > HARM_S, `uncorrected: ${bare.offsetS}`);
     assert.equal([far.complaints, near.complaints], [[], []]);
     assert.ok(line.corrected > 30 && line.lost === 0 && line.refused === 0, JSON.stringify(line));
     assert.ok(line.stamped.kernel > 30 && line.stamped.user === 0, JSON.stringify(line));
