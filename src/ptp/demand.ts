@@ -28,6 +28,8 @@ export interface Demand {
   /** Requests without an answer, or cancels sent. */
   tries: number;
   denials: number;
+  /** When it was last asked earlier than planned. */
+  hastenedNs: Tick | null;
   /** When to ask, or to cancel, next. */
   dueNs: Tick;
 }
@@ -41,6 +43,7 @@ export const createDemand = (type: Negotiable, wantedLog: number, nowNs: Tick): 
   isAsked: false,
   tries: 0,
   denials: 0,
+  hastenedNs: null,
   dueNs: nowNs,
 });
 
@@ -48,6 +51,8 @@ export const createDemand = (type: Negotiable, wantedLog: number, nowNs: Tick): 
 const MAX_PAUSE_S = 16;
 /** Until those ask again that asked in vain, once one is answered. (s) */
 const SOON_S = 0.5;
+/** Between two times that a demand is hastened, at the least. (s) */
+const HASTE_PAUSE_S = 64;
 /** Longest pause after a denial. (s) */
 const MAX_DENIED_S = 64;
 /** Doublings of the interval that denials may lead to. */
@@ -99,12 +104,17 @@ export function granted(
   demand.dueNs = tickAfter(nowNs, share * durationS);
 }
 
-/** Another path's grant shows that the master is up: what was asked in vain is asked again soon. */
-export function hasten(demand: Demand, nowNs: Tick): void {
-  const { phase, grant, isAsked, tries } = demand;
+/**
+ * A master is up that was not: it may be the one that was asked in vain, and is asked again soon. Not
+ * often: whoever forges grants makes each request that nobody answers twice as frequent at most.
+ */
+export function hasten(demand: Demand, nowNs: Tick, jitter: number): void {
+  const { phase, grant, isAsked, tries, hastenedNs } = demand;
   if (phase !== 'wanted' || grant !== null || !isAsked || tries < 2) return;
+  if (hastenedNs !== null && tickSpan(hastenedNs, nowNs) < HASTE_PAUSE_S) return;
+  demand.hastenedNs = nowNs;
   demand.tries = 0;
-  demand.dueNs = tick(Math.min(demand.dueNs, tickAfter(nowNs, SOON_S)));
+  demand.dueNs = tick(Math.min(demand.dueNs, tickAfter(nowNs, jittered(SOON_S, jitter))));
 }
 
 /** A denial came: asks for less, then for all again, ever more seldom. A running grant goes on. */

@@ -129,7 +129,7 @@ function hearGrant(
   if (demand.grant === null) {
     const reason = `${demand.type} every ${intervalS} s for ${durationS} s`;
     outputs.push(event(ask, 'granted', reason));
-    hastenOthers(requester, nowNs);
+    if (type === 'Announce') hastenOthers(requester, nowNs);
   }
   granted(demand, logInterMessagePeriod, durationS, nowNs, ask.jitter);
   ask.master = message.header.sourcePortIdentity;
@@ -137,8 +137,8 @@ function hearGrant(
 }
 
 function hastenOthers(requester: Requester, nowNs: Tick): void {
-  for (const { demands } of [...requester.asks.values()].flat()) {
-    for (const demand of demands) hasten(demand, nowNs);
+  for (const { demands, jitter } of [...requester.asks.values()].flat()) {
+    for (const demand of demands) if (demand.type === 'Announce') hasten(demand, nowNs, jitter);
   }
 }
 

@@ -459,6 +459,25 @@ test('wanted again before the cancel is through: asked again, not cancelled', ()
   assert.equal(requestsIn(step(state, 6.5)), []);
 });
 
+test('grants that come again and again hasten what is asked in vain seldom: twice the requests at most (SEC-08)', () => {
+  const dead = pathKey('192.0.2.66', OURS);
+  const asked = (grants: number): number => {
+    const state = requester({}, ['Announce']);
+    want(state, dead, { port: SLAVE, types: ['Announce'] }, at(0));
+    let count = 0;
+    for (let s = 0; s < 600; s += 0.25) {
+      const sent = step(state, s).filter(
+        (output) => output.type === 'transmit' && output.to.ip === '192.0.2.66',
+      );
+      count += sent.length;
+      if (s % 2 === 0 && s / 2 < grants) hear(state, [grant('Announce', 1)], s + 0.1);
+    }
+    return count;
+  };
+  const [plain, stormy] = [asked(0), asked(300)];
+  assert.ok(plain > 30 && stormy > plain && stormy <= 2 * plain, `${plain} ${stormy}`);
+});
+
 test("the master's cancel is acknowledged, each time; asked again after a pause", () => {
   const state = requester();
   step(state, 0);
