@@ -175,7 +175,6 @@ export function arrange(clock: OrdinaryClock, nowNs: Tick): Output[] {
   const ways = waysOf(clock, nowNs);
   const parent = isFollowing(clock) ? parentOf(clock.foreign) : null;
   const parentPort = parent?.announce.sourcePortIdentity ?? null;
-  askFor(clock, ways, parentPort, nowNs);
   const outputs: Output[] = [];
   for (const path of [...clock.slave.paths]) {
     const way = ways.find(({ key }) => key === path.key);
@@ -200,6 +199,8 @@ export function arrange(clock: OrdinaryClock, nowNs: Tick): Output[] {
     const path = { remoteIp, localIp, identity, requestIp, delayAsymmetryNs };
     outputs.push(addPath(clock.slave, path));
   }
+  // Only now: a path whose master is another than before is a new one, and parked no more
+  askFor(clock, ways, parentPort, nowNs);
   outputs.push(...followParent(clock, nowNs));
   const alternates = ways.flatMap(({ alternate }) => alternate ?? []);
   for (const { announce } of parent === null ? [] : [parent, ...alternates]) {

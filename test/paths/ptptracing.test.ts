@@ -7,6 +7,7 @@ import { routesOf, votesOf } from '../../src/paths/discovery.ts';
 import { routeName } from '../../src/paths/route.ts';
 import type { DiscoveryOptions } from '../../src/paths/settings.ts';
 import type { OrdinaryClockConfig } from '../../src/ptp/clock.ts';
+import { askedPaths } from '../../src/ptp/requester.ts';
 import { status } from '../../src/ptp/slave.ts';
 import { openPtpClock } from '../../src/ptpclock.ts';
 import { viewPtpPaths } from '../../src/ptpstatus.ts';
@@ -18,6 +19,7 @@ import {
   createWorld,
   cut,
   dropReasons,
+  inject,
   measuredAt,
   measuredPaths,
   pathEvents,
@@ -200,6 +202,31 @@ test('what a parked pair’s probe is answered is no measurement (COMB-13)', () 
     [],
   );
   assert.equal(dropReasons(slave), {});
+});
+
+test('another master at the same address: pairs that were parked are asked for again at once', () => {
+  const { world, slave } = diamond();
+  run(world, 30);
+  assert.is(parkings(slave).length, 2);
+  const before = slave.clock.foreign.parent;
+  const [told] = sentBy(world, 'Announce', M, 20);
+  const better = Uint8Array.from(told?.bytes ?? []);
+  better[27] = (better[27] ?? 0) ^ 0x55; // its clockIdentity, priority1 and grandmasterIdentity
+  better[60] = better[27] ?? 0;
+  better[47] = 1;
+  for (let s = 30; s < 37; s++) {
+    better[31] = s; // sequenceId
+    for (const ip of LOCALS) {
+      inject(world, { ip: M, port: 320 }, { ip, port: 320 }, Uint8Array.from(better));
+    }
+    run(world, s + 1); // the one that was goes on, too
+  }
+  assert.is.not(slave.clock.foreign.parent, before);
+  const { requester } = slave.clock;
+  for (const { path, types } of requester === null ? [] : askedPaths(requester)) {
+    const wanted = types.map(({ type }) => type).sort();
+    assert.equal(wanted, ['Announce', 'Delay_Resp', 'Sync'], path);
+  }
 });
 
 test('a master that answers granted Delay_Reqs alone is asked for that while a parked pair is traced (PATH-09, PATH-10)', () => {
