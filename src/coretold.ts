@@ -177,10 +177,12 @@ export type Verdict = {
     }
 );
 
-/** One row of results of a batch; `valid` false means there is no clock yet. */
+/** One row of results of a batch. */
 export interface BatchResult {
   readonly status: Status;
+  /** False while there is no clock; then the clock's figures mean nothing. */
   readonly valid: boolean;
+  /** remote − local, s. */
   readonly offsetS: number;
   readonly uncertaintyS: number;
   readonly earliestS: number;

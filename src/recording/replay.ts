@@ -2,7 +2,14 @@
  * Feeds recordings, in either form, through one or several cores. Host-free: bytes come in as async
  * iterables, in pieces of any size; memory stays constant however long a recording is.
  */
-import { type Core, PATH_STATES, type PathState, STATUSES, type Status } from '../core.ts';
+import {
+  type BatchResult,
+  type Core,
+  PATH_STATES,
+  type PathState,
+  STATUSES,
+  type Status,
+} from '../core.ts';
 import { createEnsemble } from '../ensemble.ts';
 import { ConfigError } from '../errors.ts';
 import { type ClockEvent, createEventWatch } from '../events.ts';
@@ -33,24 +40,12 @@ export interface BadLine {
 }
 
 /** One record and the clock of the first core after it. The object is only valid in the call. */
-export interface ReplayResult {
+export interface ReplayResult extends Omit<BatchResult, 'pathOffsetS'> {
   readonly path: PathKey;
   readonly kind: 'exchange' | 'forward' | 'reverse';
   /** Its newest local time, Unix: whole seconds and ns, `0 <= ns < 10^9`. */
   readonly seconds: number;
   readonly ns: number;
-  readonly status: Status;
-  /** False while there is no clock; then the five figures mean nothing. */
-  readonly valid: boolean;
-  /** remote − local, s. */
-  readonly offsetS: number;
-  readonly uncertaintyS: number;
-  readonly earliestS: number;
-  readonly latestS: number;
-  readonly frequency: number;
-  readonly causalEarliestS: number;
-  readonly causalLatestS: number;
-  readonly pathState: PathState;
 }
 
 export interface ReplayOptions {
