@@ -223,7 +223,9 @@ test('another master at the same address: pairs that were parked are asked for a
   }
   assert.is.not(slave.clock.foreign.parent, before);
   const { requester } = slave.clock;
-  for (const { path, types } of requester === null ? [] : askedPaths(requester)) {
+  const asked = requester === null ? [] : askedPaths(requester);
+  assert.equal(asked.map(({ path }) => path).sort(), FOUR);
+  for (const { path, types } of asked) {
     const wanted = types.map(({ type }) => type).sort();
     assert.equal(wanted, ['Announce', 'Delay_Resp', 'Sync'], path);
   }
